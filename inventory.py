@@ -1,0 +1,43 @@
+"""The `inventory` command: one front for the Python parts.
+
+Each subcommand is a click command named `command`, defined beside the code it runs. Modules are imported only
+when their subcommand is called, so that `inventory --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+SUBCOMMANDS = {
+    "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
+    "load": ("ingest.load", "Land events from a file, each exactly once."),
+    "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
+    "export": ("dashboards.export", "Publish the warehouse as SQLite files."),
+    "status": ("dashboards.status", "Show what is landed, built, published and waiting."),
+    "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),
+    "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a subcommand's module only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command: click.Command = import_module(SUBCOMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in SUBCOMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Inventory analytics from the event to the dashboard."""
