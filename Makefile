@@ -1,0 +1,134 @@
+# The two commands a newcomer needs are `make run` and `make test`; `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+INVENTORY := .venv/bin/inventory
+DBT := .venv/bin/dbt
+SUPERSET := .venv-superset/bin/python -m dashboards.server
+
+INVENTORY_DATA_DIR ?= data
+export INVENTORY_DATA_DIR
+# dbt's artefacts belong to the data they describe, so that two data folders never share one build's results
+export DBT_TARGET_PATH ?= $(INVENTORY_DATA_DIR)/dbt/target
+export DBT_LOG_PATH ?= $(INVENTORY_DATA_DIR)/dbt/logs
+export DBT_PROFILES_DIR ?= .
+export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# ---------------------------------------------------------------- environments
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+	  || { echo "Python 3.11 or 3.12 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@echo "» installing uv $(UV_VERSION)"
+	@$(PYTHON) -m venv .tools \
+	  || { echo "Python's venv module is missing (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.runtime: requirements.lock pyproject.toml | $(UV)
+	@echo "» installing the main environment (.venv)"
+	@[ -x .venv/bin/python ] || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" .venv
+	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@rm -f .venv/.dev && touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	@echo "» adding the development tools"
+	@$(UV) pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.venv-superset/.ready: requirements-superset.lock | $(UV)
+	@echo "» installing Superset's environment (.venv-superset)"
+	@[ -x .venv-superset/bin/python ] || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" .venv-superset
+	@$(UV) pip sync --quiet --python .venv-superset/bin/python --require-hashes requirements-superset.lock
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.runtime ## Install the main environment
+
+# ---------------------------------------------------------------- the product
+
+.PHONY: run
+run: pipeline .venv-superset/.ready ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088
+	@$(SUPERSET) start
+	@$(INVENTORY) status
+
+.PHONY: stop
+stop: ## Stop what `make run` started
+	@[ ! -x .venv-superset/bin/python ] || $(SUPERSET) stop
+
+# Events come from the file that INVENTORY_EVENTS names, else from the generated demo; once events of one's own are
+# landed, the demo makes way for them (it can be generated again) and is not made anew.
+.PHONY: events
+events: setup
+	@echo "» landing events"
+	@data=$$INVENTORY_DATA_DIR demo=$$INVENTORY_DATA_DIR/events/demo.ndjson; \
+	if [ -n "$${INVENTORY_EVENTS:-}" ]; then \
+	  $(INVENTORY) load --source "$$INVENTORY_EVENTS"; \
+	  if [ -e "$$demo" ]; then \
+	    echo "the demo data set makes way for $$INVENTORY_EVENTS"; \
+	    rm -rf "$$data"/{events/demo.*,landing/*/demo.ndjson-*,raw,warehouse,forecast_cache,dbt,export}; \
+	  fi; \
+	elif [ -e "$$demo" ] || [ ! -d "$$data/landing" ]; then \
+	  [ -e "$$demo" ] || $(INVENTORY) generate-data --profile demo; \
+	  $(INVENTORY) load --source "$$demo"; \
+	fi
+
+.PHONY: pipeline
+pipeline: events ## The same without Superset: events to SQLite files
+	@mkdir -p "$$INVENTORY_DATA_DIR/warehouse"
+	@echo "» refining into raw Parquet (Spark)"
+	@$(INVENTORY) land --once
+	@echo "» metrics, forecasts and anomalies (dbt)"
+	@$(DBT) build --quiet
+	@echo "» publishing SQLite files"
+	@$(INVENTORY) export
+
+# ---------------------------------------------------------------- checks
+
+.PHONY: test
+test: .venv/.dev .venv-superset/.ready chromium ## Run all tests
+	.venv/bin/pytest
+
+.PHONY: lint
+lint: .venv/.dev ## Check format, types and SQL style
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/sqlfluff lint models tests/dbt
+
+.PHONY: format
+format: .venv/.dev ## Format Python and SQL
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	.venv/bin/sqlfluff fix models tests/dbt
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "» installing Chromium for the browser tests"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "» Chromium is missing: the browser tests will say that they did not run" >&2; fi
+
+# ---------------------------------------------------------------- upkeep
+
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: lock
+lock: | $(UV) ## Refresh the lock files
+	$(LOCK) --upgrade --extra dev pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --upgrade --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+	$(LOCK) --upgrade requirements-superset.in --output-file requirements-superset.lock
+
+.PHONY: clean
+clean: stop ## Remove the environments; data stay
+	rm -rf .tools .venv .venv-superset target
