@@ -1,0 +1,59 @@
+"""Fixtures that more than one folder of tests needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT.parent / "shared" / "data"
+
+
+def make(target: str, data_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a make target as a user would, with its own data folder and no standard input."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"} and not name.startswith(("DBT_", "INVENTORY_"))
+    }
+    return subprocess.run(
+        ["make", target],
+        cwd=ROOT,
+        env=inherited | {"INVENTORY_DATA_DIR": str(data_dir)} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Events of the tiny profile, the same in every run."""
+    events = tmp_path_factory.mktemp("events") / "tiny.ndjson"
+    subprocess.run(
+        [ROOT / ".venv/bin/inventory", "generate-data", "--profile", "tiny", "--end", "2026-06-30", "--out", events],
+        check=True,
+        capture_output=True,
+    )
+    return events
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, tiny_events: Path) -> Path:
+    """A data folder that `make pipeline` filled from the tiny events: landing to published SQLite files."""
+    data_dir = tmp_path_factory.mktemp("built")
+    result = make("pipeline", data_dir, INVENTORY_EVENTS=str(tiny_events))
+    assert result.returncode == 0, result.stdout + result.stderr
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The folder with the real till data; it is not part of the project, so tests that want it may not run."""
+    if not SAMPLE.is_dir():
+        pytest.skip(f"the real sample data are not at {SAMPLE}")
+    return SAMPLE
