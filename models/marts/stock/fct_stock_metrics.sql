@@ -1,0 +1,230 @@
+{% set grain = "interval '" ~ var('metrics_grain') ~ "'" %}
+{% set turnover_window = "interval '" ~ var('turnover_window') ~ "'" %}
+
+with
+
+levels as (
+
+    select * from {{ ref('int_stock_levels') }}
+
+),
+
+believable_levels as (
+
+    select
+        store_location,
+        product_id,
+        category,
+        event_timestamp,
+        cast(stock_level as hugeint) as stock_level,
+        coalesce(price, 0) as price,
+        cast(price is not null as integer) as priced_count,
+        cast(stock_level = 0 as integer) as out_of_stock_count,
+        stock_level * coalesce(price, 0) as stock_value,
+        cast(epoch_us(event_timestamp) as hugeint) as reading_us
+    from levels
+    where not is_suspect
+
+),
+
+product_steps as (
+
+    select
+        *,
+        lag(category) over product_readings as previous_category,
+        lag(stock_level) over product_readings as previous_level,
+        lag(price) over product_readings as previous_price,
+        lag(priced_count) over product_readings as previous_priced_count,
+        lag(out_of_stock_count) over product_readings as previous_out_of_stock_count,
+        lag(stock_value) over product_readings as previous_value
+    from believable_levels
+    window
+        product_readings as (
+            partition by store_location, product_id
+            order by event_timestamp
+        )
+
+),
+
+-- a product's reading takes its former state out of the category it stood in and puts the new one into its own
+changes as (
+
+    select
+        store_location,
+        category,
+        event_timestamp,
+        reading_us,
+        stock_level as level_change,
+        price as price_change,
+        priced_count as priced_change,
+        stock_value as value_change,
+        out_of_stock_count as out_of_stock_change,
+        1 as product_change,
+        coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
+        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in
+    from product_steps
+
+    union all
+
+    select
+        store_location,
+        previous_category as category,
+        event_timestamp,
+        reading_us,
+        -previous_level as level_change,
+        -previous_price as price_change,
+        -previous_priced_count as priced_change,
+        -previous_value as value_change,
+        -previous_out_of_stock_count as out_of_stock_change,
+        -1 as product_change,
+        0 as units_out,
+        0 as units_in
+    from product_steps
+    where previous_category is not null
+
+),
+
+bucket_changes as (
+
+    select
+        store_location,
+        category,
+        -- a bucket ending at b holds the readings in (b - grain, b]
+        time_bucket({{ grain }}, event_timestamp - interval '1 microsecond') + {{ grain }} as bucket_end,
+        sum(level_change) as level_change,
+        sum(level_change * reading_us) as moment_change,
+        sum(price_change) as price_change,
+        sum(priced_change) as priced_change,
+        sum(value_change) as value_change,
+        sum(out_of_stock_change) as out_of_stock_change,
+        sum(product_change) as product_change,
+        sum(units_out) as units_out,
+        sum(units_in) as units_in
+    from changes
+    group by all
+
+),
+
+as_of as (
+
+    select max(event_timestamp) as as_of from levels
+
+),
+
+group_spans as (
+
+    select
+        store_location,
+        category,
+        min(event_timestamp) as first_reading_at,
+        time_bucket({{ grain }}, min(event_timestamp) - interval '1 microsecond') + {{ grain }} as first_bucket_end
+    from changes
+    group by all
+
+),
+
+buckets as (
+
+    select
+        group_spans.store_location,
+        group_spans.category,
+        group_spans.first_reading_at,
+        unnest(
+            generate_series(
+                group_spans.first_bucket_end,
+                time_bucket({{ grain }}, as_of.as_of - interval '1 microsecond') + {{ grain }},
+                {{ grain }}
+            )
+        ) as bucket_end
+    from group_spans
+    cross join as_of
+
+),
+
+running as (
+
+    select
+        buckets.store_location,
+        buckets.category,
+        buckets.bucket_end,
+        buckets.first_reading_at,
+        coalesce(bucket_changes.units_out, 0) as units_out,
+        coalesce(bucket_changes.units_in, 0) as units_in,
+        sum(bucket_changes.level_change) over until_now as total_quantity,
+        sum(bucket_changes.moment_change) over until_now as moment,
+        sum(bucket_changes.price_change) over until_now as price_sum,
+        sum(bucket_changes.priced_change) over until_now as priced_count,
+        sum(bucket_changes.value_change) over until_now as total_stock_value,
+        sum(bucket_changes.out_of_stock_change) over until_now as out_of_stock_count,
+        sum(bucket_changes.product_change) over until_now as product_count,
+        coalesce(sum(bucket_changes.units_out) over in_window, 0) as window_units_out,
+        coalesce(sum(bucket_changes.level_change) over in_window, 0) as window_level_change,
+        coalesce(sum(bucket_changes.moment_change) over in_window, 0) as window_moment_change
+    from buckets
+    left join bucket_changes
+        on
+            buckets.store_location = bucket_changes.store_location
+            and buckets.category = bucket_changes.category
+            and buckets.bucket_end = bucket_changes.bucket_end
+    window
+        until_now as (
+            partition by buckets.store_location, buckets.category
+            order by buckets.bucket_end
+            rows between unbounded preceding and current row
+        ),
+        in_window as (
+            partition by buckets.store_location, buckets.category
+            order by buckets.bucket_end
+            range between {{ turnover_window }} - interval '1 microsecond' preceding and current row
+        )
+
+),
+
+-- stock held from 0 to t, in unit-microseconds, is t * level(t) - sum(time of change * change); what the window adds
+-- is that figure at its end less that figure at its start
+window_stock as (
+
+    select
+        *,
+        bucket_end - {{ turnover_window }} as window_start,
+        cast(epoch_us(bucket_end) as hugeint) * total_quantity - moment as stock_until_end,
+        cast(epoch_us(bucket_end - {{ turnover_window }}) as hugeint) * (total_quantity - window_level_change)
+        - (moment - window_moment_change) as stock_until_start,
+        epoch_us(bucket_end) - epoch_us(greatest(bucket_end - {{ turnover_window }}, first_reading_at)) as window_us
+    from running
+
+),
+
+averaged as (
+
+    select
+        *,
+        case
+            when window_us = 0 then cast(total_quantity as double)
+            else cast(stock_until_end - stock_until_start as double) / window_us
+        end as average_quantity
+    from window_stock
+
+),
+
+final as (
+
+    select
+        store_location,
+        category,
+        bucket_end as event_timestamp,
+        cast(total_quantity as bigint) as total_quantity,
+        cast(price_sum as double) / nullif(priced_count, 0) as avg_price,
+        cast(total_stock_value as double) as total_stock_value,
+        cast(window_units_out as double) / nullif(average_quantity, 0) as turnover_rate,
+        cast(units_out as bigint) as units_out,
+        cast(units_in as bigint) as units_in,
+        cast(window_units_out as bigint) as window_units_out,
+        average_quantity,
+        cast(product_count as bigint) as product_count,
+        cast(out_of_stock_count as bigint) as out_of_stock_count
+    from averaged
+
+)
+
+select * from final
