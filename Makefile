@@ -76,7 +76,7 @@ events: setup
 	  $(INVENTORY) load --source "$$INVENTORY_EVENTS"; \
 	  if [ -e "$$demo" ]; then \
 	    echo "the demo data set makes way for $$INVENTORY_EVENTS"; \
-	    rm -rf "$$data"/{events/demo.*,landing/*/demo.ndjson-*,raw,warehouse,forecast_cache,dbt,export}; \
+	    rm -rf "$$data"/{events/demo.*,landing/*/demo.ndjson~*,raw,warehouse,forecast_cache,dbt,export}; \
 	  fi; \
 	elif [ -e "$$demo" ] || [ ! -d "$$data/landing" ]; then \
 	  [ -e "$$demo" ] || $(INVENTORY) generate-data --profile demo; \

@@ -1,0 +1,1 @@
+"""Intake: events from files and topics to landed and refined Parquet."""

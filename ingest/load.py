@@ -1,0 +1,117 @@
+"""`inventory load`: land the events of a file, each exactly once, however often it is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import click
+import pyarrow.parquet as pq
+
+from ingest.events import Rejection, decode
+from ingest.landing import LandedFile, LandingBusyError, Message, MessageId, exclusive, land, landed_files
+from ingest.sources import Line, SourceError, read_file
+
+FLUSH_ROWS = 50_000
+FLUSH_BYTES = 64_000_000
+DIGEST = "lines_sha256"
+
+
+@click.command()
+@click.option(
+    "--source", type=click.Path(path_type=Path), required=True, help="File of events: .ndjson, .csv, .parquet"
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(source: Path, data_dir: Path) -> None:
+    """Land the events of a file. Lines that were landed before are passed over; malformed ones are quarantined."""
+    try:
+        with exclusive(data_dir / "landing"):
+            landed = land_file(data_dir / "landing", source)
+    except (SourceError, LandingBusyError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or data_dir}: {error.strerror}. What was landed before is safe."
+        ) from error
+
+    if not landed.total():
+        click.echo(f"{source.name}: nothing new, all of it was landed before")
+        return
+    quarantined = landed.total() - landed["good"]
+    reasons = ", ".join(f"{count:,} {kind}" for kind, count in landed.most_common() if kind != "good")
+    click.echo(
+        f"{source.name}: landed {landed['good']:,} readings, quarantined {quarantined:,}"
+        + (f" ({reasons})" if reasons else "")
+    )
+    if not landed["good"]:
+        raise click.ClickException(
+            f"{source}: no line is a stock reading. They are kept with their reasons in the quarantine "
+            f"({data_dir / 'landing'}, column error); compare them with the event contract in the README."
+        )
+
+
+def land_file(landing: Path, source: Path) -> Counter[str]:
+    """Land the lines of a file that were not landed before; return how many were good and how many of each rejection.
+
+    The topic is the file's name and the entry id the line's number. A file that grew goes on where it was left. Another
+    file of the same name is told apart by the digest of its lines, and gets a ledger id of its own.
+    """
+    ledger_id, last_line = _resume_point(landed_files(landing, source.name), source)
+    digest = sha256()
+    counts: Counter[str] = Counter()
+    for batch in _batches(read_file(source)):
+        for line in batch:
+            digest.update(line.raw + b"\n")
+        fresh = [line for line in batch if line.number > last_line]
+        if not fresh:
+            continue
+        now = datetime.now(UTC)
+        messages = [
+            Message(MessageId(ledger_id, line.number, -1), now, line.raw, decode(line.message, now)) for line in fresh
+        ]
+        land(landing, source.name, 0, messages, {DIGEST: digest.hexdigest()})
+        counts.update(
+            message.content.kind if isinstance(message.content, Rejection) else "good" for message in messages
+        )
+        click.echo(f"  {source.name}: line {fresh[-1].number:,}", err=True)
+    return counts
+
+
+def _resume_point(landed: list[LandedFile], source: Path) -> tuple[int, int]:
+    """The ledger id that this file's lines belong to, and its last landed line."""
+    newest = {file.last.ledger_id: file for file in landed}
+    digests = _digests_at({file.last.entry_id for file in newest.values()}, read_file(source))
+    for ledger_id, file in sorted(newest.items(), reverse=True):
+        known = pq.read_schema(file.path).metadata[DIGEST.encode()].decode()
+        if digests.get(file.last.entry_id) == known:
+            return ledger_id, file.last.entry_id
+    return max(newest, default=0) + 1, 0
+
+
+def _digests_at(line_numbers: set[int], lines: Iterable[Line]) -> dict[int, str]:
+    """The digest of the file's lines up to each of the given line numbers."""
+    digest = sha256()
+    found: dict[int, str] = {}
+    for line in lines:
+        digest.update(line.raw + b"\n")
+        if line.number in line_numbers:
+            found[line.number] = digest.hexdigest()
+        if len(found) == len(line_numbers):
+            break
+    return found
+
+
+def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line.raw)
+        if len(batch) >= FLUSH_ROWS or size >= FLUSH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

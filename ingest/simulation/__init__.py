@@ -1,0 +1,1 @@
+"""Synthetic events and the truth behind them."""
