@@ -1,8 +1,18 @@
+{% set returns_within = "interval '" ~ var('spike_returns_within') ~ "'" %}
+
 with
 
 readings as (
 
     select * from {{ ref('int_distinct_readings') }}
+
+),
+
+spike_rule as (
+
+    select limit_value as spike_ratio
+    from {{ ref('anomaly_rules') }}
+    where rule_id = 'returned_spike'
 
 ),
 
@@ -25,8 +35,9 @@ levels as (
         store_location,
         product_id,
         category,
-        event_timestamp,
         quantity,
+        price as reported_price,
+        event_timestamp,
         greatest(quantity, 0) as stock_level,
         last_value(price ignore nulls) over (
             partition by store_location, product_id
@@ -56,22 +67,26 @@ neighbours as (
 final as (
 
     select
-        store_location,
-        product_id,
-        category,
-        event_timestamp,
-        quantity,
-        stock_level,
-        price,
+        neighbours.store_location,
+        neighbours.product_id,
+        neighbours.category,
+        neighbours.quantity,
+        neighbours.stock_level,
+        neighbours.price,
+        neighbours.reported_price,
         coalesce(
-            previous_level > 0
-            and next_level > 0
-            and stock_level >= 10 * greatest(previous_level, next_level)
-            and abs(next_level - previous_level) <= 0.2 * previous_level
-            and next_event_timestamp <= event_timestamp + interval '48 hours',
+            neighbours.previous_level > 0
+            and neighbours.next_level > 0
+            and neighbours.stock_level
+            >= spike_rule.spike_ratio * greatest(neighbours.previous_level, neighbours.next_level)
+            and abs(neighbours.next_level - neighbours.previous_level)
+            <= {{ var('spike_return_share') }} * neighbours.previous_level
+            and neighbours.next_event_timestamp - neighbours.event_timestamp <= {{ returns_within }},
             false
-        ) as is_suspect
+        ) as is_suspect,
+        neighbours.event_timestamp
     from neighbours
+    cross join spike_rule
 
 )
 

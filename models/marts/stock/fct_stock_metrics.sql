@@ -107,7 +107,7 @@ bucket_changes as (
 
 as_of as (
 
-    select max(event_timestamp) as as_of from levels
+    select * from {{ ref('int_as_of') }}
 
 ),
 
@@ -190,7 +190,7 @@ window_stock as (
         cast(epoch_us(bucket_end) as hugeint) * total_quantity - moment as stock_until_end,
         cast(epoch_us(bucket_end - {{ turnover_window }}) as hugeint) * (total_quantity - window_level_change)
         - (moment - window_moment_change) as stock_until_start,
-        epoch_us(bucket_end) - epoch_us(greatest(bucket_end - {{ turnover_window }}, first_reading_at)) as window_us
+        epoch_us(bucket_end) - epoch_us(greatest(bucket_end - {{ turnover_window }}, first_reading_at)) as span_us
     from running
 
 ),
@@ -200,8 +200,8 @@ averaged as (
     select
         *,
         case
-            when window_us = 0 then cast(total_quantity as double)
-            else cast(stock_until_end - stock_until_start as double) / window_us
+            when span_us = 0 then cast(total_quantity as double)
+            else cast(stock_until_end - stock_until_start as double) / span_us
         end as average_quantity
     from window_stock
 

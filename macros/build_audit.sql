@@ -1,0 +1,36 @@
+{# What was built when, and how it went, kept in the warehouse beside the data it speaks of: publishing reads it. #}
+
+{% macro record_invocation() %}
+    {% if execute and flags.WHICH in ('build', 'run', 'test', 'seed') %}
+        create schema if not exists build_audit;
+        create table if not exists build_audit.invocations (
+            invocation_id varchar, command varchar, started_at timestamptz, finished_at timestamptz
+        );
+        create table if not exists build_audit.node_results (
+            invocation_id varchar, node_id varchar, status varchar, message varchar, finished_at timestamptz
+        );
+        insert into build_audit.invocations
+        values ('{{ invocation_id }}', '{{ flags.WHICH }}', now(), null)
+    {% else %}
+        select 1
+    {% endif %}
+{% endmacro %}
+
+
+{% macro record_node_results(results) %}
+    {% if execute and flags.WHICH in ('build', 'run', 'test', 'seed') %}
+        {% for result in results %}
+            insert into build_audit.node_results
+            values (
+                '{{ invocation_id }}',
+                '{{ result.node.unique_id }}',
+                '{{ result.status }}',
+                '{{ (result.message or "") | string | replace("'", "''") | truncate(500) }}',
+                now()
+            );
+        {% endfor %}
+        update build_audit.invocations set finished_at = now() where invocation_id = '{{ invocation_id }}'
+    {% else %}
+        select 1
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,53 @@
+with
+
+levels as (
+
+    select * from {{ ref('int_stock_levels') }}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+closing_levels as (
+
+    select
+        store_location,
+        product_id,
+        cast(event_timestamp as date) as event_date,
+        arg_max(quantity, event_timestamp) as quantity
+    from levels
+    group by store_location, product_id, event_date
+
+),
+
+-- the last level of a day stands until the next day that was read
+final as (
+
+    select
+        store_location || '/' || product_id as unique_id,
+        cast(
+            unnest(
+                generate_series(
+                    event_date,
+                    coalesce(
+                        lead(event_date) over (
+                            partition by store_location, product_id
+                            order by event_date
+                        ) - 1,
+                        cast(as_of.as_of as date)
+                    ),
+                    interval '1 day'
+                )
+            ) as timestamp
+        ) as ds,
+        cast(quantity as double) as y
+    from closing_levels
+    cross join as_of
+
+)
+
+select * from final

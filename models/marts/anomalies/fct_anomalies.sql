@@ -1,0 +1,69 @@
+with
+
+quantity_anomalies as (
+
+    select * from {{ ref('int_quantity_anomalies') }}
+
+),
+
+price_anomalies as (
+
+    select * from {{ ref('int_price_anomalies') }}
+
+),
+
+feed_anomalies as (
+
+    select * from {{ ref('int_feed_anomalies') }}
+
+),
+
+rules as (
+
+    select * from {{ ref('anomaly_rules') }}
+
+),
+
+findings as (
+
+    select * from quantity_anomalies
+    union all
+    select * from price_anomalies
+    union all
+    select * from feed_anomalies
+
+),
+
+final as (
+
+    select
+        md5(
+            concat_ws(
+                '|', findings.rule_id, findings.store_location, findings.product_id,
+                epoch_us(findings.event_timestamp)
+            )
+        ) as anomaly_id,
+        findings.rule_id,
+        'rule-based' as method,
+        rules.severity,
+        findings.store_location,
+        findings.category,
+        findings.product_id,
+        findings.observed_value,
+        rules.limit_value,
+        format(
+            '{} · {} ({}): {} where the limit is {}',
+            findings.product_id,
+            rules.title,
+            rules.rule_id,
+            format('{:.6g}', findings.observed_value),
+            format('{:.6g}', rules.limit_value)
+        ) as description,
+        findings.event_timestamp
+    from findings
+    inner join rules
+        on findings.rule_id = rules.rule_id
+
+)
+
+select * from final

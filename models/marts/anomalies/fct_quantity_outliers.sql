@@ -1,0 +1,46 @@
+with
+
+outliers as (
+
+    select * from {{ ref('int_quantity_outliers') }}
+
+),
+
+levels as (
+
+    select * from {{ ref('int_stock_levels') }}
+
+),
+
+products as (
+
+    select
+        store_location,
+        product_id,
+        arg_max(category, event_timestamp) as category
+    from levels
+    group by store_location, product_id
+
+),
+
+final as (
+
+    select
+        'Isolation Forest' as model_name,
+        outliers.kind as anomaly_type,
+        products.store_location,
+        products.category,
+        products.product_id,
+        cast(outliers.ds as date) as event_date,
+        cast(outliers.observed as double) as observed_quantity,
+        cast(outliers.expected as double) as expected_quantity,
+        cast(outliers.score as double) as score,
+        outliers.driver
+    from outliers
+    inner join products
+        on outliers.unique_id = products.store_location || '/' || products.product_id
+    where outliers.alert
+
+)
+
+select * from final

@@ -1,0 +1,25 @@
+with
+
+daily_stock as (
+
+    select * from {{ ref('fct_daily_stock') }}
+
+),
+
+final as (
+
+    select
+        strftime(event_date, '%Y-%m-%d') as event_date,
+        store_location,
+        category,
+        total_quantity,
+        total_stock_value,
+        units_out,
+        units_in,
+        product_count,
+        out_of_stock_count
+    from daily_stock
+
+)
+
+select * from final

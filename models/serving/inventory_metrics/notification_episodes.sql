@@ -1,0 +1,30 @@
+with
+
+episodes as (
+
+    select * from {{ ref('fct_notification_episodes') }}
+
+),
+
+final as (
+
+    select
+        episode_id,
+        type,
+        severity,
+        status,
+        rule_id,
+        store_location,
+        category,
+        product_id,
+        notification,
+        strftime(first_seen_at, '%Y-%m-%d %H:%M:%S') as first_seen_at,
+        strftime(last_seen_at, '%Y-%m-%d %H:%M:%S') as last_seen_at,
+        occurrence_count,
+        value_at_risk,
+        store_rank
+    from episodes
+
+)
+
+select * from final
