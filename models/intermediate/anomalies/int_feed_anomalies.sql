@@ -26,6 +26,7 @@ conflicting_reading as (
         arg_max(category, arrival) as category,
         product_id,
         event_timestamp,
+        cast(count(*) as double) as reading_value,
         cast(count(*) as double) as observed_value
     from distinct_readings
     group by store_location, product_id, event_timestamp
@@ -53,7 +54,8 @@ stale_feed as (
         last_readings.category,
         last_readings.product_id,
         as_of.as_of as event_timestamp,
-        (epoch_us(as_of.as_of) - epoch_us(last_readings.last_reading_at)) / 3600e6 as observed_value
+        (epoch_us(as_of.as_of) - epoch_us(last_readings.last_reading_at)) / 3600e6 as reading_value,
+        reading_value as observed_value
     from last_readings
     cross join as_of
     where last_readings.last_reading_at < as_of.as_of - interval '{{ var("stale_after") }}'

@@ -16,7 +16,8 @@ history as (
 
     select
         *,
-        median(cast(nullif(greatest(reported_price, 0), 0) as double)) over earlier_readings as usual_price,
+        min(nullif(greatest(reported_price, 0), 0)) over earlier_readings as lowest_price,
+        max(nullif(greatest(reported_price, 0), 0)) over earlier_readings as highest_price,
         count(nullif(greatest(reported_price, 0), 0)) over earlier_readings as prices_before
     from levels
     where reported_price is not null
@@ -37,6 +38,7 @@ zero_price as (
         category,
         product_id,
         event_timestamp,
+        cast(reported_price as double) as reading_value,
         cast(reported_price as double) as observed_value
     from history
     where reported_price <= 0
@@ -51,7 +53,11 @@ price_outlier as (
         history.category,
         history.product_id,
         history.event_timestamp,
-        cast(history.reported_price as double) as observed_value
+        cast(history.reported_price as double) as reading_value,
+        greatest(
+            history.reported_price / history.highest_price,
+            history.lowest_price / history.reported_price
+        ) as observed_value
     from history
     inner join rules
         on rules.rule_id = 'price_outlier'
@@ -59,8 +65,8 @@ price_outlier as (
         history.reported_price > 0
         and history.prices_before >= 5
         and (
-            history.reported_price > history.usual_price * rules.limit_value
-            or history.reported_price < history.usual_price / rules.limit_value
+            history.reported_price > history.highest_price * rules.limit_value
+            or history.reported_price < history.lowest_price / rules.limit_value
         )
 
 ),

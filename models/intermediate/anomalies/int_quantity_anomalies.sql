@@ -16,7 +16,8 @@ history as (
 
     select
         *,
-        lag(quantity) over product_readings as previous_quantity,
+        lag(stock_level) over product_readings as previous_level,
+        lead(stock_level) over product_readings as next_level,
         max(quantity) over (product_readings rows between 20 preceding and 1 preceding) as highest_before,
         count(*) over (product_readings rows between 20 preceding and 1 preceding) as readings_before
     from levels
@@ -36,7 +37,8 @@ negative_stock as (
         category,
         product_id,
         event_timestamp,
-        quantity as observed_value
+        quantity as reading_value,
+        cast(quantity as double) as observed_value
     from history
     where quantity < 0
 
@@ -51,7 +53,8 @@ quantity_jump as (
         history.category,
         history.product_id,
         history.event_timestamp,
-        history.quantity as observed_value
+        history.quantity as reading_value,
+        history.quantity / greatest(history.highest_before, 4) as observed_value
     from history
     inner join rules
         on rules.rule_id = 'quantity_jump'
@@ -70,7 +73,8 @@ returned_spike as (
         category,
         product_id,
         event_timestamp,
-        quantity as observed_value
+        quantity as reading_value,
+        stock_level / greatest(previous_level, next_level) as observed_value
     from history
     where is_suspect
 

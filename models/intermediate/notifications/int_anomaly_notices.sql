@@ -64,7 +64,7 @@ episodes as (
         min(event_timestamp) as first_seen_at,
         max(event_timestamp) as last_seen_at,
         count(*) as occurrence_count,
-        arg_max(observed_value, event_timestamp) as observed_value,
+        arg_max(reading_value, event_timestamp) as reading_value,
         arg_max(limit_value, event_timestamp) as limit_value
     from numbered
     group by rule_id, severity, store_location, category, product_id, episode_number
@@ -85,36 +85,36 @@ final as (
                 then format(
                     'was read as {:.0f} units. Stock cannot be below zero, so orders rest on a wrong level. '
                     || 'Count the shelf and correct the record.',
-                    episodes.observed_value
+                    episodes.reading_value
                 )
             when 'quantity_jump'
                 then format(
                     'jumped to {:.0f} units, more than {:.0f} times anything in its last 20 readings. '
                     || 'If no such delivery came, correct the record, or it will not be reordered.',
-                    episodes.observed_value, episodes.limit_value
+                    episodes.reading_value, episodes.limit_value
                 )
             when 'returned_spike'
                 then format(
                     'was read as {:.0f} units and came straight back. The reading is left out of all figures. '
                     || 'Check the scanner or the unit (pieces or cases).',
-                    episodes.observed_value
+                    episodes.reading_value
                 )
             when 'zero_price'
                 then format(
                     'has a price of {:.2f}. Tills may give it away and its stock value is wrong. Correct the price.',
-                    episodes.observed_value
+                    episodes.reading_value
                 )
             when 'price_outlier'
                 then format(
-                    'has a price of {:.2f}, over {:.0f} times away from its usual one. '
+                    'has a price of {:.2f}, over {:.0f} times beyond its last 20. '
                     || 'Check the price label and the price file.',
-                    episodes.observed_value, episodes.limit_value
+                    episodes.reading_value, episodes.limit_value
                 )
             when 'conflicting_reading'
                 then format(
                     'has {:.0f} different readings for one moment; the later one is used. '
                     || 'Check whether two devices report this product.',
-                    episodes.observed_value
+                    episodes.reading_value
                 )
         end as matter,
         episodes.first_seen_at,

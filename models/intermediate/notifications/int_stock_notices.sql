@@ -11,8 +11,9 @@ final as (
     select
         'stock' as type,
         case
-            when is_out_of_stock and daily_units_out > 0 then 'critical'
-            else 'high'
+            when is_out_of_stock then 'critical'
+            when days_of_supply < 3 then 'high'
+            else 'medium'
         end as severity,
         case
             when is_out_of_stock then 'out_of_stock'

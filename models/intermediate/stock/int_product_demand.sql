@@ -14,26 +14,48 @@ as_of as (
 
 ),
 
+quantity_anomalies as (
+
+    select * from {{ ref('int_quantity_anomalies') }}
+
+),
+
+-- what falls from a level that was never on the shelf is no demand
+plausible_levels as (
+
+    select levels.*
+    from levels
+    left join quantity_anomalies
+        on
+            quantity_anomalies.rule_id = 'quantity_jump'
+            and levels.store_location = quantity_anomalies.store_location
+            and levels.product_id = quantity_anomalies.product_id
+            and levels.event_timestamp = quantity_anomalies.event_timestamp
+    where
+        not levels.is_suspect
+        and quantity_anomalies.rule_id is null
+
+),
+
 -- how long each level stood, and what had gone out when it was read
 intervals as (
 
     select
-        levels.store_location,
-        levels.product_id,
-        levels.event_timestamp,
+        plausible_levels.store_location,
+        plausible_levels.product_id,
+        plausible_levels.event_timestamp,
         as_of.as_of,
-        levels.stock_level,
+        plausible_levels.stock_level,
         coalesce(
-            greatest(lag(levels.stock_level) over product_readings - levels.stock_level, 0), 0
+            greatest(lag(plausible_levels.stock_level) over product_readings - plausible_levels.stock_level, 0), 0
         ) as units_out,
-        coalesce(lead(levels.event_timestamp) over product_readings, as_of.as_of) as stands_until
-    from levels
+        coalesce(lead(plausible_levels.event_timestamp) over product_readings, as_of.as_of) as stands_until
+    from plausible_levels
     cross join as_of
-    where not levels.is_suspect
     window
         product_readings as (
-            partition by levels.store_location, levels.product_id
-            order by levels.event_timestamp
+            partition by plausible_levels.store_location, plausible_levels.product_id
+            order by plausible_levels.event_timestamp
         )
 
 ),

@@ -49,15 +49,17 @@ final as (
         findings.store_location,
         findings.category,
         findings.product_id,
+        findings.reading_value,
         findings.observed_value,
         rules.limit_value,
         format(
-            '{} · {} ({}): {} where the limit is {}',
+            '{} · {}: {:.6g} {}, limit {:.6g} (rule {})',
             findings.product_id,
             rules.title,
-            rules.rule_id,
-            format('{:.6g}', findings.observed_value),
-            format('{:.6g}', rules.limit_value)
+            findings.observed_value,
+            rules.measure,
+            rules.limit_value,
+            findings.rule_id
         ) as description,
         findings.event_timestamp
     from findings

@@ -117,7 +117,6 @@ final as (
         ) as suggested_order,
         cast(coalesce(value_at_risk, 0) as double) as value_at_risk,
         case
-            when is_stale then 'stale'
             when stock_level = 0 then 'out of stock'
             when days_of_supply < lead_time_days then 'runs out before delivery'
             when stock_level < reorder_point then 'reorder'
