@@ -1,0 +1,134 @@
+"""Forecasts at given cutoffs, each made from nothing later than its cutoff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ml.forecasting.arima import arima
+from ml.forecasting.cache import cached
+from ml.forecasting.conformal import seasonal_error, with_intervals
+from ml.forecasting.forecaster import Forecaster, Setting
+from ml.forecasting.prophet import prophet
+from ml.forecasting.seasonal_naive import seasonal_naive
+from ml.forecasting.xgboost import xgboost
+from ml.frames import FORECAST_COLUMNS, empty_forecasts, fill_gaps, read_panel
+
+FORECASTERS: dict[str, Forecaster] = {
+    "arima": arima,
+    "xgboost": xgboost,
+    "prophet": prophet,
+    "seasonal_naive": seasonal_naive,
+}
+ENSEMBLE = "ensemble"
+CALIBRATION_WINDOWS = 3
+
+
+def forecast(
+    panel: pd.DataFrame,
+    *,
+    models: Sequence[str],
+    cutoffs: Sequence[pd.Timestamp],
+    horizon: int,
+    season: int,
+    freq: str,
+    seed: int,
+    future_columns: Sequence[str] = (),
+    cache_dir: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Forecast every series of a panel `horizon` periods ahead of each cutoff.
+
+    `panel`: `unique_id, ds, y` and the known-future columns (see ml.frames). `cutoffs` are the last periods that a
+    forecast may know. `season` counts periods. The ensemble is the median of the other models asked for. Returns the
+    shared forecast frame `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y;
+    bit-identical for the same arguments. Series without a value at or before a cutoff have no rows for it.
+
+    Raises ValueError for an unknown model, an empty list, or a panel that breaks its contract.
+    """
+    unknown = sorted(set(models) - set(FORECASTERS) - {ENSEMBLE})
+    if unknown or not models:
+        known = ", ".join([*FORECASTERS, ENSEMBLE])
+        raise ValueError(f"unknown model {', '.join(unknown) or '(none given)'}; choose from {known}")
+    if horizon < 1 or season < 1:
+        raise ValueError(f"horizon ({horizon}) and season ({season}) must be at least 1")
+    panel = read_panel(panel, future_columns)
+    if panel.empty:
+        return empty_forecasts()
+    setting = Setting(season, freq, seed, tuple(future_columns))
+    single = [model for model in FORECASTERS if model in models] or list(FORECASTERS)
+    # intervals need the errors of earlier windows, so some are forecast before the first cutoff asked for
+    step = pd.tseries.frequencies.to_offset(freq)
+    earlier = [min(cutoffs) - step * horizon * back for back in range(1, CALIBRATION_WINDOWS + 1)]
+    first = panel.groupby("unique_id")["ds"].min().min() + step * season * 3
+    computed = [cutoff for cutoff in sorted({*cutoffs, *earlier}) if cutoff in cutoffs or cutoff >= first]
+
+    results, scales = [], []
+    for cutoff in computed:
+        history = fill_gaps(panel[(panel["ds"] <= cutoff) & panel["y"].notna()], freq)
+        if history.empty:
+            continue
+        future = _future(panel, history, cutoff, horizon, setting)
+        scales.append(_scales(history, cutoff, season))
+        for model in single:
+            progress(f"{cutoff:%Y-%m-%d} {model}")
+            made = cached(
+                cache_dir,
+                (model, cutoff, setting),
+                [history, future],
+                lambda model=model, history=history, future=future: FORECASTERS[model](history, future, setting),  # type: ignore[misc]
+            )
+            results.append(_stepped(made, cutoff, model))
+    if not results:
+        return empty_forecasts()
+    made = pd.concat(results, ignore_index=True)
+    if ENSEMBLE in models:
+        made = pd.concat([made, _median(made)], ignore_index=True)
+    actuals = panel[["unique_id", "ds", "y"]].dropna()
+    bounded = with_intervals(made, actuals, pd.concat(scales, ignore_index=True), season)
+    asked = bounded[bounded["cutoff"].isin(cutoffs) & bounded["model"].isin(models)]
+    return asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS]
+
+
+def _future(
+    panel: pd.DataFrame, history: pd.DataFrame, cutoff: pd.Timestamp, horizon: int, setting: Setting
+) -> pd.DataFrame:
+    """The periods to forecast, with what is known of them: each series runs on to the horizon beyond the cutoff."""
+    ahead = pd.date_range(cutoff, periods=horizon + 1, freq=setting.freq)[1:]
+    names = history["unique_id"].unique()
+    future = pd.DataFrame({"unique_id": np.repeat(names, len(ahead)), "ds": np.tile(ahead, len(names))})
+    columns = list(setting.future_columns)
+    if columns:
+        future = future.merge(panel[["unique_id", "ds", *columns]], on=["unique_id", "ds"], how="left")
+        # a period that nothing is known of is taken as one where nothing is planned
+        future[columns] = future[columns].fillna(0.0)
+    return future
+
+
+def _scales(history: pd.DataFrame, cutoff: pd.Timestamp, season: int) -> pd.DataFrame:
+    rows = []
+    for name, series in history.groupby("unique_id", sort=False):
+        y = series["y"].to_numpy()
+        scale = seasonal_error(y, season)
+        recent = y[-season * 9 :]
+        errors = (recent[season:] - recent[:-season]) / scale if len(recent) > season else np.zeros(1)
+        rows.append({"unique_id": name, "cutoff": cutoff, "scale": scale, "naive_errors": errors})
+    return pd.DataFrame(rows)
+
+
+def _stepped(made: pd.DataFrame, cutoff: pd.Timestamp, model: str) -> pd.DataFrame:
+    step = made.groupby("unique_id", sort=False).cumcount() + 1
+    return made.assign(cutoff=cutoff, model=model, step=step)
+
+
+def _median(made: pd.DataFrame) -> pd.DataFrame:
+    keys = ["unique_id", "ds", "cutoff", "step"]
+    median = made.groupby(keys, sort=False, as_index=False).agg(
+        y_hat=("y_hat", "median"), fallbacks=("fallback_reason", "count"), members=("y_hat", "size")
+    )
+    all_fell_back = median["fallbacks"] == median["members"]
+    reason = np.where(all_fell_back, "every member fell back", None)
+    return median.drop(columns=["fallbacks", "members"]).assign(model=ENSEMBLE, fallback_reason=reason)

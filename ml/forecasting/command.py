@@ -1,0 +1,76 @@
+"""`inventory backtest`: the forecasters on any panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from ml.forecasting import FORECASTERS, forecast
+from ml.forecasting.scores import score
+from ml.frames import read_panel
+from ml.panel_files import read_table, write_table
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()] if value else []
+
+
+@click.command()
+@click.option(
+    "--panel",
+    "panel_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="unique_id, ds, y[, known-future columns]",
+)
+@click.option("--freq", default="D", show_default=True, help="pandas frequency of the periods")
+@click.option("--season", type=click.IntRange(min=1), default=7, show_default=True, help="periods in a season")
+@click.option("--horizon", type=click.IntRange(min=1), default=28, show_default=True, help="periods to forecast")
+@click.option("--windows", type=click.IntRange(min=1), default=4, show_default=True, help="number of cutoffs")
+@click.option("--step", type=click.IntRange(min=1), help="periods between cutoffs (default: the horizon)")
+@click.option("--future", callback=_names, help="known-future columns, separated by commas")
+@click.option("--models", callback=_names, help="models, separated by commas (default: all)")
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="forecast frame, .csv or .parquet")
+def command(
+    panel_file: Path,
+    freq: str,
+    season: int,
+    horizon: int,
+    windows: int,
+    step: int | None,
+    future: list[str],
+    models: list[str],
+    seed: int,
+    out: Path,
+) -> None:
+    """Forecast a panel from its last cutoffs that leave a whole horizon each, and score the forecasts."""
+    try:
+        panel = read_panel(read_table(panel_file), future)
+        dates = pd.date_range(panel.dropna()["ds"].min(), panel.dropna()["ds"].max(), freq=freq)
+        last = len(dates) - 1 - horizon
+        positions = [last - (step or horizon) * back for back in reversed(range(windows))]
+        if not positions or positions[0] < 1:
+            needed = horizon + (step or horizon) * (windows - 1) + 2
+            raise ValueError(
+                f"{len(dates)} periods are too few for {windows} windows of {horizon}: {needed} are needed. "
+                "Take fewer windows or a shorter horizon."
+            )
+        forecasts = forecast(
+            panel,
+            models=models or [*FORECASTERS, "ensemble"],
+            cutoffs=[dates[position] for position in positions],
+            horizon=horizon,
+            season=season,
+            freq=freq,
+            seed=seed,
+            future_columns=future,
+            progress=lambda stage: click.echo(f"  {stage}", err=True),
+        )
+    except ValueError as error:
+        raise click.ClickException(f"{panel_file}: {error}") from error
+    write_table(forecasts, out)
+    click.echo(score(forecasts, panel, season).to_string(index=False, float_format="{:.3f}".format))
+    click.echo(f"{len(forecasts):,} forecasts in {out}")

@@ -1,0 +1,42 @@
+"""Prophet, one model a series (Taylor and Letham, "Forecasting at scale", 2018)."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from ml.forecasting.forecaster import Setting, each_series
+
+SEASONS_KEPT = 110  # two years of weeks: what the yearly season needs
+
+
+def prophet(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """See `Forecaster`. Known-future columns are regressors; the intervals are made elsewhere, so none are sampled."""
+    return each_series(_fit, history, future, setting, seasons_needed=2)
+
+
+def _fit(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> np.ndarray:
+    logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
+    logging.getLogger("prophet").setLevel(logging.CRITICAL)
+    from prophet import Prophet
+
+    kept = history.tail(SEASONS_KEPT * setting.season)
+    columns = [column for column in setting.future_columns if kept[column].nunique() > 1]
+    period = pd.Timedelta(kept["ds"].diff().median())
+    span = kept["ds"].iloc[-1] - kept["ds"].iloc[0]
+    model = Prophet(
+        weekly_seasonality=False,
+        daily_seasonality=False,
+        # a yearly wave cannot be told from a trend before it has come round
+        yearly_seasonality=6 if span >= pd.Timedelta(days=540) else False,
+        uncertainty_samples=0,
+    )
+    if setting.season > 1:
+        days = period * setting.season / pd.Timedelta(days=1)
+        model.add_seasonality("season", period=days, fourier_order=max(min(setting.season // 2, 10), 1))
+    for column in columns:
+        model.add_regressor(column)
+    model.fit(kept[["ds", "y", *columns]], seed=setting.seed)
+    return np.asarray(model.predict(future[["ds", *columns]])["yhat"])

@@ -1,0 +1,112 @@
+"""Gradient-boosted trees over all series at once (Chen and Guestrin, "XGBoost", 2016).
+
+One model forecasts every series and every step ahead. Each training row is a (series, origin, step): what was known at
+the origin, and the calendar and known-future columns of the target period. All levels are taken relative to the mean
+of the last same-phase values and divided by the series' size at the origin, so that large and small series speak alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ml.forecasting.forecaster import Setting, repeat_season
+
+PHASES = 4  # same-phase values that make the base
+ROWS_WANTED = 150_000
+TARGET_LIMIT = 10.0  # one wild value weighs no more than ten times the size of its series
+PARAMETERS = {
+    "objective": "reg:squarederror",
+    "max_depth": 6,
+    "eta": 0.05,
+    "subsample": 0.8,
+    "colsample_bytree": 0.8,
+    "min_child_weight": 20,
+    "lambda": 2.0,
+    "tree_method": "hist",
+    "nthread": 2,
+}
+ROUNDS = 200
+
+
+def xgboost(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """See `Forecaster`."""
+    import xgboost as xgb
+
+    needed = setting.season * (PHASES + 1)
+    series = dict(tuple(history.groupby("unique_id", sort=False)))
+    horizon = int(future.groupby("unique_id").size().max())
+    long_enough = [name for name, frame in series.items() if len(frame) >= needed + horizon]
+    rows_of_all = sum(len(series[name]) - needed - horizon + 1 for name in long_enough) * horizon
+    stride = max(1, round(rows_of_all / ROWS_WANTED))
+    train = [_training_rows(series[name], setting, horizon, needed, stride) for name in long_enough]
+
+    booster = None
+    if train:
+        features, target = (np.concatenate(part) for part in zip(*train, strict=True))
+        booster = xgb.train(PARAMETERS | {"seed": setting.seed}, xgb.DMatrix(features, target), num_boost_round=ROUNDS)
+    parts = []
+    for name, ahead in future.groupby("unique_id", sort=False):
+        y = series[name]["y"].to_numpy()
+        simple = np.maximum(repeat_season(y, len(ahead), setting.season), 0)
+        reason: str | None = None
+        forecast = simple
+        if booster is None or len(y) < needed:
+            reason = f"only {len(y)} periods of history"
+        elif np.ptp(y) == 0:
+            reason = "constant history"
+        else:
+            features, base, size = _features(
+                y, len(y) - 1, np.arange(1, len(ahead) + 1), _known(ahead, setting), setting
+            )
+            forecast = np.maximum(base + size * booster.predict(xgb.DMatrix(features)), 0)
+        parts.append(ahead[["unique_id", "ds"]].assign(y_hat=forecast.astype(float), fallback_reason=reason))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _training_rows(
+    frame: pd.DataFrame, setting: Setting, horizon: int, needed: int, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
+    y = frame["y"].to_numpy()
+    known = _known(frame, setting)
+    steps = np.arange(1, horizon + 1)
+    blocks, targets = [], []
+    # newest origins first, so that thinning keeps the most recent one
+    for origin in range(len(y) - horizon - 1, needed - 2, -stride):
+        features, base, size = _features(y, origin, steps, known[origin + steps], setting)
+        blocks.append(features)
+        targets.append(np.clip((y[origin + steps] - base) / size, -TARGET_LIMIT, TARGET_LIMIT))
+    return np.concatenate(blocks), np.concatenate(targets)
+
+
+def _known(frame: pd.DataFrame, setting: Setting) -> np.ndarray:
+    """Calendar and known-future columns of each period."""
+    ds = frame["ds"].dt
+    calendar = [ds.dayofweek, ds.day, ds.dayofyear, ds.hour]
+    return np.column_stack([*calendar, *(frame[column] for column in setting.future_columns)]).astype(float)
+
+
+def _features(
+    y: np.ndarray, origin: int, steps: np.ndarray, known: np.ndarray, setting: Setting
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Features of the steps ahead of an origin (steps by features), the base of each step, and the series' size."""
+    season = setting.season
+    seen = y[: origin + 1]
+    recent = seen[-season * PHASES :]
+    longest = seen[-season * PHASES * 4 :]
+    # a quiet month of a sparse series must not make its next sale look enormous
+    size = max(float(np.abs(longest).mean()), 0.1 * float(np.abs(seen).max())) or 1.0
+    # the newest period in phase with the step that was known at the origin, and those a season apart before it
+    newest = origin + steps - season * np.ceil(steps / season).astype(int)
+    phases = np.stack([y[newest - season * back] for back in range(PHASES)], axis=1)
+    base = phases.mean(axis=1)
+    levels = np.array(
+        [seen[-1], recent[-season:].mean(), np.median(recent), recent.min(), recent.max(), longest.mean()]
+    )
+    relative = (np.column_stack([phases, np.tile(levels, (len(steps), 1))]) - base[:, None]) / size
+    shape = np.array([recent.std() / size, (recent == 0).mean(), (recent[-1] - recent[-2]) / size])
+    return (
+        np.column_stack([steps, relative, np.tile(shape, (len(steps), 1)), known]),
+        base,
+        size,
+    )
