@@ -1,0 +1,1 @@
+"""Detectors of readings that are unlike their series' past."""

@@ -1,0 +1,43 @@
+"""`inventory detect`: the anomaly detectors on any panel."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from ml.anomalies import isolation_forest, robust_zscore
+from ml.panel_files import read_table, write_table
+
+ALERT_BUDGET = 0.02
+COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
+
+
+@click.command()
+@click.option("--panel", "panel_file", type=click.Path(path_type=Path), required=True, help="unique_id, ds, y")
+@click.option("--freq", default="D", show_default=True, help="pandas frequency of the periods")
+@click.option("--season", type=click.IntRange(min=1), default=7, show_default=True, help="periods in a season")
+@click.option("--train-end", type=click.DateTime(), help="last period to learn from (default: learn as time goes on)")
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="scores, .csv or .parquet")
+def command(panel_file: Path, freq: str, season: int, train_end: datetime | None, seed: int, out: Path) -> None:
+    """Score every value of a panel by each detector, none by anything later than itself."""
+    last = pd.Timestamp(train_end) if train_end else None
+    panel = read_table(panel_file)
+    common = {"season": season, "freq": freq, "alert_budget": ALERT_BUDGET, "train_end": last, "all_rows": True}
+    try:
+        found = pd.concat(
+            [
+                isolation_forest.detect(panel, seed=seed, **common),  # type: ignore[arg-type]
+                robust_zscore.detect(panel, **common),  # type: ignore[arg-type]
+            ],
+            ignore_index=True,
+        )
+    except ValueError as error:
+        raise click.ClickException(f"{panel_file}: {error}") from error
+    write_table(found[COLUMNS], out)
+    alerts = found.groupby("method")["alert"].agg(["sum", "size"])
+    for method, counts in alerts.iterrows():
+        click.echo(f"{method}: {int(counts['sum']):,} alerts in {int(counts['size']):,} values")

@@ -1,0 +1,38 @@
+"""Seasonal robust z-score: the largest deviation from the series' own past (Iglewicz and Hoaglin, 1993)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ml.anomalies.detection import detect_in_blocks
+
+METHOD = "robust_zscore"
+
+
+def detect(
+    panel: pd.DataFrame,
+    *,
+    season: int,
+    alert_budget: float,
+    freq: str = "D",
+    train_end: pd.Timestamp | None = None,
+    all_rows: bool = False,
+) -> pd.DataFrame:
+    """As `isolation_forest.detect`; the score is in robust standard deviations of the feature that drives it."""
+
+    def fit(_: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda features: np.abs(features).max(axis=1)
+
+    return detect_in_blocks(
+        panel,
+        method=METHOD,
+        fit=fit,
+        season=season,
+        freq=freq,
+        alert_budget=alert_budget,
+        train_end=train_end,
+        all_rows=all_rows,
+    )
