@@ -1,20 +1,25 @@
 from pathlib import Path
 
+import pandas as pd
+
 from ml.forecasting import forecast
+from ml.frames import empty_forecasts
 
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    settings = dbt.config.meta_get
+    settings = dbt.config.get("meta")
     panel = dbt.ref("int_group_stock_daily").df()
+    if panel.empty:
+        return empty_forecasts()
+    newest = panel["ds"].max()
     return forecast(
         panel,
-        models=settings("models"),
-        cutoffs=None,
-        windows=settings("windows"),
-        horizon=settings("horizon"),
-        season=settings("season"),
+        models=settings["models"],
+        cutoffs=[newest - pd.Timedelta(days=settings["horizon"] * back) for back in range(settings["windows"])],
+        horizon=settings["horizon"],
+        season=settings["season"],
         freq="D",
-        seed=settings("seed"),
-        cache_dir=Path(settings("cache_dir")),
+        seed=settings["seed"],
+        cache_dir=Path(settings["cache_dir"]),
     )
