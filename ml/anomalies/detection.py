@@ -81,11 +81,11 @@ def _blocks(
     return [(np.datetime64(edge), np.datetime64(edge + step)) for edge in edges]
 
 
-def _kinds(frame: pd.DataFrame) -> np.ndarray:
+def _kinds(frame: pd.DataFrame) -> pd.Series:
     y, expected = frame["y"], frame["expected"]
     kinds = np.select(
         [y < 0, frame["driver"] == "flat run", (y == 0) & (expected > 0), y > expected],
         ["negative", "flat_line", "zero", "spike"],
         "drop",
     )
-    return np.where(frame["alert"], kinds, None)
+    return pd.Series(kinds, frame.index, dtype=object).where(frame["alert"], None)

@@ -130,5 +130,5 @@ def _median(made: pd.DataFrame) -> pd.DataFrame:
         y_hat=("y_hat", "median"), fallbacks=("fallback_reason", "count"), members=("y_hat", "size")
     )
     all_fell_back = median["fallbacks"] == median["members"]
-    reason = np.where(all_fell_back, "every member fell back", None)
+    reason = all_fell_back.map({True: "every member fell back", False: None})
     return median.drop(columns=["fallbacks", "members"]).assign(model=ENSEMBLE, fallback_reason=reason)

@@ -1,0 +1,1 @@
+"""Publication: SQLite files from the warehouse, and Superset on top of them."""

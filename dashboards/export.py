@@ -1,0 +1,245 @@
+"""`inventory export`: write, audit, publish.
+
+The serving tables of the last good build become SQLite files. Each file is written under a temporary name, compared
+with the warehouse, synced and renamed, so that readers see the old or the new file whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dashboards.schema import DECLARED_TYPES, DOCUMENTED
+
+if TYPE_CHECKING:
+    import duckdb
+
+TEMPORARY = ".tmp-"
+
+
+class PublicationRefusedError(RuntimeError):
+    """What stands in the way of publishing, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table to publish: its relation in the warehouse, its columns as SQLite declares them, and the table that it is
+    a mere view of, if it is one."""
+
+    name: str
+    relation: str
+    columns: dict[str, str]
+    view_of: str | None
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(data_dir: Path) -> None:
+    """Publish the serving tables of the last good build as SQLite files in DATA/export."""
+    try:
+        for database, outcome in publish(data_dir).items():
+            click.echo(f"  {data_dir / 'export' / database}.db: {outcome}")
+    except PublicationRefusedError as error:
+        raise click.ClickException(f"not published: {error}") from error
+
+
+def publish(data_dir: Path) -> dict[str, str]:
+    """Publish each database of the publication list; return what became of each.
+
+    Raises PublicationRefusedError, with nothing changed, when the last build did not end well or the manifest and the
+    warehouse disagree.
+    """
+    import duckdb
+
+    manifest = _manifest()
+    warehouse = data_dir / "warehouse" / "inventory.duckdb"
+    if not warehouse.exists():
+        raise PublicationRefusedError(f"{warehouse} does not exist. Run `dbt build` first.")
+    try:
+        connection = duckdb.connect(str(warehouse), read_only=True)
+    except duckdb.IOException as error:
+        raise PublicationRefusedError(f"{warehouse} cannot be opened ({error}). Wait for the build to end.") from error
+    with connection:
+        connection.execute("set TimeZone = 'UTC'")
+        _audit_build(connection, manifest)
+        tables = publication_list(manifest, connection)
+        export = data_dir / "export"
+        export.mkdir(parents=True, exist_ok=True)
+        for leftover in export.glob(f"{TEMPORARY}*"):
+            leftover.unlink()
+        return {
+            database: _publish_database(connection, export / f"{database}.db", members)
+            for database, members in tables.items()
+        }
+
+
+def publication_list(
+    manifest: dict[str, Any], connection: duckdb.DuckDBPyConnection
+) -> dict[str, list[PublishedTable]]:
+    """The serving models that an exposure depends on, by database (their folder's name)."""
+    exposed = {node for exposure in manifest["exposures"].values() for node in exposure["depends_on"]["nodes"]}
+    tables: dict[str, list[PublishedTable]] = {}
+    for node_id in sorted(exposed):
+        node = manifest["nodes"][node_id]
+        layer, *_, database, name = node["fqn"][1:]
+        if layer != "serving":
+            raise PublicationRefusedError(f"an exposure depends on {name}, which is no serving model")
+        relation = f'"{node["schema"]}"."{node["alias"]}"'
+        documented = DOCUMENTED.get(database, {}).get(name)
+        found = {row[0]: row[1] for row in connection.execute(f"describe {relation}").fetchall()}
+        columns = documented or {column: DECLARED_TYPES[kind] for column, kind in found.items()}
+        if list(columns) != list(found):
+            raise PublicationRefusedError(
+                f"{name} has the columns {', '.join(found)}; documented are {', '.join(columns)}. Mend the model."
+            )
+        view_of = node["config"]["meta"].get("view_of")
+        tables.setdefault(database, []).append(PublishedTable(name, relation, columns, view_of))
+    missing = [
+        f"{database}.{name}"
+        for database, names in DOCUMENTED.items()
+        for name in names
+        if name not in {table.name for table in tables.get(database, [])}
+    ]
+    if missing:
+        raise PublicationRefusedError(f"no exposure depends on {', '.join(missing)}. Add it to the exposures.")
+    return tables
+
+
+def _manifest() -> dict[str, Any]:
+    path = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "manifest.json"
+    if not path.exists():
+        raise PublicationRefusedError(f"{path} does not exist. Run `dbt build` first.")
+    manifest: dict[str, Any] = json.loads(path.read_text())
+    return manifest
+
+
+def _audit_build(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any]) -> None:
+    """Refuse unless the last build ended, and the latest result of every model, seed and test was good."""
+    last = connection.execute(
+        "select command, started_at, finished_at from build_audit.invocations order by started_at desc limit 1"
+    ).fetchone()
+    if last is None or last[2] is None:
+        started = f"started at {last[1]:%Y-%m-%d %H:%M} UTC" if last else "was never started"
+        raise PublicationRefusedError(f"the last build ({started}) did not end. Run `dbt build` again.")
+    results = connection.execute(
+        """
+        select node_id, arg_max(status, finished_at), arg_max(message, finished_at)
+        from build_audit.node_results
+        group by node_id
+        """
+    ).fetchall()
+    known = {node_id: (status, message) for node_id, status, message in results}
+    wanted = [
+        node_id
+        for node_id, node in manifest["nodes"].items()
+        if node["resource_type"] in {"model", "seed", "test"} and node["config"]["enabled"]
+    ]
+    bad = [node_id for node_id in wanted if known.get(node_id, ("not built", ""))[0] not in {"success", "pass", "warn"}]
+    if bad:
+        told = "; ".join(
+            ": ".join([node_id.split(".")[2], *known.get(node_id, ("not built", ""))]) for node_id in bad[:5]
+        )
+        raise PublicationRefusedError(
+            f"{len(bad)} of the last build's models and tests were not good ({told}). "
+            "What was published before stays. Mend them and run `dbt build` again."
+        )
+
+
+def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable]) -> str:
+    stored = [table for table in tables if table.view_of is None]
+    fingerprint = _fingerprint(connection, tables, stored)
+    mark = path.with_suffix(".fingerprint")
+    rows = sum(_count(connection, table) for table in stored)
+    if path.exists() and mark.exists() and mark.read_text() == fingerprint:
+        return f"unchanged, {rows:,} rows"
+
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    with closing(sqlite3.connect(temporary)) as database:
+        database.execute("pragma journal_mode = off")
+        for table in tables:
+            database.execute(_definition(table))
+        database.commit()
+    for table in stored:
+        _copy(connection, table, temporary)
+    _audit_copy(connection, stored, temporary)
+    _sync(temporary)
+    mark.unlink(missing_ok=True)
+    temporary.rename(path)  # the commit point
+    mark.write_text(fingerprint)
+    _sync(path.parent)
+    return f"published, {rows:,} rows in {len(stored)} tables"
+
+
+def _definition(table: PublishedTable) -> str:
+    if table.view_of is not None:
+        return f"CREATE VIEW {table.name} AS SELECT * FROM {table.view_of}"
+    columns = ", ".join(f"{name} {kind}" for name, kind in table.columns.items())
+    return f"CREATE TABLE {table.name} ({columns})"
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable, path: Path) -> None:
+    from adbc_driver_sqlite import dbapi
+
+    # ordered, so that the same tables give the same bytes
+    reader = connection.cursor().sql(f"select * from {table.relation} order by all").to_arrow_reader(100_000)
+    with dbapi.connect(str(path)) as database, database.cursor() as cursor:
+        cursor.adbc_ingest(table.name, reader, mode="append")
+        database.commit()
+
+
+def _audit_copy(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], path: Path) -> None:
+    """Compare row counts and per-column sums of what was written with the warehouse."""
+    with closing(sqlite3.connect(path)) as database:
+        for table in tables:
+            written = database.execute(
+                f"select {_column_sums(table.columns, 'length(cast({} as blob))')} from {table.name}"
+            ).fetchone()
+            wanted = connection.execute(
+                f"select {_column_sums(table.columns, 'strlen({})')} from {table.relation}"
+            ).fetchone()
+            for name, ours, theirs in zip(["rows", *table.columns], written, wanted or (), strict=True):
+                if abs((ours or 0) - (theirs or 0)) > 1e-9 * max(abs(ours or 0), abs(theirs or 0)):
+                    raise PublicationRefusedError(
+                        f"{path.name}: {table.name}.{name} sums to {ours}, in the warehouse to {theirs}. Export again."
+                    )
+
+
+def _column_sums(columns: dict[str, str], text_bytes: str) -> str:
+    sums = (
+        f"sum({text_bytes.format(name)})" if kind == "TEXT" else f"sum(1e0 * {name})" for name, kind in columns.items()
+    )
+    return ", ".join(["count(*)", *sums])
+
+
+def _fingerprint(
+    connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], stored: list[PublishedTable]
+) -> str:
+    """A digest of all that the file would hold, whatever the order of its rows."""
+    digest = hashlib.sha256("\n".join(_definition(table) for table in tables).encode())
+    for table in stored:
+        row = connection.execute(
+            f"select count(*), sum(cast(hash(published) as hugeint)) from {table.relation} as published"
+        ).fetchone()
+        digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
+    row = connection.execute(f"select count(*) from {table.relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
