@@ -81,6 +81,7 @@ final as (
         ) as episode_id,
         type,
         severity,
+        severity_rank,
         status,
         rule_id,
         store_location,

@@ -12,6 +12,7 @@ final as (
         episode_id,
         type,
         severity,
+        severity_rank,
         status,
         rule_id,
         store_location,

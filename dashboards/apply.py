@@ -1,0 +1,262 @@
+"""Bring Superset to what this folder says: its database, the assets, roles, row rules and users, in one process.
+
+Runs in Superset's environment. Everything is named by uuid or name, so that it can be run again at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+
+
+class AssetError(ValueError):
+    """An asset that cannot work; the message names the file."""
+
+
+def apply(home: Path, say: Callable[[str], None]) -> None:
+    """Set up Superset's database in `home` and import everything. Raises AssetError where a chart shows nothing."""
+    assets = read_assets(ASSETS)
+    from superset.app import create_app
+
+    app = create_app()
+    logging.disable(logging.INFO)
+    with app.test_request_context():
+        from flask import g
+
+        say("preparing Superset's database")
+        _migrate()
+        from superset import appbuilder, security_manager
+
+        appbuilder.add_permissions(update_perms=True)
+        security_manager.sync_role_definitions()
+        access = yaml.safe_load((HERE / "access.yml").read_text())
+        _create_users(home, {"admin": access["users"]["admin"]})
+        g.user = security_manager.find_user("admin")
+
+        say("importing dashboards")
+        _import(assets)
+        _set_roles(access)
+        _set_row_rules(access)
+        _create_users(home, access["users"])
+        say("running every chart")
+        _run_charts(assets)
+
+
+def read_assets(folder: Path) -> dict[str, dict[str, Any]]:
+    """The assets by their path below the folder, checked against each other: uuids, datasets, columns and metrics.
+
+    Raises AssetError that lists all faults.
+    """
+    assets = {
+        str(path.relative_to(folder)): yaml.safe_load(path.read_text()) for path in sorted(folder.rglob("*.yaml"))
+    }
+    faults: list[str] = []
+    by_uuid: dict[str, tuple[str, dict[str, Any]]] = {}
+    for path, asset in assets.items():
+        if path == "metadata.yaml":
+            continue
+        if asset["uuid"] in by_uuid:
+            faults.append(f"{path}: has the uuid of {by_uuid[asset['uuid']][0]}")
+        by_uuid[asset["uuid"]] = (path, asset)
+    for path, asset in assets.items():
+        if path.startswith("charts/"):
+            faults += _chart_faults(path, asset, by_uuid)
+        if path.startswith("datasets/") and asset["database_uuid"] not in by_uuid:
+            faults.append(f"{path}: its database is in no file")
+        if path.startswith("dashboards/"):
+            faults += [
+                f"{path}: {name} shows a chart that is in no file"
+                for name, part in asset["position"].items()
+                if name.startswith("CHART") and part["meta"]["uuid"] not in by_uuid
+            ]
+    if faults:
+        raise AssetError("; ".join(faults))
+    return assets
+
+
+def _chart_faults(path: str, chart: dict[str, Any], by_uuid: dict[str, tuple[str, dict[str, Any]]]) -> list[str]:
+    if chart["dataset_uuid"] not in by_uuid:
+        return [f"{path}: its dataset is in no file"]
+    dataset_path, dataset = by_uuid[chart["dataset_uuid"]]
+    metrics = {metric["metric_name"] for metric in dataset["metrics"]}
+    columns = {column["column_name"] for column in dataset["columns"]}
+    used_metrics, used_columns = _used(chart["params"])
+    return [f"{path}: {dataset_path} has no metric {name}" for name in used_metrics if name not in metrics] + [
+        f"{path}: {dataset_path} has no column {name}" for name in used_columns if name not in columns
+    ]
+
+
+def _used(params: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The metrics and the columns that a chart's parameters name."""
+    metrics = [params["metric"]] if "metric" in params else list(params.get("metrics", []))
+    groupby = params.get("groupby", [])
+    columns = [
+        *([params["x_axis"]] if "x_axis" in params else []),
+        *([groupby] if isinstance(groupby, str) else groupby),
+        *params.get("all_columns", []),
+        *(condition["subject"] for condition in params.get("adhoc_filters", [])),
+    ]
+    return metrics, columns
+
+
+def _query(params: dict[str, Any]) -> dict[str, Any]:
+    """The query of a chart, for the server: the browser writes one only when somebody saves the chart by hand."""
+    metrics, _ = _used(params)
+    groupby = params.get("groupby", [])
+    columns: list[Any] = list(params.get("all_columns", []))
+    if "x_axis" in params and "time_grain_sqla" in params:
+        columns.append(
+            {
+                "timeGrain": params["time_grain_sqla"],
+                "columnType": "BASE_AXIS",
+                "sqlExpression": params["x_axis"],
+                "label": params["x_axis"],
+                "expressionType": "SQL",
+            }
+        )
+    elif "x_axis" in params:
+        columns.append(params["x_axis"])
+    columns += [groupby] if isinstance(groupby, str) else groupby
+    return {
+        "columns": columns,
+        "metrics": metrics or None,
+        "filters": [
+            {"col": condition["subject"], "op": condition["operator"], "val": condition["comparator"]}
+            for condition in params.get("adhoc_filters", [])
+        ],
+        "orderby": [json.loads(order) for order in params.get("order_by_cols", [])],
+        "row_limit": params.get("row_limit", 10_000),
+    }
+
+
+def _migrate() -> None:
+    from flask_migrate import upgrade
+    from superset import migrations
+
+    upgrade(directory=str(Path(next(iter(migrations.__path__)))))
+
+
+def _import(assets: dict[str, dict[str, Any]]) -> None:
+    from superset.commands.importers.v1.assets import ImportAssetsCommand
+
+    contents = {}
+    for path, asset in assets.items():
+        content = asset
+        if path.startswith("charts/"):
+            context = {
+                "datasource": {"id": 0, "type": "table"},
+                "force": False,
+                "form_data": asset["params"],
+                "queries": [_query(asset["params"])],
+                "result_format": "json",
+                "result_type": "full",
+            }
+            content = asset | {"query_context": json.dumps(context)}
+        contents[path] = yaml.safe_dump(content, sort_keys=False)
+    try:
+        ImportAssetsCommand(contents).run()
+    except Exception as error:
+        # Superset keeps what is wrong in the cause
+        cause = error.__cause__ or error
+        told = cause.normalized_messages() if hasattr(cause, "normalized_messages") else repr(cause)
+        raise AssetError(f"Superset refused the assets: {told}") from error
+
+
+def _set_roles(access: dict[str, Any]) -> None:
+    from superset import db, security_manager
+    from superset.connectors.sqla.models import SqlaTable
+
+    datasets = [
+        security_manager.add_permission_view_menu("datasource_access", dataset.get_perm())
+        for dataset in db.session.query(SqlaTable)
+    ]
+    for name, permissions in access["permissions"].items():
+        role = security_manager.add_role(name)
+        granted = [security_manager.find_permission_view_menu(*permission) for permission in permissions]
+        unknown = [permission for permission, found in zip(permissions, granted, strict=True) if found is None]
+        if unknown:
+            raise AssetError(f"access.yml: Superset knows no permission {unknown}")
+        role.permissions = granted + datasets
+    for name in access["rows"]:
+        security_manager.add_role(name)
+    db.session.commit()
+
+
+def _set_row_rules(access: dict[str, Any]) -> None:
+    """One rule a row role, and a base rule that shows nothing to whoever has none of them."""
+    from superset import db, security_manager
+    from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
+
+    with_store = [
+        dataset
+        for dataset in db.session.query(SqlaTable)
+        if "store_location" in {column.column_name for column in dataset.columns}
+    ]
+    rules = {"no role, no rows": ("Base", "1 = 0", ["Admin", *access["rows"]])}
+    rules |= {name: ("Regular", clause, [name]) for name, clause in access["rows"].items() if clause}
+    for rule in db.session.query(RowLevelSecurityFilter):
+        if rule.name not in rules:
+            db.session.delete(rule)
+    for name, (kind, clause, roles) in rules.items():
+        rule = db.session.query(RowLevelSecurityFilter).filter_by(name=name).one_or_none()
+        rule = rule or RowLevelSecurityFilter(name=name)
+        rule.filter_type, rule.clause, rule.group_key = kind, clause, "store" if kind == "Regular" else None
+        rule.roles = [security_manager.find_role(role) for role in roles]
+        rule.tables = with_store
+        db.session.add(rule)
+    db.session.commit()
+
+
+def _create_users(home: Path, users: dict[str, dict[str, Any]]) -> None:
+    from superset import db, security_manager
+
+    passwords = home / "passwords"
+    passwords.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for login, person in users.items():
+        roles = [security_manager.find_role(role) for role in person["roles"]]
+        known = security_manager.find_user(login)
+        if known:
+            known.roles = roles
+            continue
+        first, _, last = person["name"].partition(" ")
+        path = passwords / login
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(f"{secrets.token_urlsafe(12)}-aA1!\n")
+        security_manager.add_user(login, first, last, f"{login}@example.invalid", roles, path.read_text().strip())
+    db.session.commit()
+
+
+def _run_charts(assets: dict[str, dict[str, Any]]) -> None:
+    """Run every chart's query; a chart that fails is an error. One that is empty is only that: there may be no data."""
+    from superset import db
+    from superset.commands.chart.data.get_data_command import ChartDataCommand
+    from superset.common.query_context_factory import QueryContextFactory
+    from superset.models.slice import Slice
+
+    faults = []
+    for path, asset in assets.items():
+        if not path.startswith("charts/"):
+            continue
+        chart = db.session.query(Slice).filter_by(uuid=asset["uuid"]).one()
+        query = _query(asset["params"]) | {"row_limit": 5}
+        context = QueryContextFactory().create(
+            datasource={"id": chart.datasource_id, "type": "table"}, queries=[query], force=True
+        )
+        try:
+            error = ChartDataCommand(context).run()["queries"][0].get("error")
+        except Exception as problem:
+            error = repr(problem)
+        if error:
+            faults.append(f"{path}: {error}")
+    if faults:
+        raise AssetError("; ".join(faults))

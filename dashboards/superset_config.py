@@ -1,0 +1,145 @@
+"""Superset's settings: one machine, no Redis, and sources that are read-only SQLite files."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict, deque
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from cachelib.file import FileSystemCache
+from flask import Flask, abort, request
+from sqlalchemy.engine import URL, make_url
+from superset.utils.log import StdOutEventLogger
+
+DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
+HOME = DATA_DIR / "superset"
+SERVED_OVER_TLS = os.environ.get("SUPERSET_TLS") == "1"
+
+APP_NAME = "Inventory"
+SECRET_KEY = (HOME / "secret_key").read_text().strip()
+GUEST_TOKEN_JWT_SECRET = f"{SECRET_KEY}-guest"  # Superset's default is public
+
+SQLALCHEMY_DATABASE_URI = f"sqlite:///{HOME}/superset.db?check_same_thread=false"
+SQLALCHEMY_ENGINE_OPTIONS = {"connect_args": {"timeout": 30}}
+# the metadata database has one writer: Superset's default event log would wait for it at every request
+EVENT_LOGGER = StdOutEventLogger()
+
+# ------------------------------------------------------------------ sources
+
+PREVENT_UNSAFE_DB_CONNECTIONS = False  # SQLite sources are refused otherwise; they are opened as below
+
+
+class ReadOnlyConnection(sqlite3.Connection):
+    """A connection that cannot attach other files: SQL Lab could read Superset's own database through one."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        denied = {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH}
+        self.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in denied else sqlite3.SQLITE_OK)
+
+
+def DB_CONNECTION_MUTATOR(  # noqa: N802
+    uri: str, params: dict[str, Any], username: str, security_manager: object, source: object
+) -> tuple[URL, dict[str, Any]]:
+    """Open the published file that a SQLite source names, read-only, wherever the data folder is."""
+    url = make_url(uri)
+    if url.get_backend_name() == "sqlite":
+        name = Path((url.database or "").removeprefix("file:")).name
+        url = url.set(
+            database=f"file:{DATA_DIR / 'export' / name}",
+            query={"mode": "ro", "uri": "true", "check_same_thread": "false"},
+        )
+        params.setdefault("connect_args", {})["factory"] = ReadOnlyConnection
+    return url, params
+
+
+# ------------------------------------------------------------------ sign-in
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = SERVED_OVER_TLS
+PERMANENT_SESSION_LIFETIME = timedelta(hours=8)
+SESSION_SERVER_SIDE = True  # signing out ends the session
+SESSION_TYPE = "cachelib"
+SESSION_CACHELIB = FileSystemCache(str(HOME / "sessions"), threshold=2000, mode=0o600)
+AUTH_USER_REGISTRATION = False
+FAB_API_SWAGGER_UI = False
+FAB_PASSWORD_COMPLEXITY_ENABLED = True
+PUBLIC_ROLE_LIKE = None
+LOGINS_A_MINUTE = 10
+
+
+def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
+    """Limit sign-ins by address: the limiter that Superset 6.1 brings does not fire."""
+    attempts: dict[str | None, deque[float]] = defaultdict(deque)
+    lock = Lock()
+
+    @app.before_request
+    def limit_logins() -> None:
+        if request.method != "POST" or request.path.rstrip("/") not in {"/login", "/api/v1/security/login"}:
+            return
+        with lock:
+            recent, now = attempts[request.remote_addr], monotonic()
+            while recent and now - recent[0] > 60:
+                recent.popleft()
+            if len(recent) >= LOGINS_A_MINUTE:
+                abort(429)
+            recent.append(now)
+
+
+TALISMAN_ENABLED = True
+TALISMAN_CONFIG = {
+    "content_security_policy": {
+        "base-uri": ["'self'"],
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],  # no tracking pixel, no outside images
+        "worker-src": ["'self'", "blob:"],
+        "connect-src": ["'self'"],
+        "object-src": "'none'",
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'", "data:"],
+        "script-src": ["'self'", "'strict-dynamic'"],
+        "frame-ancestors": ["'self'"],
+    },
+    "content_security_policy_nonce_in": ["script-src"],
+    "force_https": SERVED_OVER_TLS,
+    "session_cookie_secure": SERVED_OVER_TLS,
+}
+
+# ------------------------------------------------------------------ caches, without Redis
+
+CACHE_CONFIG = {
+    "CACHE_TYPE": "FileSystemCache",
+    "CACHE_DIR": str(HOME / "cache" / "metadata"),
+    "CACHE_DEFAULT_TIMEOUT": 86_400,
+    "CACHE_THRESHOLD": 2000,
+}
+# short: the files are published anew whenever there is news
+DATA_CACHE_CONFIG = CACHE_CONFIG | {"CACHE_DIR": str(HOME / "cache" / "data"), "CACHE_DEFAULT_TIMEOUT": 60}
+
+# ------------------------------------------------------------------ looks
+
+FEATURE_FLAGS = {"RLS_IN_SQLLAB": True, "ENABLE_TEMPLATE_PROCESSING": False}
+ROW_LIMIT = 5000
+SQL_MAX_ROW = 20_000
+EXTRA_CATEGORICAL_COLOR_SCHEMES = [
+    {
+        "id": "inventory",
+        "label": "Inventory",
+        "isDefault": True,
+        "colors": ["#2166AC", "#B2182B", "#EF8A62", "#67A9CF", "#FDDBC7", "#999999"],
+    }
+]
+EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
+    {
+        "id": "inventory_risk",
+        "label": "Inventory risk",
+        "isDiverging": False,
+        "colors": ["#F7F7F7", "#FDDBC7", "#EF8A62", "#B2182B"],
+    }
+]
