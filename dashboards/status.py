@@ -1,0 +1,77 @@
+"""`inventory status`: what is landed, built, published and waiting, in a few lines."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+@click.option("--port", type=int, envvar="SUPERSET_PORT", default=8088, show_default=True)
+def command(data_dir: Path, port: int) -> None:
+    """Summarise events, tables, notifications and access."""
+    for label, value in [*_events(data_dir), *_published(data_dir), *_access(data_dir, port)]:
+        click.echo(f"{label:<20} {value}")
+
+
+def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
+    import duckdb
+
+    landing = data_dir / "landing"
+    if not any(landing.glob("publish_date=*/*.parquet")):
+        yield "events", f"none landed in {landing}; run `make pipeline`"
+        return
+    row = duckdb.execute(
+        "select count(*) filter (error is null), count(error) from read_parquet(?)",
+        [str(landing / "publish_date=*" / "*.parquet")],
+    ).fetchone()
+    assert row is not None
+    yield "events landed", f"{row[0]:,}"
+    yield "events quarantined", f"{row[1]:,}"
+
+
+def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
+    path = data_dir / "export" / "inventory_metrics.db"
+    if not path.exists():
+        yield "tables", f"{path} is not published yet; run `make pipeline`"
+        return
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+
+        def one(query: str) -> str:
+            (value,) = database.execute(query).fetchone()
+            return f"{value:,}" if isinstance(value, int) else str(value)
+
+        yield "newest reading", f"{one('select as_of from pipeline_status')} UTC"
+        yield "metrics rows", one("select count(*) from metrics")
+        yield (
+            "forecasts",
+            f"{one('select count(*) from ml_metrics')}, "
+            f"{one('select count(actual_quantity) from ml_metrics')} of them with their actual",
+        )
+        yield (
+            "anomalies",
+            f"{one('select count(*) from anomalies')} by rules, "
+            f"{one('select count(*) from numerical_quantity')} by the Isolation Forest",
+        )
+        yield "open notifications", one("select count(*) from dashboard_notifications")
+    yield "SQLite files", ", ".join(str(file) for file in sorted(path.parent.glob("*.db")))
+
+
+def _access(data_dir: Path, port: int) -> Iterator[tuple[str, str]]:
+    passwords = data_dir / "superset" / "passwords"
+    if not passwords.is_dir():
+        return
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            yield "dashboards", f"http://127.0.0.1:{port}/superset/dashboard/inventory/"
+    except (URLError, OSError):
+        yield "dashboards", "Superset is not running; `make run` starts it"
+    users = ", ".join(sorted(path.name for path in passwords.iterdir()))
+    yield "users", f"{users} (passwords: {passwords}/<user>)"
