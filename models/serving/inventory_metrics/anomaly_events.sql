@@ -15,6 +15,7 @@ outliers as (
 final as (
 
     select
+        strftime(event_timestamp, '%Y-%m-%d %H:%M:%S') as event_timestamp,
         strftime(event_timestamp, '%Y-%m-%d') as event_date,
         store_location,
         category,
@@ -28,6 +29,7 @@ final as (
     union all
 
     select
+        strftime(event_date, '%Y-%m-%d %H:%M:%S') as event_timestamp,
         strftime(event_date, '%Y-%m-%d') as event_date,
         store_location,
         category,
