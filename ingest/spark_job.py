@@ -67,8 +67,8 @@ def _session(master: str) -> SparkSession:
 
 
 def _refine(spark: SparkSession, landing: Path, raw: Path, checkpoint: Path, *, once: bool) -> None:
-    landed = spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(landing.as_uri())
-    writer = landed.writeStream.option("checkpointLocation", checkpoint.as_uri()).foreachBatch(
+    landed = spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(_uri(landing))
+    writer = landed.writeStream.option("checkpointLocation", _uri(checkpoint)).foreachBatch(
         lambda batch, batch_id: _write_batch(batch, raw, batch_id)
     )
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
@@ -92,19 +92,19 @@ def _write_batch(landed: DataFrame, raw: Path, batch_id: int) -> None:
     )
     months = [row.event_month for row in readings.select("event_month").distinct().collect()]
     earlier = [
-        folder.as_uri() for month in months for folder in raw.glob(f"batch-*/event_month={month}") if folder.is_dir()
+        _uri(folder) for month in months for folder in raw.glob(f"batch-*/event_month={month}") if folder.is_dir()
     ]
     fresh = readings
     if earlier:
-        known = landed.sparkSession.read.schema(f"{_columns(readings, CONTENT)}").parquet(*earlier)
-        same = [readings[column].eqNullSafe(known[column]) for column in CONTENT]
-        fresh = readings.join(known, same, "left_anti")
+        known = landed.sparkSession.read.schema(LANDED_SCHEMA).parquet(*earlier).alias("known")
+        same = " and ".join(f"fresh.{column} <=> known.{column}" for column in CONTENT)
+        fresh = readings.alias("fresh").join(known, sf.expr(same), "left_anti")
 
     temporary = raw / f"{TEMPORARY}batch-{batch_id:06d}"
     # one file a month; a batch without a single reading still leaves one, so that raw always has its schema
-    fresh.repartition(max(len(months), 1), "event_month").write.partitionBy("event_month").parquet(temporary.as_uri())
+    fresh.repartition(max(len(months), 1), "event_month").write.partitionBy("event_month").parquet(_uri(temporary))
     if not months:
-        fresh.drop("event_month").coalesce(1).write.parquet((temporary / "event_month=none").as_uri())
+        fresh.drop("event_month").coalesce(1).write.parquet(_uri(temporary / "event_month=none"))
     _sync_tree(temporary)
     temporary.rename(committed)  # the commit point
     sync_folder(raw)
@@ -112,8 +112,9 @@ def _write_batch(landed: DataFrame, raw: Path, batch_id: int) -> None:
     click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
 
 
-def _columns(frame: DataFrame, names: list[str]) -> str:
-    return ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in frame.schema if field.name in names)
+def _uri(path: Path) -> str:
+    """A local path as Spark takes it: with its scheme, but not percent-encoded."""
+    return f"file://{path}"
 
 
 def _rows(batch: Path) -> int:

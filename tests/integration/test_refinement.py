@@ -1,0 +1,141 @@
+"""Spark's refinement: landed readings reach raw once each, whatever is killed when."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pytest
+
+ROOT = Path(__file__).parents[2]
+INVENTORY = ROOT / ".venv/bin/inventory"
+
+
+def event(product: str, quantity: int, moment: str) -> bytes:
+    return msgspec.json.encode(
+        {
+            "product_id": product,
+            "category": "Toys",
+            "store_location": "Store_A",
+            "quantity": quantity,
+            "price": 2.5,
+            "event_timestamp": moment,
+        }
+    )
+
+
+JANUARY = [event("P1", quantity, f"2026-01-{quantity + 1:02}T09:00:00Z") for quantity in range(20)]
+FEBRUARY = [event("P2", quantity, f"2026-02-{quantity + 1:02}T09:00:00Z") for quantity in range(20)]
+
+
+def inventory(*arguments: object, data_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [INVENTORY, *map(str, arguments)],
+        env={**os.environ, "INVENTORY_DATA_DIR": str(data_dir), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def land(data_dir: Path, name: str, *lines: bytes) -> None:
+    source = data_dir / name
+    source.write_bytes(b"\n".join(lines) + b"\n")
+    result = inventory("load", "--source", source, data_dir=data_dir)
+    assert result.returncode == 0, result.stderr
+
+
+def raw(data_dir: Path) -> list[tuple[str, int, str]]:
+    files = f"{data_dir}/raw/readings/batch-*/*/*.parquet"
+    return duckdb.sql(
+        f"select product_id, quantity, strftime(event_timestamp at time zone 'UTC', '%Y-%m-%d %H:%M'), price, category "
+        f"from read_parquet('{files}', union_by_name = true) order by all"
+    ).fetchall()
+
+
+def expected(*events: bytes) -> list[tuple[str, int, str, float, str]]:
+    decoded = [msgspec.json.decode(line) for line in events]
+    rows = {
+        (row["product_id"], row["quantity"], row["event_timestamp"][:16].replace("T", " "), 2.5, "Toys")
+        for row in decoded
+    }
+    return sorted(rows)
+
+
+def test_repeats_are_refined_once_however_late_and_refining_again_changes_nothing(tmp_path):
+    land(tmp_path, "first.ndjson", *JANUARY, *JANUARY[:5], b"broken")
+    assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
+    assert raw(tmp_path) == expected(*JANUARY)
+    # in the second run: repeats of the first, a late reading of an old month, and new ones
+    late = event("P1", 99, "2026-01-05T10:00:00Z")
+    land(tmp_path, "second.ndjson", *JANUARY[3:9], late, *FEBRUARY, *FEBRUARY)
+    assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
+    assert raw(tmp_path) == expected(*JANUARY, late, *FEBRUARY)
+    before = sorted(path for path in (tmp_path / "raw" / "readings").rglob("*"))
+    assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
+    assert sorted(path for path in (tmp_path / "raw" / "readings").rglob("*")) == before
+    months = [path.name for path in (tmp_path / "raw/readings").glob("batch-*/*") if path.is_dir()]
+    assert sorted(months) == ["event_month=2026-01", "event_month=2026-01", "event_month=2026-02"]
+
+
+@pytest.mark.parametrize(
+    ("killed_in", "when"),
+    [("rename", "before"), ("rename", "after")],
+    ids=["between write and rename", "between rename and checkpoint"],
+)
+def test_killed_around_the_commit_point_each_reading_is_refined_once(tmp_path, killed_in, when):
+    land(tmp_path, "events.ndjson", *JANUARY, *FEBRUARY)
+    killer = textwrap.dedent(f"""
+        import os, signal, sys
+        from pathlib import Path
+        from ingest import spark_job
+
+        original = Path.{killed_in}
+
+        def kill(path, target):
+            if "{when}" == "after":
+                original(path, target)
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+
+        Path.{killed_in} = kill
+        spark_job.command(["--once", "--data-dir", sys.argv[1]])
+    """)
+    killed = subprocess.run(
+        [sys.executable, "-c", killer, tmp_path], capture_output=True, check=False, start_new_session=True
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
+    assert raw(tmp_path) == expected(*JANUARY, *FEBRUARY)
+
+
+def test_lost_checkpoint_is_refused_since_all_would_be_refined_twice(tmp_path):
+    (tmp_path / "raw/readings/batch-000000").mkdir(parents=True)
+    land(tmp_path, "events.ndjson", *JANUARY)
+    result = inventory("land", "--once", data_dir=tmp_path)
+    assert result.returncode == 1
+    assert "refined twice" in result.stderr
+
+
+def test_nothing_landed_is_said(tmp_path):
+    result = inventory("land", "--once", data_dir=tmp_path)
+    assert result.returncode == 1
+    assert "inventory load" in result.stderr
+
+
+def test_a_machine_without_java_uses_the_wheel(tmp_path):
+    """Only the tools that Spark's scripts need are on the path, so that no java can be found but the wheel's."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "sh", "dirname", "basename", "readlink", "ps", "nice", "uname", "cat", "env", "rm", "mkdir"):
+        found = shutil.which(tool)
+        if found:
+            (tools / tool).symlink_to(found)
+    land(tmp_path, "events.ndjson", *JANUARY)
+    result = inventory("land", "--once", data_dir=tmp_path, PATH=str(tools), JAVA_HOME="")
+    assert result.returncode == 0, result.stderr
+    assert raw(tmp_path) == expected(*JANUARY)

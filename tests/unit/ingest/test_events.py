@@ -1,0 +1,100 @@
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.events import Reading, Rejection, decode
+
+NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+EVENT = {
+    "product_id": "P0001",
+    "category": "Toys",
+    "store_location": "Store_A",
+    "quantity": 5,
+    "price": 9.5,
+    "event_timestamp": "2026-06-30T10:00:00Z",
+}
+
+
+def event(**changes: object) -> bytes:
+    return msgspec.json.encode({**EVENT, **changes})
+
+
+def test_a_good_event_is_a_reading():
+    reading = decode(event(), NOW)
+    assert reading == Reading("P0001", "Toys", "Store_A", 5, 9.5, datetime(2026, 6, 30, 10, tzinfo=UTC), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({"quantity": -3}, "quantity", -3),
+        ({"price": 0}, "price", 0.0),
+        ({"price": None}, "price", None),
+        ({"category": "never seen before"}, "category", "never seen before"),
+        ({"event_timestamp": "2026-06-30T12:00:00+02:00"}, "event_timestamp", datetime(2026, 6, 30, 10, tzinfo=UTC)),
+        ({"event_timestamp": "2026-06-30T10:00:00"}, "event_timestamp", datetime(2026, 6, 30, 10, tzinfo=UTC)),
+        ({"event_timestamp": "1970-01-01T00:00:00Z"}, "event_timestamp", datetime(1970, 1, 1, tzinfo=UTC)),
+        ({"event_timestamp": "2026-06-30T12:05:00Z"}, "event_timestamp", NOW + timedelta(minutes=5)),
+        ({"shelf": 7, "note": "top"}, "extra", '{"shelf":7,"note":"top"}'),
+    ],
+)
+def test_odd_but_well_formed_values_are_data(changes, field, value):
+    reading = decode(event(**changes), NOW)
+    assert isinstance(reading, Reading)
+    assert getattr(reading, field) == value
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "named"),
+    [
+        (b"", "not_json", ""),
+        (b"not json", "not_json", ""),
+        (event()[:-9], "not_json", ""),
+        (b"[1, 2]", "wrong_type", "object"),
+        (b"\xff" + event(), "not_utf8", "byte 0"),
+        (event().replace(b"Toys", b"T\xfcys"), "not_utf8", "byte"),
+        (event().replace(b'"price":9.5,', b""), "missing_field", "price"),
+        (event(quantity="5"), "wrong_type", "quantity: expected int, got str"),
+        (event(quantity=5.5), "wrong_type", "quantity: expected int, got float"),
+        (event(quantity=True), "wrong_type", "quantity"),
+        (event(quantity=None), "wrong_type", "quantity"),
+        (event(quantity=10**12), "out_of_range", "quantity"),
+        (event(price="free"), "wrong_type", "price"),
+        (event(price=1e9), "out_of_range", "price"),
+        (event().replace(b"9.5", b"NaN"), "not_json", ""),
+        (event().replace(b"9.5", b"1e999"), "out_of_range", "price"),
+        (event(store_location=""), "wrong_type", "store_location"),
+        (event(event_timestamp="yesterday"), "wrong_type", "event_timestamp"),
+        (event(event_timestamp=None), "wrong_type", "event_timestamp"),
+        (event(event_timestamp="2999-01-01T00:00:00Z"), "future_timestamp", "2999"),
+        (event(event_timestamp="2026-06-30T12:05:01Z"), "future_timestamp", "5 minutes"),
+        (event(event_timestamp="0001-01-01T00:00:00+14:00"), "out_of_range", "calendar"),
+    ],
+)
+def test_what_is_no_reading_says_why(message, kind, named):
+    rejection = decode(message, NOW)
+    assert isinstance(rejection, Rejection)
+    assert rejection.kind == kind
+    assert named in rejection.detail
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_it_raise(message):
+    assert isinstance(decode(message, NOW), Reading | Rejection)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=2) | st.dictionaries(st.text(max_size=3), children, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(EVENT)), json_values), st.sets(st.sampled_from(list(EVENT))))
+def test_no_json_makes_it_raise(changes, without):
+    kept = {key: value for key, value in {**EVENT, **changes}.items() if key not in without}
+    outcome = decode(msgspec.json.encode(kept), NOW)
+    assert isinstance(outcome, Rejection) if without else isinstance(outcome, Reading | Rejection)
