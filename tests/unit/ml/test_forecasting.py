@@ -1,0 +1,184 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.forecasting import forecast
+from ml.forecasting.conformal import seasonal_error, with_intervals
+from ml.forecasting.scores import score
+from ml.frames import FORECAST_COLUMNS, fill_gaps, read_panel
+
+START = pd.Timestamp("2025-01-01")
+LOCAL = ["arima", "prophet", "seasonal_naive"]
+
+
+def panel(**series: list[float]) -> pd.DataFrame:
+    return pd.concat(
+        pd.DataFrame({"unique_id": name, "ds": pd.date_range(START, periods=len(y), freq="D"), "y": y})
+        for name, y in series.items()
+    )
+
+
+def run(frame: pd.DataFrame, models: list[str], cutoff: int, horizon: int = 7, **settings: object) -> pd.DataFrame:
+    return forecast(
+        frame,
+        models=models,
+        cutoffs=[START + pd.Timedelta(days=cutoff)],
+        horizon=horizon,
+        season=7,
+        freq="D",
+        seed=1,
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+def weekly(weeks: int, seed: int = 0, size: float = 100) -> list[float]:
+    noise = np.random.default_rng(seed).normal(0, 0.05, weeks * 7)
+    return list(size * (np.tile([1, 0.8, 0.9, 1, 1.3, 1.6, 0.7], weeks) + noise))
+
+
+def test_seasonal_naive_repeats_the_last_season():
+    made = run(panel(a=[1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17]), ["seasonal_naive"], cutoff=13, horizon=9)
+    assert list(made["y_hat"]) == [11, 12, 13, 14, 15, 16, 17, 11, 12]
+    assert list(made.columns) == FORECAST_COLUMNS
+    assert made["ds"].iloc[0] == START + pd.Timedelta(days=14)
+
+
+@pytest.mark.parametrize("model", ["arima", "xgboost", "prophet", "ensemble"])
+def test_each_model_sees_the_week(model):
+    y = weekly(40)
+    frame = panel(a=y, b=weekly(40, seed=1, size=10))
+    made = run(frame, [model], cutoff=39 * 7 - 1)
+    error = made.merge(frame, on=["unique_id", "ds"]).eval("abs(y - y_hat)").sum() / 7
+    assert error < 0.1 * 110
+    assert made["fallback_reason"].isna().all()
+
+
+@pytest.mark.parametrize("model", ["arima", "xgboost", "prophet", "seasonal_naive"])
+def test_nothing_after_the_cutoff_matters(model):
+    y = weekly(30)
+    changed = [*y[:140], *(value * 50 for value in y[140:])]
+    first, second = (run(panel(a=values), [model], cutoff=139) for values in (y, changed))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_again_is_bit_identical_and_comes_from_the_cache(tmp_path, monkeypatch):
+    frame = panel(a=weekly(30), b=weekly(30, seed=2))
+    models = ["arima", "xgboost", "prophet", "seasonal_naive", "ensemble"]
+    first = run(frame, models, cutoff=180, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(first, run(frame, models, cutoff=180))
+    monkeypatch.setattr("ml.forecasting.backtest.FORECASTERS", dict.fromkeys(models[:-1], None))
+    pd.testing.assert_frame_equal(first, run(frame, models, cutoff=180, cache_dir=tmp_path))
+
+
+@pytest.mark.parametrize("model", ["arima", "xgboost", "prophet"])
+@pytest.mark.parametrize(
+    "y",
+    [[5.0], [0.0] * 60, [3.0] * 60, [1, 2], [*weekly(12), 1e9], [0, 0, 0, 9] * 20, [float("nan")] * 5 + [1.0] * 40],
+    ids=["one value", "all zero", "constant", "short", "spike at the end", "sparse", "gap at the start"],
+)
+def test_a_bad_series_is_forecast_all_the_same(model, y):
+    made = run(panel(bad=y, good=weekly(40)), [model], cutoff=len(y) - 1)
+    bad = made[made["unique_id"] == "bad"]
+    numbers = bad[["y_hat", "lo80", "hi80", "lo95", "hi95"]].to_numpy()
+    assert len(bad) == 7
+    assert np.isfinite(numbers).all()
+    assert (numbers >= 0).all()
+    if len(y) < 7 or np.ptp(np.nan_to_num(y[5:])) == 0:
+        assert bad["fallback_reason"].notna().all()
+
+
+@settings(max_examples=30)
+@given(st.lists(st.floats(-10, 1e6) | st.just(0.0), min_size=1, max_size=60))
+def test_bounds_hold_the_forecast_whatever_the_series(y):
+    made = run(panel(a=y), ["seasonal_naive"], cutoff=len(y) - 1)
+    ordered = made[["lo95", "lo80", "y_hat", "hi80", "hi95"]].to_numpy()
+    assert (np.diff(ordered, axis=1) >= 0).all()
+    assert (ordered >= 0).all()
+
+
+def test_known_future_columns_are_used():
+    promotion = (np.arange(210) % 17 < 3).astype(float)
+    frame = panel(a=list(20 + 50 * promotion + np.random.default_rng(0).normal(0, 1, 210))).assign(promotion=promotion)
+    for model in ("arima", "xgboost", "prophet"):
+        errors = []
+        for columns in ([], ["promotion"]):
+            made = run(frame, [model], cutoff=181, horizon=28, future_columns=columns)
+            errors.append(made.merge(frame, on=["unique_id", "ds"]).eval("abs(y - y_hat)").mean())
+        assert errors[1] < 0.5 * errors[0], model
+
+
+def test_empty_panel_gives_an_empty_typed_frame():
+    made = run(panel(a=[1.0]).iloc[:0], ["ensemble"], cutoff=0)
+    assert list(made.columns) == FORECAST_COLUMNS
+    assert made["y_hat"].dtype == float
+    assert made.empty
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda frame: frame.drop(columns="y"), "lacks the column y"),
+        (lambda frame: pd.concat([frame, frame.tail(1)]), "more than one row"),
+        (lambda frame: frame.assign(y=["x"] * len(frame)), "y is not a finite number in row 1"),
+        (lambda frame: frame.assign(ds="soon"), "ds cannot be read as time"),
+    ],
+)
+def test_a_broken_panel_is_named(change, told):
+    with pytest.raises(ValueError, match=told):
+        read_panel(change(panel(a=[1.0, 2.0])))
+
+
+def test_unknown_model_is_named():
+    with pytest.raises(ValueError, match="unknown model oracle; choose from arima"):
+        run(panel(a=[1.0]), ["oracle"], cutoff=0)
+
+
+def test_gaps_repeat_the_last_value():
+    frame = panel(a=[1.0, 2.0, 3.0, 4.0]).drop(index=[1, 2])
+    assert list(fill_gaps(read_panel(frame), "D")["y"]) == [1, 1, 1, 4]
+
+
+def test_seasonal_error_by_hand():
+    # |8 - 1|, |9 - 2| over a season of 2 apart from 1, 2, 8, 9
+    assert seasonal_error(np.array([1.0, 2.0, 8.0, 9.0]), 2) == 7.0
+
+
+def test_intervals_by_hand():
+    """Nine earlier errors of -4 to 4 (scale 1) bound 80 % by the outermost ones: 0.9 * (9 + 1) / 9 is the maximum."""
+    names = [f"s{index}" for index in range(9)]
+    earlier, now = START, START + pd.Timedelta(days=2)
+    made = pd.DataFrame({"unique_id": names * 2, "model": "m", "y_hat": 10.0, "step": 1})
+    made["cutoff"] = [earlier] * 9 + [now] * 9
+    made["ds"] = made["cutoff"] + pd.Timedelta(days=1)
+    actuals = pd.DataFrame({"unique_id": names, "ds": earlier + pd.Timedelta(days=1), "y": 10.0 + np.arange(-4, 5)})
+    scales = made[["unique_id", "cutoff"]].assign(scale=1.0, naive_errors=[np.zeros(1)] * 18)
+    bounded = with_intervals(made, actuals, scales, season=7)
+    newest = bounded[bounded["cutoff"] == now]
+    assert set(newest["lo80"]) == {6.0}
+    assert set(newest["hi80"]) == {14.0}
+
+
+def test_scores_by_hand():
+    frame = panel(a=[1, 2, 3, 4, 10, 20])
+    cutoff = START + pd.Timedelta(days=3)
+    made = pd.DataFrame(
+        {
+            "unique_id": "a",
+            "ds": [START + pd.Timedelta(days=4), START + pd.Timedelta(days=5)],
+            "cutoff": cutoff,
+            "model": "seasonal_naive",
+            "y_hat": [12.0, 16.0],
+            "lo80": [9.0, 17.0],
+            "hi80": [13.0, 19.0],
+            "lo95": [0.0, 0.0],
+            "hi95": [30.0, 30.0],
+        }
+    )
+    result = score(made, frame, season=2).iloc[0]
+    assert result["wape"] == pytest.approx(6 / 30)
+    assert result["bias"] == pytest.approx(-2 / 30)
+    # mean squared error (4 + 16) / 2; in sample a season of 2 differs by 2 each time
+    assert result["rmsse"] == pytest.approx(np.sqrt(10 / 4))
+    assert (result["coverage80"], result["coverage95"], result["wape_ratio"]) == (0.5, 1.0, 1.0)
