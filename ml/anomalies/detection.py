@@ -75,7 +75,7 @@ def _blocks(
 ) -> list[tuple[np.datetime64, np.datetime64]]:
     beyond = ds.max() + pd.Timedelta(days=366)
     if train_end is not None:
-        return [(np.datetime64(train_end + pd.Timedelta(1)), np.datetime64(beyond))]
+        return [(np.datetime64(train_end + pd.Timedelta(microseconds=1)), np.datetime64(beyond))]
     step = pd.tseries.frequencies.to_offset(freq) * season * BLOCK_SEASONS
     edges = pd.date_range(ds.min(), ds.max(), freq=step)[1:]
     return [(np.datetime64(edge), np.datetime64(edge + step)) for edge in edges]
