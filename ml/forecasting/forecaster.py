@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 
 class Setting(NamedTuple):
@@ -72,7 +73,9 @@ def _one_series(
         reason = "constant history"
     else:
         try:
-            forecast = np.maximum(fit(history, future, setting), 0)
+            # the matrices of one series are small: threads on them only wait for each other
+            with threadpool_limits(1):
+                forecast = np.maximum(fit(history, future, setting), 0)
         except Exception as error:  # whatever a fit trips over, the other series must not suffer
             reason, forecast = f"{type(error).__name__}: {error}"[:200], simple
         # an unstable fit runs away; nothing on a shelf grows tenfold beyond all it ever was
