@@ -1,0 +1,104 @@
+"""What `metrics` has to hold, computed from the definitions in plain, slow Python: no SQL, no running sums."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1)
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+
+
+class Event(NamedTuple):
+    """One reading as it arrives; quantity in units, price in currency units or None."""
+
+    store_location: str
+    product_id: str
+    category: str
+    quantity: int
+    price: str | None
+    moment: datetime
+
+
+class Level(NamedTuple):
+    at: int
+    category: str
+    units: int
+    price: Fraction | None
+
+
+def metrics(events: list[Event]) -> dict[tuple[str, str, datetime], tuple[int, float | None, float, float | None]]:
+    """(store, category, end of the hour) → (total_quantity, avg_price, total_stock_value, turnover_rate)."""
+    products = {key: _believed(readings) for key, readings in _by_product(events).items()}
+    end = max((event.moment - EPOCH) // MICROSECOND for event in events)
+    groups = {(store, level.category) for (store, _), levels in products.items() for level in levels}
+    result = {}
+    for store, category in groups:
+        histories = [levels for (place, _), levels in products.items() if place == store]
+        first = min(level.at for levels in histories for level in levels if level.category == category)
+        bucket = -(-first // HOUR) * HOUR
+        while bucket < end + HOUR:
+            result[store, category, EPOCH + bucket * MICROSECOND] = _measure(histories, category, first, bucket)
+            bucket += HOUR
+    return result
+
+
+def _by_product(events: list[Event]) -> dict[tuple[str, str], list[Event]]:
+    products: dict[tuple[str, str], dict[datetime, Event]] = defaultdict(dict)
+    for event in dict.fromkeys(events):  # a repeat is the first arrival again
+        products[event.store_location, event.product_id][event.moment] = event  # a later arrival wins
+    return {key: [readings[moment] for moment in sorted(readings)] for key, readings in products.items()}
+
+
+def _believed(readings: list[Event]) -> list[Level]:
+    levels: list[Level] = []
+    price: Fraction | None = None
+    for index, reading in enumerate(readings):
+        if 0 < index < len(readings) - 1 and _is_spike(*readings[index - 1 : index + 2]):
+            continue
+        price = Fraction(reading.price) if reading.price is not None else price
+        moment = (reading.moment - EPOCH) // MICROSECOND
+        levels.append(Level(moment, reading.category, max(reading.quantity, 0), price))
+    return levels
+
+
+def _is_spike(before: Event, reading: Event, after: Event) -> bool:
+    low, high = sorted((before.quantity, after.quantity))
+    return (
+        low > 0
+        and reading.quantity >= 10 * high
+        and 2 * abs(after.quantity - before.quantity) <= before.quantity
+        and after.moment - reading.moment <= timedelta(hours=48)
+    )
+
+
+def _measure(
+    histories: list[list[Level]], category: str, first: int, end: int
+) -> tuple[int, float | None, float, float | None]:
+    start = max(end - 30 * DAY, first)
+    total, value, stock_time, units_out = 0, Fraction(0), 0, 0
+    prices = []
+    for levels in histories:
+        for index, level in enumerate(levels):
+            if level.at > end:
+                break
+            until = min(levels[index + 1].at, end) if index + 1 < len(levels) else end
+            if level.category == category:
+                stock_time += level.units * max(until - max(level.at, start), 0)
+                if index and level.at > end - 30 * DAY:
+                    units_out += max(levels[index - 1].units - level.units, 0)
+                if index + 1 == len(levels) or levels[index + 1].at > end:
+                    total += level.units
+                    if level.price is not None:
+                        prices.append(level.price)
+                        value += level.units * level.price
+    average = Fraction(stock_time, end - start) if end > start else Fraction(total)
+    return (
+        total,
+        float(sum(prices) / len(prices)) if prices else None,
+        float(value),
+        float(units_out / average) if average else None,
+    )
