@@ -69,19 +69,53 @@ def _numbers(values: pd.Series) -> pd.Series:
     return numbers
 
 
+def anchored(freq: str, moments: pd.Series) -> str:
+    """The pandas frequency that a panel's periods follow: `freq`, on the weekday or the end of the month they fall on.
+
+    A panel of weeks that begin on Mondays does not fit pandas' "W", which means Sundays: it would lose every value.
+    Raises ValueError for a frequency that pandas does not know, or that the moments do not follow.
+    """
+    spelled = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}.get(freq, freq)
+    try:
+        offset = pd.tseries.frequencies.to_offset(spelled)
+    except ValueError as error:
+        raise ValueError(f"unknown frequency {freq!r}; use one of pandas, such as D, W, h or MS") from error
+    choices = [offset]
+    if len(moments):
+        first = moments.iloc[0]
+        if freq == "W":
+            choices.append(pd.offsets.Week(weekday=first.dayofweek))
+        starts = {"ME": "MS", "QE": f"QS-{first:%b}", "YE": f"YS-{first:%b}"}
+        if spelled in starts:
+            choices.append(pd.tseries.frequencies.to_offset(starts[spelled].upper()))
+    for choice in choices:
+        strays = [moment for moment in moments.unique() if not choice.is_on_offset(pd.Timestamp(moment))]
+        if not strays:
+            return choice.freqstr
+    raise ValueError(
+        f"{pd.Timestamp(strays[0])} is not a period of the frequency {freq!r}; check the freq of the panel"
+    )
+
+
 def fill_gaps(panel: pd.DataFrame, freq: str) -> pd.DataFrame:
-    """Give every series a row for each period between its first and last; an unread period repeats the last value."""
+    """Give every series a row for each period between its first and last; an unread period repeats the last value.
+
+    Raises ValueError for a value that lies between the periods.
+    """
     if panel.empty:
         return panel
 
-    def dense(series: pd.DataFrame) -> pd.DataFrame:
+    def dense(name: str, series: pd.DataFrame) -> pd.DataFrame:
         periods = pd.date_range(series["ds"].iloc[0], series["ds"].iloc[-1], freq=freq)
-        if len(periods) == len(series):
-            return series.assign(y=series["y"].ffill().bfill().fillna(0.0))
-        filled = series.set_index("ds").reindex(periods).ffill().bfill()
-        return filled.rename_axis("ds").reset_index().assign(y=lambda frame: frame["y"].fillna(0.0))
+        between = ~series["ds"].isin(periods).to_numpy()
+        if between.any():
+            moment = series.loc[between, "ds"].iloc[0]
+            raise ValueError(f"series {name!r}: {moment} lies between the periods that begin on {series['ds'].iloc[0]}")
+        if len(periods) > len(series):
+            series = series.set_index("ds").reindex(periods).rename_axis("ds").reset_index().assign(unique_id=name)
+        return series.assign(y=series["y"].ffill().bfill().fillna(0.0))
 
-    parts = [dense(series) for _, series in panel.groupby("unique_id", sort=True)]
+    parts = [dense(name, series) for name, series in panel.groupby("unique_id", sort=True)]
     return pd.concat(parts, ignore_index=True)[list(panel.columns)]
 
 

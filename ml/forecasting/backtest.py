@@ -15,7 +15,7 @@ from ml.forecasting.forecaster import Forecaster, Setting
 from ml.forecasting.prophet import prophet
 from ml.forecasting.seasonal_naive import seasonal_naive
 from ml.forecasting.xgboost import xgboost
-from ml.frames import FORECAST_COLUMNS, empty_forecasts, fill_gaps, read_panel
+from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
 
 FORECASTERS: dict[str, Forecaster] = {
     "arima": arima,
@@ -43,9 +43,12 @@ def forecast(
     """Forecast every series of a panel `horizon` periods ahead of each cutoff.
 
     `panel`: `unique_id, ds, y` and the known-future columns (see ml.frames). `cutoffs` are the last periods that a
-    forecast may know. `season` counts periods. The ensemble is the median of the other models asked for. Returns the
-    shared forecast frame `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y;
-    bit-identical for the same arguments. Series without a value at or before a cutoff have no rows for it.
+    forecast may know. `season` counts periods. The ensemble is the median of the other models asked for; the
+    seasonal naive, as the yardstick, is not counted in unless it is alone. Known-future values that are missing are
+    taken as 0: nothing planned. Returns the shared forecast frame
+    `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y; bit-identical for the
+    same arguments. Series without a value at or before a cutoff have no rows for it; those that ended more than a
+    season before it repeat their last season.
 
     Raises ValueError for an unknown model, an empty list, or a panel that breaks its contract.
     """
@@ -58,6 +61,8 @@ def forecast(
     panel = read_panel(panel, future_columns)
     if panel.empty:
         return empty_forecasts()
+    freq = anchored(freq, panel["ds"])
+    panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
     setting = Setting(season, freq, seed, tuple(future_columns))
     single = [model for model in FORECASTERS if model in models] or list(FORECASTERS)
     # intervals need the errors of earlier windows, so some are forecast before the first cutoff asked for
@@ -68,18 +73,21 @@ def forecast(
 
     results, scales = [], []
     for cutoff in computed:
-        history = fill_gaps(panel[(panel["ds"] <= cutoff) & panel["y"].notna()], freq)
+        history = _history(panel, cutoff, setting)
         if history.empty:
             continue
         future = _future(panel, history, cutoff, horizon, setting)
         scales.append(_scales(history, cutoff, season))
+        ended = _ended(panel, cutoff, step * season)
         for model in single:
             progress(f"{cutoff:%Y-%m-%d} {model}")
             made = cached(
                 cache_dir,
                 (model, cutoff, setting),
                 [history, future],
-                lambda model=model, history=history, future=future: FORECASTERS[model](history, future, setting),  # type: ignore[misc]
+                lambda model=model, history=history, future=future, ended=ended: _forecast_one(  # type: ignore[misc]
+                    FORECASTERS[model], history, future, ended, setting
+                ),
             )
             results.append(_stepped(made, cutoff, model))
     if not results:
@@ -91,6 +99,41 @@ def forecast(
     bounded = with_intervals(made, actuals, pd.concat(scales, ignore_index=True), season)
     asked = bounded[bounded["cutoff"].isin(cutoffs) & bounded["model"].isin(models)]
     return asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS]
+
+
+def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, setting: Setting) -> pd.DataFrame:
+    """What is known at the cutoff, without gaps; a series that was last read before it stands as it was last read."""
+    known = panel[panel["ds"] <= cutoff]
+    first_read = known[known["y"].notna()].groupby("unique_id")["ds"].min()
+    known = known[known["ds"] >= known["unique_id"].map(first_read)]
+    last = known.groupby("unique_id")["ds"].max()
+    behind = last.index[last < cutoff]
+    if len(behind):
+        known = pd.concat([known, pd.DataFrame({"unique_id": behind, "ds": cutoff})]).sort_values(["unique_id", "ds"])
+    history = fill_gaps(known, setting.freq)
+    history[list(setting.future_columns)] = history[list(setting.future_columns)].fillna(0.0)
+    return history
+
+
+def _ended(panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset) -> dict[str, str]:
+    """Why the series that have had no value for a season before the cutoff are not modelled."""
+    last = panel[(panel["ds"] <= cutoff) & panel["y"].notna()].groupby("unique_id")["ds"].max()
+    return {name: f"no value since {moment:%Y-%m-%d}" for name, moment in last.items() if moment < cutoff - season}
+
+
+def _forecast_one(
+    forecaster: Forecaster, history: pd.DataFrame, future: pd.DataFrame, ended: dict[str, str], setting: Setting
+) -> pd.DataFrame:
+    parts = []
+    for over in (False, True):
+        past, ahead = (frame[frame["unique_id"].isin(ended) == over] for frame in (history, future))
+        if over and len(ahead):
+            parts.append(
+                seasonal_naive(past, ahead, setting).assign(fallback_reason=lambda made: made["unique_id"].map(ended))
+            )
+        elif len(ahead):
+            parts.append(forecaster(past, ahead, setting))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _future(
@@ -126,8 +169,11 @@ def _stepped(made: pd.DataFrame, cutoff: pd.Timestamp, model: str) -> pd.DataFra
 
 def _median(made: pd.DataFrame) -> pd.DataFrame:
     keys = ["unique_id", "ds", "cutoff", "step"]
-    median = made.groupby(keys, sort=False, as_index=False).agg(
-        y_hat=("y_hat", "median"), fallbacks=("fallback_reason", "count"), members=("y_hat", "size")
+    others = made[made["model"] != "seasonal_naive"]
+    median = (
+        (made if others.empty else others)
+        .groupby(keys, sort=False, as_index=False)
+        .agg(y_hat=("y_hat", "median"), fallbacks=("fallback_reason", "count"), members=("y_hat", "size"))
     )
     all_fell_back = median["fallbacks"] == median["members"]
     reason = all_fell_back.map({True: "every member fell back", False: None})

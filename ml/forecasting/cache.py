@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 CODE = Path(__file__).parent
+LIBRARIES = ("numpy", "pandas", "prophet", "statsmodels", "xgboost-cpu")
 
 
 def cached(
@@ -18,10 +20,13 @@ def cached(
     frames: list[pd.DataFrame],
     compute: Callable[[], pd.DataFrame],
 ) -> pd.DataFrame:
-    """The result of `compute`, from the cache where the same data, parameters and code were seen before."""
+    """The result of `compute`, from the cache where the same data, parameters, code and libraries were seen before.
+
+    A cache file that cannot be read, such as one that a power cut left empty, is made anew.
+    """
     if cache_dir is None:
         return compute()
-    digest = hashlib.sha256(repr(parameters).encode())
+    digest = hashlib.sha256(repr((parameters, [(name, version(name)) for name in LIBRARIES])).encode())
     for source in sorted(CODE.glob("*.py")):
         digest.update(source.read_bytes())
     for frame in frames:
@@ -29,7 +34,10 @@ def cached(
         digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     path = cache_dir / f"{digest.hexdigest()}.parquet"
     if path.exists():
-        return pd.read_parquet(path)
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError):  # what pyarrow raises on a file that is not whole
+            path.unlink()
     result = compute()
     cache_dir.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".tmp-{os.getpid()}")

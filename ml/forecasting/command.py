@@ -9,7 +9,7 @@ import pandas as pd
 
 from ml.forecasting import FORECASTERS, forecast
 from ml.forecasting.scores import score
-from ml.frames import read_panel
+from ml.frames import anchored, read_panel
 from ml.panel_files import read_table, write_table
 
 
@@ -49,7 +49,10 @@ def command(
     """Forecast a panel from its last cutoffs that leave a whole horizon each, and score the forecasts."""
     try:
         panel = read_panel(read_table(panel_file), future)
-        dates = pd.date_range(panel.dropna()["ds"].min(), panel.dropna()["ds"].max(), freq=freq)
+        read = panel.loc[panel["y"].notna(), "ds"]
+        if read.empty:
+            raise ValueError("y is empty in every row: there is nothing to learn from")
+        dates = pd.date_range(read.min(), read.max(), freq=anchored(freq, panel["ds"]))
         last = len(dates) - 1 - horizon
         positions = [last - (step or horizon) * back for back in reversed(range(windows))]
         if not positions or positions[0] < 1:

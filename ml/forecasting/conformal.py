@@ -37,13 +37,12 @@ def with_intervals(forecasts: pd.DataFrame, actuals: pd.DataFrame, scales: pd.Da
     for (cutoff, model), frame in scored.groupby(["cutoff", "model"], sort=False):
         over = ends.index[ends <= cutoff]
         known = scored[scored["cutoff"].isin(over) & (scored["model"] == model) & scored["error"].notna()]
-        pools = {bucket: errors.to_numpy() for bucket, errors in known.groupby("bucket")["error"]}
         in_sample = np.concatenate(scales.loc[scales["cutoff"] == cutoff, "naive_errors"].to_list())
+        pools = dict(tuple(known.groupby("bucket")["error"]))
         bounded = frame.copy()
         for name, level in LEVELS.items():
-            low, high = zip(
-                *(_quantiles(pools.get(bucket, in_sample), level) for bucket in frame["bucket"]), strict=True
-            )
+            bounds = {bucket: _quantiles(pools.get(bucket, in_sample), level) for bucket in frame["bucket"].unique()}
+            low, high = (frame["bucket"].map({key: pair[side] for key, pair in bounds.items()}) for side in (0, 1))
             bounded[f"lo{name}"] = np.maximum(frame["y_hat"] + np.minimum(low, 0) * frame["scale"], 0)
             bounded[f"hi{name}"] = frame["y_hat"] + np.maximum(high, 0) * frame["scale"]
         parts.append(bounded)

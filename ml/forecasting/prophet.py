@@ -18,16 +18,18 @@ def prophet(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd
 
 
 def _fit(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> np.ndarray:
-    logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
     logging.getLogger("prophet").setLevel(logging.CRITICAL)
     from prophet import Prophet
 
+    # its import sets a level of its own, so this comes after
+    logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
     kept = history.tail(SEASONS_KEPT * setting.season)
     columns = [column for column in setting.future_columns if kept[column].nunique() > 1]
     period = pd.Timedelta(kept["ds"].diff().median())
     span = kept["ds"].iloc[-1] - kept["ds"].iloc[0]
     model = Prophet(
-        weekly_seasonality=False,
+        # where the season is not the week, such as a day of hours, the week counts as well
+        weekly_seasonality=3 if period < pd.Timedelta(days=1) and span >= pd.Timedelta(days=14) else False,
         daily_seasonality=False,
         # a yearly wave cannot be told from a trend before it has come round
         yearly_seasonality=6 if span >= pd.Timedelta(days=540) else False,
