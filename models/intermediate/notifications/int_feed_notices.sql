@@ -1,81 +1,152 @@
 with
 
-anomalies as (
-
-    select * from {{ ref('fct_anomalies') }}
-
-),
-
 current_stock as (
 
     select * from {{ ref('fct_current_stock') }}
 
 ),
 
-stale_groups as (
+messages as (
 
-    select
-        anomalies.store_location,
-        anomalies.category,
-        anomalies.severity,
-        anomalies.rule_id,
-        max(anomalies.event_timestamp) as last_seen_at,
-        count(*) as product_count,
-        min(anomalies.observed_value) as hours_since_reading,
-        sum(current_stock.stock_value) as value_at_risk
-    from anomalies
-    inner join current_stock
-        on
-            anomalies.store_location = current_stock.store_location
-            and anomalies.product_id = current_stock.product_id
-    where anomalies.rule_id = 'stale_feed'
-    group by anomalies.store_location, anomalies.category, anomalies.severity, anomalies.rule_id
+    select * from {{ ref('stg_inventory_events__messages') }}
 
 ),
 
-products as (
+distinct_readings as (
+
+    select * from {{ ref('int_distinct_readings') }}
+
+),
+
+rules as (
+
+    select * from {{ ref('anomaly_rules') }}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+category_feeds as (
 
     select
         store_location,
         category,
-        count(*) as product_count
+        count(*) as product_count,
+        count(*) filter (where is_stale) as stale_count,
+        max(last_reading_at) filter (where is_stale) as last_reading_at,
+        sum(stock_value) filter (where is_stale) as value_at_risk
     from current_stock
     group by store_location, category
 
 ),
 
--- some products of a category are always read late; a feed is quiet when most of them are
+-- some products of a category are always read late; its feed is quiet when most of them are
+quiet_stores as (
+
+    select
+        store_location,
+        string_agg(category, ', ' order by category asc) as categories,
+        sum(stale_count) as stale_count,
+        sum(product_count) as product_count,
+        max(last_reading_at) as last_reading_at,
+        sum(value_at_risk) as value_at_risk
+    from category_feeds
+    where stale_count * 2 > product_count
+    group by store_location
+
+),
+
+-- one notice a store: a scanner or a line that is down is one matter, however many products it silences
 quiet_feeds as (
 
-    select stale_groups.*
-    from stale_groups
-    inner join products
-        on
-            stale_groups.store_location = products.store_location
-            and stale_groups.category = products.category
-    where stale_groups.product_count * 2 > products.product_count
+    select
+        rules.channel as notification_type,
+        rules.severity,
+        rules.rule_id,
+        quiet_stores.store_location,
+        'N/A' as category,
+        'N/A' as product_id,
+        quiet_stores.last_reading_at as first_seen_at,
+        as_of.as_of as last_seen_at,
+        cast(quiet_stores.stale_count as bigint) as occurrence_count,
+        format(
+            'has sent no reading of {} of the {} products in {} for {:.0f} hours or more. '
+            || 'What is shown for them is old. Check the scanner or the connection.',
+            quiet_stores.stale_count,
+            quiet_stores.product_count,
+            quiet_stores.categories,
+            floor((epoch_us(as_of.as_of) - epoch_us(quiet_stores.last_reading_at)) / 3600e6)
+        ) as matter,
+        coalesce(quiet_stores.value_at_risk, 0) as value_at_risk,
+        true as is_open
+    from quiet_stores
+    cross join as_of
+    inner join rules
+        on rules.rule_id = 'stale_feed'
+
+),
+
+readings as (
+
+    select
+        count(*) as reading_count,
+        min(event_timestamp) as first_reading_at
+    from distinct_readings
+
+),
+
+-- each content counts once, as it does among the readings, so that sending it again changes nothing
+rejected as (
+
+    select
+        count(distinct content_digest) as rejected_count,
+        mode(rejection_reason order by rejection_reason asc) as usual_reason
+    from messages
+    where is_quarantined
+
+),
+
+quarantine as (
+
+    select
+        rules.channel as notification_type,
+        rules.severity,
+        rules.rule_id,
+        'N/A' as store_location,
+        'N/A' as category,
+        'N/A' as product_id,
+        readings.first_reading_at as first_seen_at,
+        as_of.as_of as last_seen_at,
+        rejected.rejected_count as occurrence_count,
+        format(
+            'The intake could not read {:,} messages ({:.1f} % of all), for example: {}. '
+            || 'They are kept aside and missing from every figure. Correct what sends them.',
+            rejected.rejected_count,
+            100.0 * rejected.rejected_count / (rejected.rejected_count + readings.reading_count),
+            rejected.usual_reason
+        ) as matter,
+        0 as value_at_risk,
+        true as is_open
+    from rejected
+    cross join readings
+    cross join as_of
+    inner join rules
+        on rules.rule_id = 'quarantined_messages'
+    where
+        rejected.rejected_count
+        > (rejected.rejected_count + readings.reading_count) * rules.limit_value
 
 ),
 
 final as (
 
-    select
-        'pipeline' as type,
-        severity,
-        rule_id,
-        store_location,
-        category,
-        'N/A' as product_id,
-        format(
-            'sent no reading of {} of its products for {:.0f} hours or more. What is shown for them is old. '
-            || 'Check the scanner or the connection.',
-            product_count, hours_since_reading
-        ) as matter,
-        last_seen_at as first_seen_at,
-        last_seen_at,
-        product_count as occurrence_count,
-        coalesce(value_at_risk, 0) as value_at_risk
-    from quiet_feeds
+    select * from quiet_feeds
+    union all by name
+    select * from quarantine
 
 )
 

@@ -1,8 +1,8 @@
 with
 
-anomaly_notices as (
+notice_episodes as (
 
-    select * from {{ ref('int_anomaly_notices') }}
+    select * from {{ ref('int_notice_episodes') }}
 
 ),
 
@@ -18,68 +18,42 @@ feed_notices as (
 
 ),
 
-model_notices as (
+episodes as (
 
-    select * from {{ ref('int_model_notices') }}
-
-),
-
-as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
-
-notices as (
-
-    select * from anomaly_notices
-    union all
+    select * from notice_episodes
+    union all by name
     select * from stock_notices
-    union all
+    union all by name
     select * from feed_notices
-    union all
-    select * from model_notices
 
 ),
 
--- stock below its need is a state and stands until it is mended; other matters rest when they have not come again
-dated as (
-
-    select
-        notices.*,
-        case
-            when notices.type = 'stock' then 'open'
-            when notices.last_seen_at >= as_of.as_of - interval '{{ var("episode_gap_days") }} days' then 'open'
-            else 'resolved'
-        end as status,
-        case notices.severity when 'critical' then 1 when 'high' then 2 when 'medium' then 3 else 4 end
-            as severity_rank
-    from notices
-    cross join as_of
-
-),
-
-ranked as (
+worded as (
 
     select
         *,
-        row_number() over (
-            partition by store_location, status
-            order by
-                severity_rank, value_at_risk desc, last_seen_at desc,
-                rule_id, category, product_id, first_seen_at
-        ) as store_rank
-    from dated
+        case when is_open then 'open' else 'resolved' end as status,
+        case severity when 'critical' then 1 when 'high' then 2 when 'medium' then 3 else 4 end as severity_rank,
+        -- what it is about stands where it is one product or one category of one store
+        concat_ws(
+            ' ',
+            concat_ws(
+                ' · ',
+                upper(severity),
+                nullif(store_location, 'N/A'),
+                coalesce(nullif(product_id, 'N/A'), nullif(category, 'N/A')),
+                case when store_location = 'N/A' then matter end
+            ),
+            case when store_location <> 'N/A' then matter end
+        ) as notification
+    from episodes
 
 ),
 
 final as (
 
     select
-        md5(
-            concat_ws('|', rule_id, store_location, category, product_id, epoch_us(first_seen_at))
-        ) as episode_id,
-        type,
+        notification_type,
         severity,
         severity_rank,
         status,
@@ -87,19 +61,26 @@ final as (
         store_location,
         category,
         product_id,
-        format(
-            '{} · {} · {} {}',
-            upper(severity),
-            store_location,
-            case when product_id = 'N/A' then category else product_id end,
-            matter
-        ) as notification,
+        notification,
         first_seen_at,
         last_seen_at,
         occurrence_count,
-        value_at_risk,
-        store_rank
-    from ranked
+        cast(value_at_risk as double) as value_at_risk,
+        md5(
+            concat_ws('|', rule_id, store_location, category, product_id, epoch_us(first_seen_at))
+        ) as episode_id,
+        row_number() over (
+            partition by store_location, status
+            order by
+                severity_rank asc,
+                value_at_risk desc,
+                last_seen_at desc,
+                rule_id asc,
+                category asc,
+                product_id asc,
+                first_seen_at asc
+        ) as store_rank
+    from worded
 
 )
 

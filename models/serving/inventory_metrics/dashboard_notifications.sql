@@ -17,7 +17,7 @@ open_episodes as (
 single_notifications as (
 
     select
-        type,
+        notification_type,
         notification,
         store_location,
         last_seen_at,
@@ -31,13 +31,13 @@ single_notifications as (
 digests as (
 
     select
-        'stock' as type,
+        'stock' as notification_type,
         format(
             'INFO · {} · {} further matters wait, {} of them about stock, with {:,.0f} at risk in all. '
             || 'The notification list shows them, the costliest first.',
             store_location,
             count(*),
-            count(*) filter (where type = 'stock'),
+            count(*) filter (where notification_type = 'stock'),
             sum(value_at_risk)
         ) as notification,
         store_location,
@@ -50,27 +50,25 @@ digests as (
 
 ),
 
+notifications as (
+
+    select * from single_notifications
+    union all by name
+    select * from digests
+
+),
+
 final as (
 
     select
-        type,
+        -- the documented name of the column is a keyword
+        notification_type as type,  -- noqa: RF04
         notification,
         store_location,
         {{ iso_timestamp('last_seen_at') }} as event_timestamp,
         product_id,
         category
-    from single_notifications
-
-    union all
-
-    select
-        type,
-        notification,
-        store_location,
-        {{ iso_timestamp('last_seen_at') }} as event_timestamp,
-        product_id,
-        category
-    from digests
+    from notifications
 
 )
 

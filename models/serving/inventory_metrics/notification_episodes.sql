@@ -10,7 +10,8 @@ final as (
 
     select
         episode_id,
-        type,
+        -- the column is named as in dashboard_notifications
+        notification_type as type,  -- noqa: RF04
         severity,
         severity_rank,
         status,
@@ -19,11 +20,11 @@ final as (
         category,
         product_id,
         notification,
-        strftime(first_seen_at, '%Y-%m-%d %H:%M:%S') as first_seen_at,
-        strftime(last_seen_at, '%Y-%m-%d %H:%M:%S') as last_seen_at,
         occurrence_count,
         value_at_risk,
-        store_rank
+        store_rank,
+        strftime(first_seen_at, '%Y-%m-%d %H:%M:%S') as first_seen_at,
+        strftime(last_seen_at, '%Y-%m-%d %H:%M:%S') as last_seen_at
     from episodes
 
 )

@@ -11,13 +11,14 @@ renamed as (
     select
         -- ids
         topic,
-        "partition" as partition_number,
+        partition as partition_number,
         ledger_id,
         entry_id,
         batch_index,
 
         -- text
         error as rejection_reason,
+        md5(raw) as content_digest,
 
         -- booleans
         error is not null as is_quarantined,

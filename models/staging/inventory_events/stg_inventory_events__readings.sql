@@ -27,7 +27,7 @@ renamed as (
         -- arrival
         row(
             timezone('UTC', cast(publish_time as timestamptz)),
-            topic, "partition", ledger_id, entry_id, batch_index
+            topic, partition, ledger_id, entry_id, batch_index
         ) as arrival
 
     from readings
