@@ -19,16 +19,19 @@
 
 {% macro record_node_results(results) %}
     {% if execute and flags.WHICH in ('build', 'run', 'test', 'seed') %}
-        {% for result in results %}
+        {% if results %}
             insert into build_audit.node_results
-            values (
-                '{{ invocation_id }}',
-                '{{ result.node.unique_id }}',
-                '{{ result.status }}',
-                '{{ (result.message or "") | string | replace("'", "''") | truncate(500) }}',
-                now()
-            );
-        {% endfor %}
+            values
+            {% for result in results %}
+                (
+                    '{{ invocation_id }}',
+                    '{{ result.node.unique_id }}',
+                    '{{ result.status }}',
+                    '{{ (result.message or "") | string | replace("'", "''") | truncate(500) }}',
+                    now()
+                ){{ "," if not loop.last }}
+            {% endfor %};
+        {% endif %}
         update build_audit.invocations set finished_at = now() where invocation_id = '{{ invocation_id }}'
     {% else %}
         select 1

@@ -38,8 +38,8 @@ last_readings as (
 
     select
         store_location,
-        arg_max(category, event_timestamp) as category,
         product_id,
+        arg_max(category, event_timestamp) as category,
         max(event_timestamp) as last_reading_at
     from levels
     group by store_location, product_id

@@ -25,28 +25,29 @@ closing_levels as (
 ),
 
 -- the last level of a day stands until the next day that was read
+spells as (
+
+    select
+        closing_levels.*,
+        coalesce(
+            lead(closing_levels.event_date) over (
+                partition by closing_levels.store_location, closing_levels.product_id
+                order by closing_levels.event_date
+            ) - 1,
+            cast(as_of.as_of as date)
+        ) as last_date
+    from closing_levels
+    cross join as_of
+
+),
+
 final as (
 
     select
-        store_location || '/' || product_id as unique_id,
-        cast(
-            unnest(
-                generate_series(
-                    event_date,
-                    coalesce(
-                        lead(event_date) over (
-                            partition by store_location, product_id
-                            order by event_date
-                        ) - 1,
-                        cast(as_of.as_of as date)
-                    ),
-                    interval '1 day'
-                )
-            ) as timestamp
-        ) as ds,
+        {{ series_id('store_location', 'product_id') }} as unique_id,
+        cast(unnest(generate_series(event_date, last_date, interval '1 day')) as timestamp) as ds,
         cast(quantity as double) as y
-    from closing_levels
-    cross join as_of
+    from spells
 
 )
 

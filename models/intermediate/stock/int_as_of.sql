@@ -1,3 +1,5 @@
+{% set newest = "timestamp '" ~ var('as_of') ~ "'" if var('as_of') else 'max(event_timestamp)' %}
+
 with
 
 readings as (
@@ -6,10 +8,12 @@ readings as (
 
 ),
 
+-- without a reading there is no clock, and no table has a row
 as_of as (
 
-    select max(event_timestamp) as as_of
+    select {{ newest }} as as_of
     from readings
+    having count(*) > 0
 
 )
 

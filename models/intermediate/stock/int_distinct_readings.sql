@@ -18,6 +18,9 @@ distinct_readings as (
         price,
         min(arrival) as arrival
     from readings
+    {% if var('as_of') %}
+        where event_timestamp <= timestamp '{{ var("as_of") }}'
+    {% endif %}
     group by all
 
 )

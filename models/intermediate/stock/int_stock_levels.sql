@@ -38,12 +38,7 @@ levels as (
         quantity,
         price as reported_price,
         event_timestamp,
-        greatest(quantity, 0) as stock_level,
-        last_value(price ignore nulls) over (
-            partition by store_location, product_id
-            order by event_timestamp
-            rows between unbounded preceding and current row
-        ) as price
+        greatest(quantity, 0) as stock_level
     from believed_readings
 
 ),
@@ -64,16 +59,10 @@ neighbours as (
 
 ),
 
-final as (
+judged as (
 
     select
-        neighbours.store_location,
-        neighbours.product_id,
-        neighbours.category,
-        neighbours.quantity,
-        neighbours.stock_level,
-        neighbours.price,
-        neighbours.reported_price,
+        neighbours.*,
         coalesce(
             neighbours.previous_level > 0
             and neighbours.next_level > 0
@@ -83,10 +72,30 @@ final as (
             <= {{ var('spike_return_share') }} * neighbours.previous_level
             and neighbours.next_event_timestamp - neighbours.event_timestamp <= {{ returns_within }},
             false
-        ) as is_suspect,
-        neighbours.event_timestamp
+        ) as is_suspect
     from neighbours
     cross join spike_rule
+
+),
+
+-- a suspect reading is not believed in its price either
+final as (
+
+    select
+        store_location,
+        product_id,
+        category,
+        quantity,
+        stock_level,
+        reported_price,
+        is_suspect,
+        event_timestamp,
+        last_value(case when not is_suspect then reported_price end ignore nulls) over (
+            partition by store_location, product_id
+            order by event_timestamp
+            rows between unbounded preceding and current row
+        ) as price
+    from judged
 
 )
 

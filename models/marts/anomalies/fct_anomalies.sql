@@ -37,14 +37,9 @@ findings as (
 final as (
 
     select
-        md5(
-            concat_ws(
-                '|', findings.rule_id, findings.store_location, findings.product_id,
-                epoch_us(findings.event_timestamp)
-            )
-        ) as anomaly_id,
         findings.rule_id,
-        'rule-based' as method,
+        -- the documented name of the column is a keyword
+        'rule-based' as method,  -- noqa: RF04
         rules.severity,
         findings.store_location,
         findings.category,
@@ -52,6 +47,13 @@ final as (
         findings.reading_value,
         findings.observed_value,
         rules.limit_value,
+        findings.event_timestamp,
+        md5(
+            concat_ws(
+                '|', findings.rule_id, findings.store_location, findings.product_id,
+                epoch_us(findings.event_timestamp)
+            )
+        ) as anomaly_id,
         format(
             '{} · {}: {:.6g} {}, limit {:.6g} (rule {})',
             findings.product_id,
@@ -60,8 +62,7 @@ final as (
             rules.measure,
             rules.limit_value,
             findings.rule_id
-        ) as description,
-        findings.event_timestamp
+        ) as description
     from findings
     inner join rules
         on findings.rule_id = rules.rule_id

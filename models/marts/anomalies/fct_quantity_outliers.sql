@@ -27,7 +27,7 @@ final as (
 
     select
         'Isolation Forest' as model_name,
-        outliers.kind as anomaly_type,
+        cast(outliers.kind as varchar) as anomaly_type,
         products.store_location,
         products.category,
         products.product_id,
@@ -35,10 +35,10 @@ final as (
         cast(outliers.observed as double) as observed_quantity,
         cast(outliers.expected as double) as expected_quantity,
         cast(outliers.score as double) as score,
-        outliers.driver
+        cast(outliers.driver as varchar) as driver
     from outliers
     inner join products
-        on outliers.unique_id = products.store_location || '/' || products.product_id
+        on outliers.unique_id = {{ series_id('products.store_location', 'products.product_id') }}
     where outliers.alert
 
 )

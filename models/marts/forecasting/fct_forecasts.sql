@@ -27,13 +27,6 @@ groups as (
 named as (
 
     select
-        case forecasts.model
-            when 'arima' then 'ARIMA'
-            when 'xgboost' then 'XGBoost'
-            when 'prophet' then 'Prophet'
-            when 'seasonal_naive' then 'Seasonal naive'
-            when 'ensemble' then 'Ensemble'
-        end as model_name,
         groups.store_location,
         groups.category,
         cast(forecasts.cutoff as date) as cutoff_date,
@@ -43,10 +36,17 @@ named as (
         cast(forecasts.hi80 as double) as upper_80,
         cast(forecasts.lo95 as double) as lower_95,
         cast(forecasts.hi95 as double) as upper_95,
-        cast(forecasts.fallback_reason as varchar) as fallback_reason
+        cast(forecasts.fallback_reason as varchar) as fallback_reason,
+        case forecasts.model
+            when 'arima' then 'ARIMA'
+            when 'xgboost' then 'XGBoost'
+            when 'prophet' then 'Prophet'
+            when 'seasonal_naive' then 'Seasonal naive'
+            when 'ensemble' then 'Ensemble'
+        end as model_name
     from forecasts
     inner join groups
-        on forecasts.unique_id = groups.store_location || '/' || groups.category
+        on forecasts.unique_id = {{ series_id('groups.store_location', 'groups.category') }}
 
 ),
 

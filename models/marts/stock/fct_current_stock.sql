@@ -102,7 +102,6 @@ final as (
         cast(stock_level * price as double) as stock_value,
         event_timestamp as last_reading_at,
         is_stale,
-        stock_level = 0 as is_out_of_stock,
         daily_units_out,
         days_of_supply,
         lead_time_days,
@@ -116,6 +115,7 @@ final as (
             end as bigint
         ) as suggested_order,
         cast(coalesce(value_at_risk, 0) as double) as value_at_risk,
+        stock_level = 0 as is_out_of_stock,
         case
             when stock_level = 0 then 'out of stock'
             when days_of_supply < lead_time_days then 'runs out before delivery'

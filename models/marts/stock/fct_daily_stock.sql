@@ -22,11 +22,11 @@ final as (
         event_date,
         store_location,
         category,
+        cast(sum(units_out) as bigint) as units_out,
+        cast(sum(units_in) as bigint) as units_in,
         arg_max(total_quantity, event_timestamp) as total_quantity,
         arg_max(avg_price, event_timestamp) as avg_price,
         arg_max(total_stock_value, event_timestamp) as total_stock_value,
-        cast(sum(units_out) as bigint) as units_out,
-        cast(sum(units_in) as bigint) as units_in,
         arg_max(product_count, event_timestamp) as product_count,
         arg_max(out_of_stock_count, event_timestamp) as out_of_stock_count,
         max(event_timestamp) as measured_at

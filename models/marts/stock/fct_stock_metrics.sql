@@ -17,11 +17,11 @@ believable_levels as (
         category,
         event_timestamp,
         cast(stock_level as hugeint) as stock_level,
-        coalesce(price, 0) as price,
         cast(price is not null as integer) as priced_count,
         cast(stock_level = 0 as integer) as out_of_stock_count,
-        stock_level * coalesce(price, 0) as stock_value,
-        cast(epoch_us(event_timestamp) as hugeint) as reading_us
+        cast(epoch_us(event_timestamp) as hugeint) as reading_us,
+        coalesce(price, 0) as price,
+        stock_level * coalesce(price, 0) as stock_value
     from levels
     where not is_suspect
 
@@ -99,7 +99,8 @@ bucket_changes as (
         sum(out_of_stock_change) as out_of_stock_change,
         sum(product_change) as product_change,
         sum(units_out) as units_out,
-        sum(units_in) as units_in
+        sum(units_in) as units_in,
+        max(event_timestamp) filter (where product_change = 1) as last_reading_at
     from changes
     group by all
 
@@ -157,9 +158,8 @@ running as (
         sum(bucket_changes.value_change) over until_now as total_stock_value,
         sum(bucket_changes.out_of_stock_change) over until_now as out_of_stock_count,
         sum(bucket_changes.product_change) over until_now as product_count,
-        coalesce(sum(bucket_changes.units_out) over in_window, 0) as window_units_out,
-        coalesce(sum(bucket_changes.level_change) over in_window, 0) as window_level_change,
-        coalesce(sum(bucket_changes.moment_change) over in_window, 0) as window_moment_change
+        sum(bucket_changes.units_out) over until_now as units_out_so_far,
+        max(bucket_changes.last_reading_at) over until_now as last_reading_at
     from buckets
     left join bucket_changes
         on
@@ -171,27 +171,35 @@ running as (
             partition by buckets.store_location, buckets.category
             order by buckets.bucket_end
             rows between unbounded preceding and current row
-        ),
-        in_window as (
-            partition by buckets.store_location, buckets.category
-            order by buckets.bucket_end
-            range between {{ turnover_window }} - interval '1 microsecond' preceding and current row
         )
 
 ),
 
--- stock held from 0 to t, in unit-microseconds, is t * level(t) - sum(time of change * change); what the window adds
--- is that figure at its end less that figure at its start
-window_stock as (
+-- stock held from 0 to t, in unit-microseconds, is t * level(t) - sum(time of change * change)
+held as (
 
     select
         *,
-        bucket_end - {{ turnover_window }} as window_start,
-        cast(epoch_us(bucket_end) as hugeint) * total_quantity - moment as stock_until_end,
-        cast(epoch_us(bucket_end - {{ turnover_window }}) as hugeint) * (total_quantity - window_level_change)
-        - (moment - window_moment_change) as stock_until_start,
-        epoch_us(bucket_end) - epoch_us(greatest(bucket_end - {{ turnover_window }}, first_reading_at)) as span_us
+        cast(epoch_us(bucket_end) as hugeint) * total_quantity - moment as stock_held
     from running
+
+),
+
+-- what the window adds is the figure at its end less that at its start; before the first bucket nothing was held
+windowed as (
+
+    select
+        held.*,
+        held.units_out_so_far - coalesce(opening.units_out_so_far, 0) as window_units_out,
+        held.stock_held - coalesce(opening.stock_held, 0) as window_stock_held,
+        epoch_us(held.bucket_end)
+        - epoch_us(greatest(held.bucket_end - {{ turnover_window }}, held.first_reading_at)) as span_us
+    from held
+    left join held as opening
+        on
+            held.store_location = opening.store_location
+            and held.category = opening.category
+            and held.bucket_end - {{ turnover_window }} = opening.bucket_end
 
 ),
 
@@ -201,9 +209,9 @@ averaged as (
         *,
         case
             when span_us = 0 then cast(total_quantity as double)
-            else cast(stock_until_end - stock_until_start as double) / span_us
+            else cast(window_stock_held as double) / span_us
         end as average_quantity
-    from window_stock
+    from windowed
 
 ),
 
@@ -213,16 +221,17 @@ final as (
         store_location,
         category,
         bucket_end as event_timestamp,
+        last_reading_at,
+        average_quantity,
         cast(total_quantity as bigint) as total_quantity,
-        cast(price_sum as double) / nullif(priced_count, 0) as avg_price,
         cast(total_stock_value as double) as total_stock_value,
-        cast(window_units_out as double) / nullif(average_quantity, 0) as turnover_rate,
         cast(units_out as bigint) as units_out,
         cast(units_in as bigint) as units_in,
         cast(window_units_out as bigint) as window_units_out,
-        average_quantity,
         cast(product_count as bigint) as product_count,
-        cast(out_of_stock_count as bigint) as out_of_stock_count
+        cast(out_of_stock_count as bigint) as out_of_stock_count,
+        cast(price_sum as double) / nullif(priced_count, 0) as avg_price,
+        cast(window_units_out as double) / nullif(average_quantity, 0) as turnover_rate
     from averaged
 
 )

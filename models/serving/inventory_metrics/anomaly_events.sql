@@ -12,33 +12,72 @@ outliers as (
 
 ),
 
-final as (
+rules as (
+
+    select * from {{ ref('anomaly_rules') }}
+
+),
+
+rule_findings as (
 
     select
-        strftime(event_timestamp, '%Y-%m-%d %H:%M:%S') as event_timestamp,
-        strftime(event_timestamp, '%Y-%m-%d') as event_date,
         store_location,
         category,
         product_id,
         rule_id,
         method,
         severity,
-        description
+        reading_value,
+        limit_value,
+        description,
+        event_timestamp
     from anomalies
 
-    union all
+),
+
+model_findings as (
 
     select
-        strftime(event_date, '%Y-%m-%d %H:%M:%S') as event_timestamp,
-        strftime(event_date, '%Y-%m-%d') as event_date,
+        outliers.store_location,
+        outliers.category,
+        outliers.product_id,
+        rules.rule_id,
+        -- the column is named as in anomalies
+        'isolation forest' as method,  -- noqa: RF04
+        rules.severity,
+        outliers.observed_quantity as reading_value,
+        cast(null as double) as limit_value,
+        outliers.product_id || ' · ' || replace(outliers.anomaly_type, '_', ' ') as description,
+        cast(outliers.event_date as timestamp) as event_timestamp
+    from outliers
+    inner join rules
+        on rules.rule_id = 'isolation_forest'
+
+),
+
+findings as (
+
+    select * from rule_findings
+    union all by name
+    select * from model_findings
+
+),
+
+final as (
+
+    select
         store_location,
         category,
         product_id,
-        'isolation_forest' as rule_id,
-        'isolation forest' as method,
-        'medium' as severity,
-        product_id || ' · ' || replace(anomaly_type, '_', ' ') as description
-    from outliers
+        rule_id,
+        method,
+        severity,
+        reading_value,
+        limit_value,
+        description,
+        strftime(event_timestamp, '%Y-%m-%d %H:%M:%S') as event_timestamp,
+        strftime(event_timestamp, '%Y-%m-%d') as event_date
+    from findings
 
 )
 

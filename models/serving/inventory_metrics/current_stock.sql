@@ -15,7 +15,6 @@ final as (
         quantity,
         price,
         stock_value,
-        strftime(last_reading_at, '%Y-%m-%d %H:%M:%S') as last_reading_at,
         cast(is_stale as integer) as is_stale,
         cast(is_out_of_stock as integer) as is_out_of_stock,
         daily_units_out,
@@ -23,7 +22,8 @@ final as (
         reorder_point,
         suggested_order,
         value_at_risk,
-        status
+        status,
+        strftime(last_reading_at, '%Y-%m-%d %H:%M:%S') as last_reading_at
     from current_stock
 
 )

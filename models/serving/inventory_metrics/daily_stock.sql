@@ -9,7 +9,6 @@ daily_stock as (
 final as (
 
     select
-        strftime(event_date, '%Y-%m-%d') as event_date,
         store_location,
         category,
         total_quantity,
@@ -17,7 +16,8 @@ final as (
         units_out,
         units_in,
         product_count,
-        out_of_stock_count
+        out_of_stock_count,
+        strftime(event_date, '%Y-%m-%d') as event_date
     from daily_stock
 
 )

@@ -74,16 +74,16 @@ actual_days as (
 final as (
 
     select
-        strftime(coalesce(actual_days.event_date, newest_forecasts.event_date), '%Y-%m-%d') as event_date,
-        coalesce(actual_days.store_location, newest_forecasts.store_location) as store_location,
-        coalesce(actual_days.category, newest_forecasts.category) as category,
-        coalesce(actual_days.model_name, newest_forecasts.model_name) as model_name,
         actual_days.total_quantity as stock,
         newest_forecasts.predicted_quantity as stock_forecast,
         newest_forecasts.lower_80,
         newest_forecasts.upper_80,
         newest_forecasts.lower_95,
         newest_forecasts.upper_95,
+        strftime(coalesce(actual_days.event_date, newest_forecasts.event_date), '%Y-%m-%d') as event_date,
+        coalesce(actual_days.store_location, newest_forecasts.store_location) as store_location,
+        coalesce(actual_days.category, newest_forecasts.category) as category,
+        coalesce(actual_days.model_name, newest_forecasts.model_name) as model_name,
         strftime(newest_forecasts.cutoff_date, '%Y-%m-%d') as cutoff_date
     from actual_days
     full outer join newest_forecasts

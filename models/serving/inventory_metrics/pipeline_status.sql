@@ -6,6 +6,12 @@ messages as (
 
 ),
 
+distinct_readings as (
+
+    select * from {{ ref('int_distinct_readings') }}
+
+),
+
 as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -21,16 +27,27 @@ message_counts as (
 
 ),
 
+reading_counts as (
+
+    select count(*) as reading_count
+    from distinct_readings
+
+),
+
 final as (
 
     select
-        strftime(as_of.as_of, '%Y-%m-%d %H:%M:%S') as as_of,
         message_counts.landed_count,
         message_counts.quarantined_count,
+        reading_counts.reading_count,
+        strftime(as_of.as_of, '%Y-%m-%d %H:%M:%S') as as_of,
         message_counts.quarantined_count
         / nullif(message_counts.landed_count + message_counts.quarantined_count, 0) as quarantined_share
     from message_counts
-    cross join as_of
+    cross join reading_counts
+    -- nothing but messages in quarantine is a status, too
+    left join as_of
+        on true
 
 )
 
