@@ -27,7 +27,7 @@
                     '{{ invocation_id }}',
                     '{{ result.node.unique_id }}',
                     '{{ result.status }}',
-                    '{{ (result.message or "") | string | replace("'", "''") | truncate(500) }}',
+                    '{{ (result.message or "") | string | truncate(500) | replace("'", "''") }}',
                     now()
                 ){{ "," if not loop.last }}
             {% endfor %};
