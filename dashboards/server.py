@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,7 +41,7 @@ def start(place: tuple[Path, int]) -> None:
     if not published.exists():
         raise click.ClickException(f"{published} does not exist. Run `make pipeline` first.")
     running = _running(home)
-    if not running and _healthy(port):
+    if not running and _taken(port):
         raise click.ClickException(f"port {port} is taken by another program. Stop it, or set SUPERSET_PORT.")
     _prepare(home)
     if running:
@@ -105,7 +106,7 @@ def _prepare(home: Path) -> None:
     os.environ["SUPERSET_CONFIG_PATH"] = str(HERE / "superset_config.py")
     mark = home / "applied"
     state = _state()
-    if mark.exists() and mark.read_text() == state:
+    if mark.exists() and mark.read_text() == state and (home / "superset.db").exists():
         return
     from dashboards.apply import AssetError, apply
 
@@ -145,6 +146,17 @@ def _running(home: Path) -> int | None:
     except (FileNotFoundError, ValueError, ProcessLookupError):
         return None
     return process
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        # as gunicorn does: a port that its last user has just left is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _healthy(port: int) -> bool:
