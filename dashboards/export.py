@@ -94,7 +94,7 @@ def publication_list(
             raise PublicationRefusedError(f"an exposure depends on {name}, which is no serving model")
         relation = f'"{node["schema"]}"."{node["alias"]}"'
         documented = DOCUMENTED.get(database, {}).get(name)
-        found = {row[0]: row[1] for row in connection.execute(f"describe {relation}").fetchall()}
+        found = _columns(connection, relation)
         columns = documented or {column: DECLARED_TYPES[kind] for column, kind in found.items()}
         if list(columns) != list(found):
             raise PublicationRefusedError(
@@ -111,6 +111,15 @@ def publication_list(
     if missing:
         raise PublicationRefusedError(f"no exposure depends on {', '.join(missing)}. Add it to the exposures.")
     return tables
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    import duckdb
+
+    try:
+        return {row[0]: row[1] for row in connection.execute(f"describe {relation}").fetchall()}
+    except duckdb.CatalogException as error:
+        raise PublicationRefusedError(f"the warehouse has no {relation}. Run `dbt build`.") from error
 
 
 def _manifest() -> dict[str, Any]:

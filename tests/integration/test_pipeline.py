@@ -1,0 +1,289 @@
+"""The README's command, from a file of events to the published SQLite files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections import Counter, defaultdict
+from contextlib import closing
+from pathlib import Path
+from shutil import copytree
+
+import duckdb
+import pytest
+
+from tests.conftest import ROOT, make
+
+DOCUMENTED = {
+    "inventory.db": {
+        "inventory": "product_id TEXT, category TEXT, store_location TEXT, quantity INTEGER, price FLOAT, "
+        "event_timestamp TEXT",
+    },
+    "inventory_metrics.db": {
+        "metrics": "store_location TEXT, category TEXT, total_quantity INTEGER, avg_price FLOAT, "
+        "total_stock_value FLOAT, turnover_rate FLOAT, event_timestamp TEXT",
+        "ml_metrics": "model_name TEXT, store_location TEXT, category TEXT, predicted_quantity FLOAT, "
+        "actual_quantity FLOAT, forecast_timestamp TEXT",
+        "anomalies": "description TEXT, method TEXT, store_location TEXT, category TEXT, event_timestamp TEXT",
+        "numerical_quantity": "model_name TEXT, anomaly_type TEXT, anomaly_description TEXT, store_location TEXT, "
+        "category TEXT, forecast_timestamp TEXT",
+        "dashboard_notifications": "type TEXT, notification TEXT, store_location TEXT, event_timestamp TEXT, "
+        "product_id TEXT, category TEXT",
+    },
+}
+
+
+def rows(path: Path, query: str) -> list[tuple]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()
+
+
+def digests(folder: Path, pattern: str) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob(pattern)
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("database", DOCUMENTED)
+def test_the_schema_is_the_documented_one(built, database):
+    stored = dict(rows(built / "export" / database, "select name, sql from sqlite_master where type = 'table'"))
+    indexed = {
+        name for (name,) in rows(built / "export" / database, "select tbl_name from sqlite_master where type = 'index'")
+    }
+    for table, columns in DOCUMENTED[database].items():
+        assert stored[table] == f"CREATE TABLE {table} ({columns})"
+        assert table not in indexed
+    if database == "inventory.db":
+        assert list(stored) == ["inventory"]
+
+
+def test_every_table_has_rows_that_fit_together(built, tiny_events):
+    metrics = built / "export" / "inventory_metrics.db"
+    messages = sum(1 for _ in tiny_events.open("rb"))
+    ((landed, quarantined),) = rows(metrics, "select landed_count, quarantined_count from pipeline_status")
+    assert landed + quarantined == messages
+    assert quarantined == 13
+    for database, tables in DOCUMENTED.items():
+        for table in tables:
+            ((count,),) = rows(built / "export" / database, f"select count(*) from {table}")
+            assert count > 0 or table == "numerical_quantity", table
+    models = {model for (model,) in rows(metrics, "select distinct model_name from ml_metrics")}
+    assert models == {"ARIMA", "XGBoost", "Prophet", "Seasonal naive", "Ensemble"}
+    doubled = rows(
+        metrics,
+        "select 1 from ml_metrics group by model_name, store_location, category, forecast_timestamp "
+        "having count(*) > 1",
+    )
+    assert not doubled
+
+
+def test_actuals_are_the_metrics_of_their_moment_and_the_future_has_none(built):
+    metrics = built / "export" / "inventory_metrics.db"
+    ((as_of,),) = rows(metrics, "select replace(as_of, ' ', 'T') || 'Z' from pipeline_status")
+    wrong = rows(
+        metrics,
+        """
+        select f.*, m.total_quantity from ml_metrics as f left join metrics as m
+            on f.store_location = m.store_location and f.category = m.category
+            and f.forecast_timestamp = m.event_timestamp
+        where f.actual_quantity is not null and f.actual_quantity <> m.total_quantity
+        """,
+    )
+    assert not wrong
+    ((due, filled, early),) = rows(
+        metrics,
+        f"""
+        select
+            sum(forecast_timestamp <= '{as_of}'),
+            sum(forecast_timestamp <= '{as_of}' and actual_quantity is not null),
+            sum(forecast_timestamp > '{as_of}' and actual_quantity is not null)
+        from ml_metrics
+        """,
+    )
+    assert due > 0
+    assert filled == due
+    assert early == 0
+
+
+def test_notifications_say_what_where_and_what_to_do(built):
+    told = rows(
+        built / "export" / "inventory_metrics.db",
+        "select notification, store_location, product_id, category, type from dashboard_notifications",
+    )
+    per_store = Counter(store for _, store, *_ in told)
+    assert max(per_store.values()) <= 11  # ten, and a digest of the others
+    known = {"pipeline", "numerical", "stock", "forecast", "text", "data_quality"}
+    for notification, store, product, category, kind in told:
+        severity, place, *_ = notification.split(" · ")
+        assert severity in {"CRITICAL", "HIGH", "MEDIUM", "INFO"}
+        assert place.startswith(store)
+        assert product in {"N/A", *notification.split()}
+        assert category != ""
+        assert kind in known
+
+
+def test_again_changes_nothing(built, tiny_events):
+    before = {folder: digests(built / folder, "*") for folder in ("landing", "raw/readings", "export")}
+    result = make("pipeline", built, INVENTORY_EVENTS=str(tiny_events))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "nothing new" in result.stdout
+    after = {folder: digests(built / folder, "*") for folder in ("landing", "raw/readings", "export")}
+    assert after == before
+
+
+@pytest.mark.parametrize("events", ["missing.ndjson", "empty.ndjson"])
+def test_a_bad_file_stops_the_pipeline_with_its_name(tmp_path, events):
+    (tmp_path / "empty.ndjson").touch()
+    result = make("pipeline", tmp_path / "data", INVENTORY_EVENTS=str(tmp_path / events))
+    assert result.returncode != 0
+    assert events in result.stderr
+
+
+def export(data_dir: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / ".venv/bin/inventory", "export"],
+        env={**os.environ, "INVENTORY_DATA_DIR": str(data_dir), "DBT_TARGET_PATH": str(data_dir / "dbt/target")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (
+            "insert into build_audit.node_results select invocation_id, node_id, 'fail', 'Got 3 results', now() "
+            "from build_audit.node_results where node_id like 'test.%' limit 1",
+            "Got 3 results",
+        ),
+        ("insert into build_audit.invocations values ('x', 'build', now(), null)", "did not end"),
+        ("drop view main.numerical_anomalies; drop table main.metrics", "metrics"),
+    ],
+    ids=["failed test", "unfinished build", "missing table"],
+)
+def test_a_bad_build_is_not_published(built, tmp_path, spoil, told):
+    copytree(built, tmp_path / "data")
+    with duckdb.connect(str(tmp_path / "data/warehouse/inventory.duckdb")) as connection:
+        for statement in spoil.split("; "):
+            connection.execute(statement)
+    before = digests(tmp_path / "data/export", "*")
+    result = export(tmp_path / "data")
+    assert result.returncode == 1
+    assert "not published" in result.stderr
+    assert told in result.stderr
+    assert digests(tmp_path / "data/export", "*") == before
+
+
+@pytest.mark.parametrize("step", ["_copy", "_audit_copy", "_sync"])
+def test_killed_while_publishing_readers_see_a_whole_file(built, tmp_path, step):
+    data_dir = tmp_path / "data"
+    copytree(built, data_dir)
+    before = digests(data_dir / "export", "*.db")
+    for mark in (data_dir / "export").glob("*.fingerprint"):
+        mark.unlink()  # as if there were news
+    killer = textwrap.dedent(f"""
+        import os, signal, sys
+        from dashboards import export
+
+        export.{step} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+        export.command(["--data-dir", sys.argv[1]])
+    """)
+    environment = {**os.environ, "DBT_TARGET_PATH": str(data_dir / "dbt/target")}
+    killed = subprocess.run([sys.executable, "-c", killer, data_dir], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert digests(data_dir / "export", "[!.]*.db") == before
+    assert export(data_dir).returncode == 0
+    assert digests(data_dir / "export", "*.db") == before
+
+
+MUTANTS = {
+    "models/marts/stock/fct_stock_metrics.sql": [
+        ("greatest(previous_level - stock_level, 0)", "abs(previous_level - stock_level)"),
+        ("where not is_suspect", "where true"),
+        ("- interval '1 microsecond') + {{ grain }} as bucket_end", ") + {{ grain }} as bucket_end"),
+    ],
+    "models/intermediate/stock/int_stock_levels.sql": [("order by arrival desc", "order by arrival")],
+    "models/marts/stock/fct_current_stock.sql": [("with_policy.service_z * sqrt(", "with_policy.service_z * (")],
+    "models/intermediate/anomalies/int_quantity_anomalies.sql": [("quantity < 0", "quantity <= -3")],
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "right", "wrong"), [(model, *mutant) for model, mutants in MUTANTS.items() for mutant in mutants]
+)
+def test_a_wrong_formula_fails_its_unit_tests(built, tmp_path, model, right, wrong):
+    for name in ("models", "macros", "seeds", "tests/dbt"):
+        copytree(ROOT / name, tmp_path / name)
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        if (ROOT / name).exists():
+            (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    copytree(built / "warehouse", tmp_path / "data/warehouse")
+    copytree(built / "raw/readings", tmp_path / "data/raw/readings")
+    text = (tmp_path / model).read_text()
+    assert right in text
+    (tmp_path / model).write_text(text.replace(right, wrong))
+    result = subprocess.run(
+        [ROOT / ".venv/bin/dbt", "test", "--select", f"{Path(model).stem},test_type:unit"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "INVENTORY_"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stdout
+    # told by a test that ran, not by SQL that does not
+    assert "actual differs from expected" in re.sub(r"\x1b\[\d+m", "", result.stdout), result.stdout
+
+
+def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
+    """Units out per store and category against the till's own movements. Readings of one product in one second have
+    no order among themselves, so only the last of them counts: what was sold and refilled within it cancels out. And
+    a level that comes back within its second reads as a repeat: groups where that happens are left out."""
+    from tests.integration.test_metrics import build
+
+    result = make("events", tmp_path, INVENTORY_EVENTS=str(sample / "complete_journey_readings.ndjson"))
+    assert result.returncode == 0, result.stderr
+    subprocess.run(
+        [ROOT / ".venv/bin/inventory", "land", "--once"],
+        env={**os.environ, "INVENTORY_DATA_DIR": str(tmp_path)},
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "warehouse").mkdir()
+    build(tmp_path)
+    with duckdb.connect(str(tmp_path / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        measured = {
+            (store, category): (units_out, units_in)
+            for store, category, units_out, units_in in connection.execute(
+                "select store_location, category, sum(units_out), sum(units_in) from fct_stock_metrics group by all"
+            ).fetchall()
+        }
+    sold: dict[tuple[str, str], int] = defaultdict(int)
+    visible: dict[tuple[str, str], int] = defaultdict(int)
+    seconds: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    contents: Counter[tuple[str, ...]] = Counter()
+    with (sample / "complete_journey_ledger.csv").open() as file:
+        for row in csv.DictReader(file):
+            group = (row["store_location"], row["category"])
+            contents[*group, row["product_id"], row["event_timestamp"], row["quantity_on_hand"], row["price"]] += 1
+            if row["event_type"] == "sale":
+                sold[group] -= int(row["quantity_delta"])
+            if row["event_type"] != "opening":
+                seconds[*group, row["product_id"], row["event_timestamp"]] += int(row["quantity_delta"])
+    for (store, category, _, _), change in seconds.items():
+        visible[store, category] += max(-change, 0)
+    returning = {(store, category) for (store, category, *_), times in contents.items() if times > 1}
+    assert len(returning) <= 3
+    for group, units in visible.items():
+        assert group in returning or measured[group][0] == units, group
+    assert sum(visible.values()) >= 0.99 * sum(sold.values())
