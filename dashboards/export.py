@@ -6,11 +6,14 @@ with the warehouse, synced and renamed, so that readers see the old or the new f
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import math
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +62,7 @@ def publish(data_dir: Path) -> dict[str, str]:
     """
     import duckdb
 
-    manifest = _manifest()
+    manifest = _manifest(data_dir)
     warehouse = data_dir / "warehouse" / "inventory.duckdb"
     if not warehouse.exists():
         raise PublicationRefusedError(f"{warehouse} does not exist. Run `dbt build` first.")
@@ -73,12 +76,24 @@ def publish(data_dir: Path) -> dict[str, str]:
         tables = publication_list(manifest, connection)
         export = data_dir / "export"
         export.mkdir(parents=True, exist_ok=True)
-        for leftover in export.glob(f"{TEMPORARY}*"):
-            leftover.unlink()
-        return {
-            database: _publish_database(connection, export / f"{database}.db", members)
-            for database, members in tables.items()
-        }
+        with _alone_in(export):
+            for leftover in export.glob(f"{TEMPORARY}*"):
+                leftover.unlink()
+            return {
+                database: _publish_database(connection, export / f"{database}.db", members)
+                for database, members in tables.items()
+            }
+
+
+@contextmanager
+def _alone_in(export: Path) -> Iterator[None]:
+    """Keep a second export out; the lock goes with its process, so that a killed one leaves none behind."""
+    with (export / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PublicationRefusedError(f"another export is writing to {export}. Wait for it to end.") from error
+        yield
 
 
 def publication_list(
@@ -95,11 +110,12 @@ def publication_list(
         relation = f'"{node["schema"]}"."{node["alias"]}"'
         documented = DOCUMENTED.get(database, {}).get(name)
         found = _columns(connection, relation)
-        columns = documented or {column: DECLARED_TYPES[kind] for column, kind in found.items()}
-        if list(columns) != list(found):
-            raise PublicationRefusedError(
-                f"{name} has the columns {', '.join(found)}; documented are {', '.join(columns)}. Mend the model."
-            )
+        strange = {column: kind for column, kind in found.items() if kind not in DECLARED_TYPES}
+        if strange:
+            raise PublicationRefusedError(f"{name} has types that SQLite lacks ({strange}). Cast them in the model.")
+        columns = {column: DECLARED_TYPES[kind] for column, kind in found.items()}
+        if documented and list(documented.items()) != list(columns.items()):
+            raise PublicationRefusedError(f"{name} has the columns {columns}; documented are {documented}.")
         view_of = node["config"]["meta"].get("view_of")
         tables.setdefault(database, []).append(PublishedTable(name, relation, columns, view_of))
     missing = [
@@ -122,16 +138,22 @@ def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, 
         raise PublicationRefusedError(f"the warehouse has no {relation}. Run `dbt build`.") from error
 
 
-def _manifest() -> dict[str, Any]:
-    path = Path(os.environ.get("DBT_TARGET_PATH", "target")) / "manifest.json"
-    if not path.exists():
-        raise PublicationRefusedError(f"{path} does not exist. Run `dbt build` first.")
+def _manifest(data_dir: Path) -> dict[str, Any]:
+    # `make` keeps dbt's artefacts with the data; dbt by itself in its own folder
+    told = os.environ.get("DBT_TARGET_PATH")
+    folders = [Path(told)] if told else [data_dir / "dbt" / "target", Path("target")]
+    paths = [folder / "manifest.json" for folder in folders if (folder / "manifest.json").exists()]
+    if not paths:
+        raise PublicationRefusedError(f"{folders[0] / 'manifest.json'} does not exist. Run `dbt build` first.")
+    path = max(paths, key=lambda path: path.stat().st_mtime)
     manifest: dict[str, Any] = json.loads(path.read_text())
     return manifest
 
 
 def _audit_build(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any]) -> None:
     """Refuse unless the last build ended, and the latest result of every model, seed and test was good."""
+    for table in ("invocations", "node_results"):
+        _columns(connection, f"build_audit.{table}")
     last = connection.execute(
         "select command, started_at, finished_at from build_audit.invocations order by started_at desc limit 1"
     ).fetchone()
@@ -151,6 +173,8 @@ def _audit_build(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any]
         for node_id, node in manifest["nodes"].items()
         if node["resource_type"] in {"model", "seed", "test"} and node["config"]["enabled"]
     ]
+    # a build may leave unit tests out, but not fail them
+    wanted += [node_id for node_id in manifest["unit_tests"] if node_id in known]
     bad = [node_id for node_id in wanted if known.get(node_id, ("not built", ""))[0] not in {"success", "pass", "warn"}]
     if bad:
         told = "; ".join(
@@ -182,8 +206,8 @@ def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables:
     _sync(temporary)
     mark.unlink(missing_ok=True)
     temporary.rename(path)  # the commit point
-    mark.write_text(fingerprint)
     _sync(path.parent)
+    mark.write_text(fingerprint)
     return f"published, {rows:,} rows in {len(stored)} tables"
 
 
@@ -205,27 +229,34 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable, path: Pa
 
 
 def _audit_copy(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], path: Path) -> None:
-    """Compare row counts and per-column sums of what was written with the warehouse."""
+    """Compare what was written with the warehouse: row counts, and of each column the values' number, sum and ends."""
     with closing(sqlite3.connect(path)) as database:
         for table in tables:
-            written = database.execute(
-                f"select {_column_sums(table.columns, 'length(cast({} as blob))')} from {table.name}"
-            ).fetchone()
-            wanted = connection.execute(
-                f"select {_column_sums(table.columns, 'strlen({})')} from {table.relation}"
-            ).fetchone()
-            for name, ours, theirs in zip(["rows", *table.columns], written, wanted or (), strict=True):
-                if abs((ours or 0) - (theirs or 0)) > 1e-9 * max(abs(ours or 0), abs(theirs or 0)):
+            written = database.execute(f"{_digest_query(table, 'length(cast({} as blob))')} {table.name}").fetchone()
+            wanted = connection.execute(f"{_digest_query(table, 'strlen({})')} {table.relation}").fetchone()
+            aspects = [
+                f"{aspect} of {name}" for name in table.columns for aspect in ("count", "sum", "least", "greatest")
+            ]
+            for aspect, ours, theirs in zip(["row count", *aspects], written, wanted or (), strict=True):
+                if not _same(ours, theirs):
                     raise PublicationRefusedError(
-                        f"{path.name}: {table.name}.{name} sums to {ours}, in the warehouse to {theirs}. Export again."
+                        f"{path.name}: {table.name}: {aspect} is {ours}, in the warehouse {theirs}. Export again."
                     )
 
 
-def _column_sums(columns: dict[str, str], text_bytes: str) -> str:
-    sums = (
-        f"sum({text_bytes.format(name)})" if kind == "TEXT" else f"sum(1e0 * {name})" for name, kind in columns.items()
-    )
-    return ", ".join(["count(*)", *sums])
+def _same(ours: float | str | None, theirs: float | str | None) -> bool:
+    """Equal; sums of floats may differ in their last digits, since each side adds in its own order."""
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-6)
+    return ours == theirs
+
+
+def _digest_query(table: PublishedTable, text_bytes: str) -> str:
+    digests = []
+    for name, kind in table.columns.items():
+        summand = text_bytes.format(name) if kind == "TEXT" else f"1e0 * {name}"
+        digests.append(f"count({name}), sum({summand}), min({name}), max({name})")
+    return f"select count(*), {', '.join(digests)} from"
 
 
 def _fingerprint(
