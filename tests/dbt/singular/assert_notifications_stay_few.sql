@@ -1,0 +1,8 @@
+-- Catches a flood: a store gets its most urgent notifications up to the number that one manager can work through in a
+-- day, and one digest of the rest. Anything more would be read by nobody. A row is a store with too many.
+select
+    store_location,
+    count(*) as notification_count
+from {{ ref('dashboard_notifications') }}
+group by store_location
+having count(*) > {{ var('notifications_per_store') }} + 1

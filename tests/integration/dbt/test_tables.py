@@ -1,0 +1,102 @@
+"""What holds for all the served tables together: order and repeats change nothing, an earlier moment can be rebuilt,
+a published forecast stays."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.integration.dbt.project import Tables, build, served
+from tests.integration.oracle import Event
+from tests.integration.test_metrics import random_events, write_raw
+
+# counts of messages are what repeats are there to raise
+COUNTS_MESSAGES = "pipeline_status"
+
+
+def without_conflicts(events: list[Event]) -> list[Event]:
+    """Of two readings for one moment the later arrival wins: an order that shuffling would change."""
+    return list({(event.store_location, event.product_id, event.moment): event for event in events}.values())
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    return without_conflicts(random_events(11))
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> Path:
+    data_dir = tmp_path_factory.mktemp("full")
+    write_raw(data_dir, events)
+    build(data_dir, steps="build")
+    return data_dir
+
+
+def test_no_served_table_depends_on_order_or_repeats(full: Path, events: list[Event], tmp_path: Path) -> None:
+    chance = random.Random(11)
+    arrivals = events + chance.sample(events, len(events) // 2)
+    chance.shuffle(arrivals)
+    write_raw(tmp_path, arrivals)
+    build(tmp_path)
+    expected, found = served(full), served(tmp_path)
+    assert len(expected["dashboard_notifications"]) > 2
+    assert len(expected["ml_metrics"]) > 100
+    for table in expected.keys() - {COUNTS_MESSAGES}:
+        assert found[table] == expected[table], table
+
+
+def test_an_earlier_moment_is_what_its_readings_alone_would_give(
+    full: Path, events: list[Event], tmp_path: Path
+) -> None:
+    moment = datetime(2026, 2, 1, 9, 30)
+    tables = "+serving.*.metrics", "+serving.*.inventory", "+serving.*.anomalies", "+serving.*.current_stock"
+    now, then = tmp_path / "now", tmp_path / "then"
+    write_raw(now, events)
+    write_raw(then, [event for event in events if event.moment <= moment])
+    for data_dir in (now, then):
+        build(data_dir, "--vars", f"as_of: '{moment}'", "--select", *tables)
+    rebuilt, alone = _built(now), _built(then)
+    assert rebuilt == alone
+    assert max(row[-1] for row in rebuilt["metrics"]) == "2026-02-01T10:00:00Z"
+
+
+def _built(data_dir: Path) -> Tables:
+    names = ("metrics", "inventory", "anomalies", "current_stock")
+    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in names}
+
+
+def test_a_published_forecast_stays_and_gets_its_actuals(events: list[Event], tmp_path: Path) -> None:
+    """Three days on, the forecasts of the first build stand unchanged, and their days since then have an actual."""
+    newest = max(event.moment for event in events)
+    cut = newest - timedelta(days=3)
+    data_dir = tmp_path / "grown"
+    write_raw(data_dir, [event for event in events if event.moment <= cut])
+    build(data_dir)
+    before = _forecasts(data_dir)
+    write_raw(tmp_path / "all", events)
+    for folder in ("raw", "landing"):
+        (data_dir / folder).rename(tmp_path / folder)
+        (tmp_path / "all" / folder).rename(data_dir / folder)
+    build(data_dir)
+    after = _forecasts(data_dir)
+    assert before.items() <= after.items()
+    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        filled = connection.execute(
+            "select count(*) from ml_metrics where actual_quantity is not null and forecast_timestamp > ?",
+            [f"{cut:%Y-%m-%dT%H:%M:%SZ}"],
+        ).fetchall()
+    assert filled[0][0] > 0
+
+
+def _forecasts(data_dir: Path) -> dict[tuple[object, ...], object]:
+    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "select model_name, store_location, category, cutoff_date, event_date, predicted_quantity, lower_95, "
+            "upper_95 from fct_forecasts"
+        ).fetchall()
+    return {row[:5]: row[5:] for row in rows}

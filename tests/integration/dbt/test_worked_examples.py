@@ -1,0 +1,93 @@
+"""The worked examples of the metrics' definition, from Parquet files to the served table in one build."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.integration.dbt.project import build
+from tests.integration.oracle import Event
+from tests.integration.test_metrics import write_raw
+
+START = datetime(2026, 1, 1)
+DAY = timedelta(days=1)
+STEADY = {"P1": [(0, 100), (10, 60), (20, 20)]}
+
+# name: readings by product as (day, level); day of the row; total, average price, value, turnover rate, units out in
+# the window, time-weighted average
+EXAMPLES = {
+    "steady": (STEADY, 30, (20, 1.0, 20.0, 80 / 60, 80, 60.0)),
+    "restock": ({"P1": [(0, 100), (10, 40), (12, 140), (30, 80)]}, 30, (80, 1.0, 80.0, 1.0, 120, 120.0)),
+    "stock-out": ({"P1": [(0, 30), (5, 0), (25, 30), (30, 20)]}, 30, (20, 1.0, 20.0, 4.0, 40, 10.0)),
+    "hidden restock": ({"P1": [(0, 100), (30, 90)]}, 30, (90, 1.0, 90.0, 0.1, 10, 100.0)),
+    "spike": (
+        {"P1": [(0, 100), (10, 90), (20, 1000), (21, 80)]},
+        30,
+        (80, 1.0, 80.0, 20 / (2710 / 30), 20, 2710 / 30),
+    ),
+    "duplicated and shuffled": (STEADY, 30, (20, 1.0, 20.0, 80 / 60, 80, 60.0)),
+    "two products": (
+        {"P1": [(0, 1000), (15, 500)], "P2": [(0, 10), (15, 9)]},
+        30,
+        (509, 50.5, 1400.0, 501 / 759.5, 501, 759.5),
+    ),
+    "heartbeat": (
+        {"P1": [(minute / 1440, 50) for minute in (1, 10, 20, 30, 40, 50, 60)]},
+        1 / 24,
+        (50, 1.0, 50.0, 0.0, 0, 50.0),
+    ),
+    "always empty": ({"P1": [(0, 0)]}, 30, (0, 1.0, 0.0, None, 0, 0.0)),
+    "new product": ({"P1": [(0, 100), (30, 70)], "P2": [(20, 60), (30, 30)]}, 30, (100, 1.0, 100.0, 0.5, 60, 120.0)),
+    "window cut": (
+        {"P1": [(0, 200), (20, 150), (40, 100), (60, 50)]},
+        60,
+        (50, 1.0, 50.0, 100 / (350 / 3), 100, 350 / 3),
+    ),
+}
+
+
+def arrivals(name: str, products: dict[str, list[tuple[float, int]]]) -> list[Event]:
+    """The example's readings in a store of its own name; P2 of "two products" costs 100, all else 1."""
+    events = [
+        Event(
+            name, product, "Toys", level, "100" if (name, product) == ("two products", "P2") else "1", START + day * DAY
+        )
+        for product, readings in products.items()
+        for day, level in readings
+    ]
+    if name == "duplicated and shuffled":
+        events *= 2
+        random.Random(7).shuffle(events)
+    return events
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data_dir = tmp_path_factory.mktemp("examples")
+    write_raw(data_dir, [event for name, (products, *_) in EXAMPLES.items() for event in arrivals(name, products)])
+    build(data_dir, "--select", "+serving.*.metrics")
+    return data_dir / "warehouse/inventory.duckdb"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_worked_example(warehouse: Path, name: str) -> None:
+    _, day, expected = EXAMPLES[name]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        found = connection.execute(
+            """
+            select
+                metrics.total_quantity, metrics.avg_price, metrics.total_stock_value, metrics.turnover_rate,
+                stock.window_units_out, stock.average_quantity
+            from metrics
+            inner join fct_stock_metrics as stock
+                on metrics.store_location = stock.store_location
+                and metrics.event_timestamp = strftime(stock.event_timestamp, '%Y-%m-%dT%H:%M:%SZ')
+            where metrics.store_location = ? and stock.event_timestamp = ?
+            """,
+            [name, START + day * DAY],
+        ).fetchall()
+    assert found == [pytest.approx(expected)]
