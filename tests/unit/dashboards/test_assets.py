@@ -1,0 +1,152 @@
+"""Superset's assets against each other and against the dbt models, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+import yaml
+
+from dashboards.apply import ASSETS, AssetError, read_assets
+from dashboards.schema import DECLARED_TYPES
+from tests.conftest import ROOT
+
+SEVERITY_COLOURS = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}
+
+
+@pytest.fixture(scope="module")
+def assets() -> dict[str, dict[str, Any]]:
+    return read_assets(ASSETS)
+
+
+def of_kind(assets: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    return {path: asset for path, asset in assets.items() if path.startswith(f"{kind}/")}
+
+
+def serving_columns() -> dict[str, dict[str, str]]:
+    """SQLite's type of every column of every serving model, as the models' YAML says."""
+    return {
+        model["name"]: {
+            column["name"]: DECLARED_TYPES[column["data_type"].upper()] for column in model.get("columns", [])
+        }
+        for path in (ROOT / "models" / "serving").rglob("*.yml")
+        for model in (yaml.safe_load(path.read_text()).get("models") or [])
+    }
+
+
+def test_datasets_have_the_models_columns_and_types(assets):
+    models = serving_columns()
+    for path, dataset in of_kind(assets, "datasets").items():
+        model = models[dataset["table_name"]]
+        for column in dataset["columns"]:
+            name = column["column_name"]
+            assert model.get(name) == column["type"], f"{path}: {name}"
+
+
+def test_datasets_are_published(assets):
+    exposures = yaml.safe_load((ROOT / "models/serving/_serving__exposures.yml").read_text())["exposures"]
+    published = {reference for exposure in exposures for reference in exposure["depends_on"]}
+    for path, dataset in of_kind(assets, "datasets").items():
+        assert f"ref('{dataset['table_name']}')" in published, path
+
+
+def test_metrics_are_over_columns_that_the_dataset_has(assets):
+    sql_words = {"sum", "avg", "count", "case", "when", "then", "else", "end", "in", "null"}
+    for path, dataset in of_kind(assets, "datasets").items():
+        columns = {column["column_name"] for column in dataset["columns"]}
+        for metric in dataset["metrics"]:
+            unquoted = "".join(metric["expression"].split("'")[::2])  # text in quotes names no column
+            for sign in "()*/=,":
+                unquoted = unquoted.replace(sign, " ")
+            words = {word for word in unquoted.split() if word[0].isalpha()}
+            unknown = {word for word in words if word.lower() not in sql_words} - columns
+            assert not unknown, f"{path}: {metric['metric_name']}"
+
+
+def test_every_chart_is_on_the_dashboard_under_its_own_name(assets):
+    (dashboard,) = of_kind(assets, "dashboards").values()
+    shown = {
+        part["meta"]["uuid"]: part["meta"]["sliceName"]
+        for name, part in dashboard["position"].items()
+        if name.startswith("CHART")
+    }
+    charts = {chart["uuid"]: chart["slice_name"] for chart in of_kind(assets, "charts").values()}
+    assert shown == charts
+
+
+def test_rows_are_at_most_twelve_columns_wide(assets):
+    (dashboard,) = of_kind(assets, "dashboards").values()
+    position = dashboard["position"]
+    for name, row in position.items():
+        if name.startswith("ROW"):
+            assert sum(position[child]["meta"]["width"] for child in row["children"]) <= 12, name
+
+
+def test_a_filter_reaches_exactly_the_charts_that_have_its_column(assets):
+    (dashboard,) = of_kind(assets, "dashboards").values()
+    datasets = {dataset["uuid"]: dataset for dataset in of_kind(assets, "datasets").values()}
+    charts = {chart["uuid"]: chart for chart in of_kind(assets, "charts").values()}
+    filters = {entry["name"]: entry for entry in dashboard["metadata"]["native_filter_configuration"]}
+    assert list(filters) == ["Store", "Category", "Period"]
+    for name, part in dashboard["position"].items():
+        if not name.startswith("CHART"):
+            continue
+        chart = charts[part["meta"]["uuid"]]
+        columns = {column["column_name"] for column in datasets[chart["dataset_uuid"]]["columns"]}
+        for filter_name, column in {"Store": "store_location", "Category": "category"}.items():
+            excluded = part["meta"]["chartId"] in filters[filter_name]["scope"]["excluded"]
+            assert excluded == (column not in columns), f"{filter_name}: {chart['slice_name']}"
+        periods = [entry for entry in chart["params"].get("adhoc_filters", []) if entry["operator"] == "TEMPORAL_RANGE"]
+        excluded = part["meta"]["chartId"] in filters["Period"]["scope"]["excluded"]
+        assert excluded == (not periods), f"Period: {chart['slice_name']}"
+
+
+def test_colours_are_the_agreed_ones_and_stand_beside_a_word(assets):
+    (dashboard,) = of_kind(assets, "dashboards").values()
+    assert SEVERITY_COLOURS.items() <= dashboard["metadata"]["label_colors"].items()
+    params = assets["charts/open_notifications.yaml"]["params"]
+    shown = {entry["targetValue"]: entry["colorScheme"] for entry in params["conditional_formatting"]}
+    assert shown == SEVERITY_COLOURS
+    assert "severity" in params["all_columns"]
+
+
+def test_times_are_read_as_the_models_write_them(assets):
+    for path, dataset in of_kind(assets, "datasets").items():
+        for column in dataset["columns"]:
+            name = column["column_name"]
+            is_time = name.endswith(("_date", "_at", "_timestamp")) or name == "as_of"
+            assert column["is_dttm"] == is_time, f"{path}: {name}"
+            if is_time:
+                wanted = "%Y-%m-%d" if name.endswith("_date") else "%Y-%m-%d %H:%M:%S"
+                assert column["python_date_format"] == wanted, f"{path}: {name}"
+
+
+def test_sources_are_opened_read_only(assets):
+    for path, database in of_kind(assets, "databases").items():
+        assert "mode=ro" in database["sqlalchemy_uri"], path
+        assert not database["allow_dml"], path
+        assert not database["allow_file_upload"], path
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "told"),
+    [
+        ("charts/stock_value.yaml", "metric: stock_value", "metric: sales", "has no metric sales"),
+        ("charts/stock_value.yaml", "x_axis: event_date", "x_axis: week", "has no column week"),
+        ("charts/stock_value.yaml", "dataset_uuid: 8", "dataset_uuid: 0", "its dataset is in no file"),
+        ("datasets/inventory_metrics/daily_stock.yaml", "database_uuid: 1", "database_uuid: 0", "database is in no"),
+        ("dashboards/inventory.yaml", "uuid: 8cbf67f6", "uuid: 00000000", "CHART-needs_you_today shows a chart that"),
+        ("databases/inventory.yaml", "be2dff05-ebc2-54bb-83fd-02628e867170", "1f3233b1-31f4-5ae1-becf-fa77a0fc772e",
+         "has the uuid of databases/inventory.yaml"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_with_its_file(tmp_path: Path, file: str, right: str, wrong: str, told: str):
+    copytree(ASSETS, tmp_path / "assets")
+    path = tmp_path / "assets" / file
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong))
+    with pytest.raises(AssetError, match=told):
+        read_assets(tmp_path / "assets")

@@ -1,0 +1,237 @@
+"""Publishing a small warehouse: what is written, what is refused, and that a refusal changes nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboards import export
+from dashboards.export import PublicationRefusedError, publish
+from dashboards.schema import DOCUMENTED
+from tests.unit.dashboards.warehouse import VIEWS, build, model_id, tables, write_manifest, write_warehouse
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    write_warehouse(tmp_path)
+    return tmp_path
+
+
+def change(data_dir: Path, statement: str) -> None:
+    with duckdb.connect(str(data_dir / "warehouse" / "inventory.duckdb")) as connection:
+        connection.execute(statement)
+
+
+def rows(data_dir: Path, database: str, query: str) -> list[tuple]:
+    with closing(sqlite3.connect(data_dir / "export" / f"{database}.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def published_bytes(data_dir: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (data_dir / "export").glob("*.db")}
+
+
+def test_tables_are_declared_as_documented_and_carry_no_index(data_dir):
+    publish(data_dir)
+    for database, group in DOCUMENTED.items():
+        stored = dict(rows(data_dir, database, "select name, sql from sqlite_master"))
+        for table, columns in group.items():
+            declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            assert stored[table] == f"CREATE TABLE {table} ({declared})"
+    assert not rows(data_dir, "inventory_metrics", "select name from sqlite_master where type = 'index'")
+
+
+def test_values_and_nulls_survive_with_their_types(data_dir):
+    publish(data_dir)
+    assert rows(data_dir, "inventory", "select quantity, price, category from inventory order by 1") == [
+        (None, None, None),
+        (9007199254740993, 0.1, "Größe · 2"),
+    ]
+    assert rows(data_dir, "inventory", "select typeof(quantity), typeof(price) from inventory where price > 0") == [
+        ("integer", "real")
+    ]
+
+
+def test_a_view_shows_what_its_table_holds(data_dir):
+    publish(data_dir)
+    for view, table in VIEWS.items():
+        assert rows(data_dir, "inventory_metrics", f"select type from sqlite_master where name = '{view}'") == [
+            ("view",)
+        ]
+        assert rows(data_dir, "inventory_metrics", f"select * from {view}") == rows(
+            data_dir, "inventory_metrics", f"select * from {table}"
+        )
+
+
+def test_unchanged_tables_are_not_written_again(data_dir):
+    assert publish(data_dir)["inventory"].startswith("published")
+    before = (data_dir / "export" / "inventory.db").stat().st_mtime_ns
+    build(data_dir, {model_id(table): "success" for table in tables()})
+    assert publish(data_dir)["inventory"] == "unchanged, 2 rows"
+    assert (data_dir / "export" / "inventory.db").stat().st_mtime_ns == before
+
+
+def test_only_what_changed_is_written(data_dir):
+    publish(data_dir)
+    change(data_dir, "update metrics set total_quantity = 3 where total_quantity is null")
+    outcome = publish(data_dir)
+    assert outcome["inventory"].startswith("unchanged")
+    assert outcome["inventory_metrics"].startswith("published")
+    assert rows(data_dir, "inventory_metrics", "select min(total_quantity) from metrics") == [(3,)]
+
+
+def test_the_same_rows_in_another_order_give_the_same_bytes(data_dir):
+    publish(data_dir)
+    before = published_bytes(data_dir)
+    for mark in (data_dir / "export").glob("*.fingerprint"):
+        mark.unlink()
+    change(data_dir, "create or replace table inventory as select * from inventory order by price nulls last")
+    assert publish(data_dir)["inventory"].startswith("published")
+    assert published_bytes(data_dir) == before
+
+
+def test_a_file_that_was_taken_away_comes_back(data_dir):
+    publish(data_dir)
+    (data_dir / "export" / "inventory.db").unlink()
+    assert publish(data_dir)["inventory"].startswith("published")
+    assert (data_dir / "export" / "inventory.db").exists()
+
+
+def test_leftovers_of_a_killed_export_are_removed(data_dir):
+    publish(data_dir)
+    (data_dir / "export" / ".tmp-inventory.db").write_text("half")
+    publish(data_dir)
+    assert not list((data_dir / "export").glob(".tmp-*"))
+
+
+REFUSALS = {
+    "failed test": (lambda data: build(data, {"test.inventory.unique": "fail"}), "unique: fail: what dbt said"),
+    "failed unit test": (lambda data: build(data, {"unit_test.inventory.worked": "fail"}), "worked: fail"),
+    "failed model": (lambda data: build(data, {model_id("metrics"): "error"}), "metrics: error"),
+    "skipped model": (lambda data: build(data, {model_id("metrics"): "skipped"}), "metrics: skipped"),
+    "unfinished build": (lambda data: build(data, {}, ended=False), "did not end"),
+    "no build": (lambda data: change(data, "drop schema build_audit cascade"), "build_audit.invocations"),
+    "no results": (lambda data: change(data, "delete from build_audit.node_results"), "not built"),
+    "missing table": (lambda data: change(data, "drop table metrics"), "metrics"),
+    "missing column": (lambda data: change(data, "alter table metrics drop column avg_price"), "documented are"),
+    "other type": (
+        lambda data: change(data, "alter table metrics alter column avg_price type varchar"),
+        "documented are",
+    ),
+    "type that SQLite lacks": (
+        lambda data: change(data, "alter table daily_stock alter column event_date type date using null"),
+        "daily_stock has types that SQLite lacks",
+    ),
+    "documented table not exposed": (
+        lambda data: write_manifest(data, [table for table in tables() if table != "anomalies"]),
+        "inventory_metrics.anomalies",
+    ),
+    "no manifest": (lambda data: (data / "dbt/target/manifest.json").unlink(), "Run `dbt build` first"),
+    "no warehouse": (lambda data: (data / "warehouse/inventory.duckdb").unlink(), "Run `dbt build` first"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "told"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_says_why_and_changes_nothing(data_dir, monkeypatch, spoil, told):
+    monkeypatch.chdir(data_dir)  # away from a manifest that dbt left in the project's own folder
+    publish(data_dir)
+    before = published_bytes(data_dir)
+    change(data_dir, "update inventory set quantity = 4")
+    spoil(data_dir)
+    result = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])
+    assert result.exit_code == 1
+    assert "not published" in result.output
+    assert told in result.output
+    assert published_bytes(data_dir) == before
+
+
+def test_a_warning_and_a_repaired_test_are_published(data_dir):
+    build(data_dir, {"test.inventory.unique": "fail"})
+    build(data_dir, {"test.inventory.unique": "warn"})
+    assert publish(data_dir)["inventory"].startswith("published")
+
+
+def test_a_warehouse_in_use_is_named(data_dir):
+    hold = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, data_dir / "warehouse" / "inventory.duckdb"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"held\n"
+        with pytest.raises(PublicationRefusedError, match="cannot be opened"):
+            publish(data_dir)
+        writer.communicate()
+
+
+def test_two_exports_do_not_meet(data_dir):
+    publish(data_dir)
+    with (data_dir / "export" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PublicationRefusedError, match="another export"):
+            publish(data_dir)
+    publish(data_dir)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "delete from inventory where quantity is null",
+        "update inventory set quantity = quantity + 1 where quantity > 0",
+        "update inventory set price = null",
+        "update inventory set category = 'Groesse · 2' where category is not null",
+        "update inventory set product_id = category, category = null",
+    ],
+)
+def test_a_damaged_copy_is_found_before_it_is_published(data_dir, monkeypatch, damage):
+    publish(data_dir)
+    before = published_bytes(data_dir)
+    change(data_dir, "update inventory set event_timestamp = 'later'")
+    copy = export._copy
+
+    def copy_and_damage(connection, table, path):
+        copy(connection, table, path)
+        if table.name == "inventory":
+            with closing(sqlite3.connect(path)) as database:
+                database.execute(damage)
+                database.commit()
+
+    monkeypatch.setattr(export, "_copy", copy_and_damage)
+    with pytest.raises(PublicationRefusedError, match=r"inventory\.db: inventory: .* in the warehouse"):
+        publish(data_dir)
+    assert published_bytes(data_dir)["inventory.db"] == before["inventory.db"]
+
+
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+readings = st.tuples(
+    texts,
+    texts,
+    texts,
+    st.none() | st.integers(-(10**12), 10**12),
+    st.none() | st.floats(-1e9, 1e9, allow_nan=False),
+    texts,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(readings, max_size=20))
+def test_whatever_the_rows_the_file_holds_the_same(data_dir, stored):
+    with duckdb.connect(str(data_dir / "warehouse" / "inventory.duckdb")) as connection:
+        connection.execute("delete from inventory")
+        if stored:
+            connection.executemany("insert into inventory values (?, ?, ?, ?, ?, ?)", stored)
+    publish(data_dir)
+    assert Counter(rows(data_dir, "inventory", "select * from inventory")) == Counter(stored)

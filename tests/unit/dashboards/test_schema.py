@@ -1,0 +1,33 @@
+"""The documented schema, written out once more: other people's queries rely on it."""
+
+from __future__ import annotations
+
+from dashboards.schema import DOCUMENTED
+
+EXPECTED = {
+    "inventory": {
+        "inventory": "product_id TEXT, category TEXT, store_location TEXT, quantity INTEGER, price FLOAT, "
+        "event_timestamp TEXT",
+    },
+    "inventory_metrics": {
+        "metrics": "store_location TEXT, category TEXT, total_quantity INTEGER, avg_price FLOAT, "
+        "total_stock_value FLOAT, turnover_rate FLOAT, event_timestamp TEXT",
+        "ml_metrics": "model_name TEXT, store_location TEXT, category TEXT, predicted_quantity FLOAT, "
+        "actual_quantity FLOAT, forecast_timestamp TEXT",
+        "anomalies": "description TEXT, method TEXT, store_location TEXT, category TEXT, event_timestamp TEXT",
+        "numerical_quantity": "model_name TEXT, anomaly_type TEXT, anomaly_description TEXT, store_location TEXT, "
+        "category TEXT, forecast_timestamp TEXT",
+        "dashboard_notifications": "type TEXT, notification TEXT, store_location TEXT, event_timestamp TEXT, "
+        "product_id TEXT, category TEXT",
+    },
+}
+
+
+def test_columns_order_and_types_are_the_documented_ones():
+    written_out = {
+        database: {
+            table: ", ".join(f"{name} {kind}" for name, kind in columns.items()) for table, columns in tables.items()
+        }
+        for database, tables in DOCUMENTED.items()
+    }
+    assert written_out == EXPECTED

@@ -1,0 +1,84 @@
+"""The summary in each state that a data folder can be in."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+from click.testing import CliRunner
+
+from dashboards.status import command
+
+FREE_PORT = "1"  # nothing answers there
+
+
+def told(data_dir: Path) -> dict[str, str]:
+    result = CliRunner().invoke(command, ["--data-dir", str(data_dir), "--port", FREE_PORT])
+    assert result.exit_code == 0, result.output
+    return {line[:20].strip(): line[21:] for line in result.output.splitlines()}
+
+
+def land(data_dir: Path) -> None:
+    folder = data_dir / "landing" / "publish_date=2026-11-23"
+    folder.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select * from (values (null), (null), ('no price')) as landed (error)) "
+            f"to '{folder / 'events.parquet'}' (format parquet)"
+        )
+
+
+def publish(data_dir: Path) -> None:
+    (data_dir / "export").mkdir()
+    with closing(sqlite3.connect(data_dir / "export" / "inventory_metrics.db")) as database:
+        database.executescript(
+            """
+            create table pipeline_status (as_of);
+            insert into pipeline_status values ('2026-11-22 21:59:54');
+            create table metrics (x);
+            insert into metrics values (1), (2);
+            create table ml_metrics (actual_quantity);
+            insert into ml_metrics values (null), (3.0), (4.0);
+            create table anomalies (x);
+            create table numerical_quantity (x);
+            insert into numerical_quantity values (1);
+            create table dashboard_notifications (x);
+            insert into dashboard_notifications values (1), (2), (3), (4);
+            """
+        )
+
+
+def test_nothing_yet(tmp_path):
+    assert told(tmp_path) == {
+        "events": f"none landed in {tmp_path}/landing; run `make pipeline`",
+        "tables": f"{tmp_path}/export/inventory_metrics.db is not published yet; run `make pipeline`",
+    }
+
+
+def test_landed_only(tmp_path):
+    land(tmp_path)
+    lines = told(tmp_path)
+    assert lines["events landed"] == "2"
+    assert lines["events quarantined"] == "1"
+    assert "not published yet" in lines["tables"]
+
+
+def test_published_with_users_but_no_server(tmp_path):
+    land(tmp_path)
+    publish(tmp_path)
+    passwords = tmp_path / "superset" / "passwords"
+    passwords.mkdir(parents=True)
+    for user in ("admin", "store_a"):
+        (passwords / user).write_text("secret\n")
+    lines = told(tmp_path)
+    assert lines["newest reading"] == "2026-11-22 21:59:54 UTC"
+    assert lines["metrics rows"] == "2"
+    assert lines["forecasts"] == "3, 2 of them with their actual"
+    assert lines["anomalies"] == "0 by rules, 1 by the Isolation Forest"
+    assert lines["open notifications"] == "4"
+    assert lines["SQLite files"] == f"{tmp_path}/export/inventory_metrics.db"
+    assert lines["dashboards"] == "Superset is not running; `make run` starts it"
+    assert lines["users"] == f"admin, store_a (passwords: {passwords}/<user>)"
+    assert "secret" not in str(lines)
