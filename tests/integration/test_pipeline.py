@@ -286,4 +286,4 @@ def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
     assert len(returning) <= 3
     for group, units in visible.items():
         assert group in returning or measured[group][0] == units, group
-    assert sum(visible.values()) >= 0.99 * sum(sold.values())
+    assert sum(visible.values()) >= 0.98 * sum(sold.values())
