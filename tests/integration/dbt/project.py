@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -17,6 +18,8 @@ def build(data_dir: Path, *arguments: str, steps: str = "run") -> None:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    connections: Any = DuckDBConnectionManager
+
     places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--quiet"]
     artefacts = ["--target-path", str(data_dir / "dbt"), "--log-path", str(data_dir / "dbt")]
     with pytest.MonkeyPatch.context() as patch:
@@ -30,7 +33,7 @@ def build(data_dir: Path, *arguments: str, steps: str = "run") -> None:
             ]
             assert outcome.success, "\n".join(faults[:5]) or outcome.exception
             # dbt holds the warehouse open for its next command; a test wants to read it
-            DuckDBConnectionManager.close_all_connections()
+            connections.close_all_connections()
 
 
 def served(data_dir: Path) -> Tables:

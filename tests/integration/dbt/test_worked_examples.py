@@ -15,11 +15,14 @@ from tests.integration.test_metrics import write_raw
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
-STEADY = {"P1": [(0, 100), (10, 60), (20, 20)]}
+
+Products = dict[str, list[tuple[float, int]]]
+
+STEADY: Products = {"P1": [(0, 100), (10, 60), (20, 20)]}
 
 # name: readings by product as (day, level); day of the row; total, average price, value, turnover rate, units out in
 # the window, time-weighted average
-EXAMPLES = {
+EXAMPLES: dict[str, tuple[Products, float, tuple[float | None, ...]]] = {
     "steady": (STEADY, 30, (20, 1.0, 20.0, 80 / 60, 80, 60.0)),
     "restock": ({"P1": [(0, 100), (10, 40), (12, 140), (30, 80)]}, 30, (80, 1.0, 80.0, 1.0, 120, 120.0)),
     "stock-out": ({"P1": [(0, 30), (5, 0), (25, 30), (30, 20)]}, 30, (20, 1.0, 20.0, 4.0, 40, 10.0)),
@@ -50,7 +53,7 @@ EXAMPLES = {
 }
 
 
-def arrivals(name: str, products: dict[str, list[tuple[float, int]]]) -> list[Event]:
+def arrivals(name: str, products: Products) -> list[Event]:
     """The example's readings in a store of its own name; P2 of "two products" costs 100, all else 1."""
     events = [
         Event(
