@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from ml.anomalies.calibration import threshold
-from ml.anomalies.features import FEATURES, LONG, series_features
-from ml.frames import DETECTION_COLUMNS, empty_detections, fill_gaps, read_panel
+from ml.anomalies.episodes import first_of_episode
+from ml.anomalies.features import LONG, SHORT, WARM_UP, drivers, kinds, panel_features
+from ml.frames import DETECTION_COLUMNS, anchored, empty_detections, fill_gaps, read_panel
 
-BLOCK_SEASONS = 13
+FIRST_BLOCK = 10  # seasons before the first block
+BLOCK_GROWTH = 1.3  # the longer the past, the less a further season tells
+PAST_ROWS = 50_000
 
 # fitted on the features of the past (rows by features), gives a function from features to scores
 Fit = Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]]
@@ -30,44 +34,56 @@ def detect_in_blocks(
 ) -> pd.DataFrame:
     """Score a panel so that no score depends on a later period.
 
-    Up to `train_end`, or else for the first blocks of 13 seasons, nothing can be told: score 0, no alert. After that
-    each block is scored by a detector fitted on, and a threshold calibrated on, all periods before it; with
-    `train_end` there is one fit, on the periods up to it. Returns the detection frame.
+    Up to `train_end`, or else for the first ten seasons, nothing can be told: score 0, no alert. After that each block
+    is scored by a detector fitted on, and a threshold calibrated on, the periods before it (a sample of them, where
+    they are many); the blocks grow with what is known. With `train_end` there is one fit, on the periods up to it.
+    What stays unusual for days is told once (see episodes). Returns the detection frame.
     """
-    panel = fill_gaps(read_panel(panel).dropna(subset=["y"]), freq)
-    if panel.empty:
+    asked = read_panel(panel)
+    read = asked.dropna(subset=["y"])
+    if read.empty:
         return empty_detections()
-    parts = [
-        pd.concat([series.reset_index(drop=True), series_features(series["y"].to_numpy(), season)], axis=1).assign(
-            position=np.arange(len(series))
-        )
-        for _, series in panel.groupby("unique_id", sort=False)
-    ]
-    scored = pd.concat(parts, ignore_index=True).assign(score=0.0, alert=False, driver=None)
-    features = scored[FEATURES].to_numpy()
-    ready = (scored["position"] >= LONG).to_numpy()
+    freq = anchored(freq, read["ds"])
+    scored = fill_gaps(read, freq).assign(score=0.0, alert=False, driver=None, kind=None)
+    was_read = scored.merge(read[["unique_id", "ds"]], how="left", indicator=True)["_merge"].eq("both").to_numpy()
+    lengths = scored.groupby("unique_id", sort=False).size().to_numpy()
+    features, expected = panel_features(scored["y"].to_numpy(), lengths, season)
+    scored["expected"] = expected
+    scored["position"] = np.concatenate([np.arange(length) for length in lengths])
+    ready = (scored["position"] >= WARM_UP).to_numpy()
     ds = scored["ds"].to_numpy()
-    per_week = pd.Timedelta(days=7) / (pd.date_range("2024-01-01", periods=2, freq=freq).to_series().diff().iloc[1])
+    periods = pd.date_range("2024-01-01", periods=2, freq=freq)
+    per_week = pd.Timedelta(days=7) / (periods[1] - periods[0])
 
     for start, end in _blocks(scored["ds"], season, freq, train_end):
         before, block = ready & (ds < start), ready & (ds >= start) & (ds < end)
         if before.sum() < LONG or not block.any():
             continue
         past = features[before]
-        center = np.median(past, axis=0)
-        spread = np.fmax(np.quantile(np.abs(past - center), 0.9, axis=0), 1e-3)
-        score = fit((past - center) / spread)
-        standard = (features[block] - center) / spread
-        scores = score(standard)
-        limit = threshold(score((past - center) / spread), alert_budget, per_week)
+        if len(past) > PAST_ROWS:
+            past = past[np.random.default_rng(0).choice(len(past), PAST_ROWS, replace=False)]
+        score = fit(past)
+        limit = threshold(score(past), alert_budget, per_week)
+        scores = score(features[block])
         scored.loc[block, "score"] = scores
-        scored.loc[block, "alert"] = scores > limit
-        scored.loc[block, "driver"] = np.array(FEATURES)[np.abs(standard).argmax(axis=1)]
+        # inside its own past nothing is unusual, however rare the mixture of its features may be
+        outside = np.abs(features[block]).max(axis=1) > 1
+        scored.loc[block, "alert"] = (scores > limit) & outside & was_read[block]
 
-    kept = scored if all_rows else scored[scored["alert"]]
-    return kept.assign(
-        method=method, kind=_kinds(kept), observed=kept["y"], driver=kept["driver"].where(kept["alert"], None)
-    )[DETECTION_COLUMNS].reset_index(drop=True)
+    alerts = scored[scored["alert"]]
+    driver = pd.Series(drivers(features[scored["alert"]]), alerts.index, dtype=object)
+    scored.loc[alerts.index, "driver"] = driver
+    scored.loc[alerts.index, "kind"] = kinds(alerts["y"], alerts["expected"], driver)
+    told = first_of_episode(scored.loc[alerts.index], quiet=max(season, SHORT))
+    scored.loc[alerts.index[~told], ["alert", "driver", "kind"]] = [False, None, None]
+    scored["method"] = method
+    scored["observed"] = scored["y"]
+    if not all_rows:
+        return scored.loc[scored["alert"], DETECTION_COLUMNS].reset_index(drop=True)
+    # the rows that were asked for: none that a gap was filled with, and those without a value as well
+    whole = asked[["unique_id", "ds"]].merge(scored[was_read], on=["unique_id", "ds"], how="left")
+    filled = whole.fillna({"method": method, "score": 0.0}).assign(alert=whole["alert"].eq(True))
+    return filled[DETECTION_COLUMNS]
 
 
 def _blocks(
@@ -76,16 +92,10 @@ def _blocks(
     beyond = ds.max() + pd.Timedelta(days=366)
     if train_end is not None:
         return [(np.datetime64(train_end + pd.Timedelta(microseconds=1)), np.datetime64(beyond))]
-    step = pd.tseries.frequencies.to_offset(freq) * season * BLOCK_SEASONS
-    edges = pd.date_range(ds.min(), ds.max(), freq=step)[1:]
-    return [(np.datetime64(edge), np.datetime64(edge + step)) for edge in edges]
-
-
-def _kinds(frame: pd.DataFrame) -> pd.Series:
-    y, expected = frame["y"], frame["expected"]
-    kinds = np.select(
-        [y < 0, frame["driver"] == "flat run", (y == 0) & (expected > 0), y > expected],
-        ["negative", "flat_line", "zero", "spike"],
-        "drop",
-    )
-    return pd.Series(kinds, frame.index, dtype=object).where(frame["alert"], None)
+    period = pd.tseries.frequencies.to_offset(freq)
+    edges: list[pd.Timestamp] = []
+    seasons = float(FIRST_BLOCK)
+    while not edges or edges[-1] <= ds.max():
+        edges.append(ds.min() + period * (season * round(seasons)))
+        seasons *= BLOCK_GROWTH
+    return [(np.datetime64(start), np.datetime64(end)) for start, end in itertools.pairwise(edges)]

@@ -10,7 +10,9 @@ import pandas as pd
 from ml.anomalies.detection import detect_in_blocks
 
 METHOD = "isolation_forest"
-TRAINING_ROWS = 50_000
+TREES = 100
+TREE_ROWS = 4096  # what lies beyond the rows of a tree looks all the same to it, and anomalies are few in a thousand
+FURTHEST = 4
 
 
 def detect(
@@ -34,10 +36,9 @@ def detect(
     def fit(past: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         from sklearn.ensemble import IsolationForest
 
-        random = np.random.default_rng(seed)
-        sample = past if len(past) <= TRAINING_ROWS else past[random.choice(len(past), TRAINING_ROWS, replace=False)]
-        forest = IsolationForest(n_estimators=100, max_samples=512, random_state=seed).fit(sample)
-        return lambda features: -forest.score_samples(features)
+        forest = IsolationForest(n_estimators=TREES, max_samples=min(TREE_ROWS, len(past)), random_state=seed)
+        forest.fit(_furthest(past))
+        return lambda features: -forest.score_samples(_furthest(features))
 
     return detect_in_blocks(
         panel,
@@ -49,3 +50,12 @@ def detect(
         train_end=train_end,
         all_rows=all_rows,
     )
+
+
+def _furthest(features: np.ndarray) -> np.ndarray:
+    """How far out the furthest few features of each row are, furthest first, in logarithms.
+
+    Given the features as they are, a forest overlooks a value that is far out in one of them alone: a random tree
+    rarely splits on that one before it runs out of rows.
+    """
+    return np.log1p(-np.sort(-np.abs(features), axis=1)[:, :FURTHEST])

@@ -1,4 +1,9 @@
-"""Seasonal robust z-score: the largest deviation from the series' own past (Iglewicz and Hoaglin, 1993)."""
+"""Seasonal robust z-score: the largest deviation of a value from its series' own past.
+
+The usual scale, the median absolute deviation (Iglewicz and Hoaglin, 1993), is zero where a shelf mostly stands still,
+and restocks are far outside it. So deviations are measured by the largest that the series showed before (see features),
+each of which widens the measure by a half at most, so that an anomaly does not hide the next one.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ def detect(
     train_end: pd.Timestamp | None = None,
     all_rows: bool = False,
 ) -> pd.DataFrame:
-    """As `isolation_forest.detect`; the score is in robust standard deviations of the feature that drives it."""
+    """As `isolation_forest.detect`; the score is the deviation over the largest of the series' past, 0 to 50."""
 
     def fit(_: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         return lambda features: np.abs(features).max(axis=1)
