@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,11 @@ def test_a_stale_process_file_is_no_server(data_dir, process):
 
 
 def test_a_process_id_that_now_is_another_programs_is_left_alone(data_dir):
-    (data_dir / "superset" / "server.pid").write_text(str(os.getpid()))
-    assert "not running" in run(data_dir, "stop").output
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        (data_dir / "superset" / "server.pid").write_text(str(other.pid))
+        assert "not running" in run(data_dir, "stop").output
+        assert other.poll() is None
+        other.kill()
 
 
 def test_what_is_applied_changes_with_every_file_that_is(tmp_path, monkeypatch):
