@@ -50,14 +50,15 @@ def forecast(
     same arguments. Series without a value at or before a cutoff have no rows for it; those that ended more than a
     season before it repeat their last season.
 
-    Raises ValueError for an unknown model, an empty list, or a panel that breaks its contract.
+    Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
+    breaks its contract.
     """
     unknown = sorted(set(models) - set(FORECASTERS) - {ENSEMBLE})
     if unknown or not models:
         known = ", ".join([*FORECASTERS, ENSEMBLE])
         raise ValueError(f"unknown model {', '.join(unknown) or '(none given)'}; choose from {known}")
-    if horizon < 1 or season < 1:
-        raise ValueError(f"horizon ({horizon}) and season ({season}) must be at least 1")
+    if horizon < 1 or season < 1 or not len(cutoffs):
+        raise ValueError(f"horizon ({horizon}), season ({season}) and cutoffs ({len(cutoffs)}) must be at least 1")
     panel = read_panel(panel, future_columns)
     if panel.empty:
         return empty_forecasts()

@@ -145,3 +145,25 @@ def test_whatever_the_series_the_forecast_is_finite_and_not_negative(y, dropped)
     assert np.isfinite(numbers).all()
     assert (numbers >= 0).all()
     assert (np.diff(numbers, axis=1) >= 0).all()
+
+
+def test_intervals_hold_about_what_they_say():
+    """Thirty lively series, four cutoffs: 80 and 95 in a hundred actuals lie within, give or take a few."""
+    random = np.random.default_rng(3)
+    week = np.array([5.0, 6, 7, 8, 9, 12, 3])
+    panel = pd.concat(
+        dated(f"s{index}", list(random.poisson(np.tile(week, 30) * size))) for index, size in enumerate(range(2, 32))
+    )
+    last = panel["ds"].max()
+    made = forecast(
+        panel,
+        models=["seasonal_naive", "xgboost"],
+        cutoffs=[last - pd.Timedelta(days=14 * back) for back in range(1, 5)],
+        horizon=14,
+        season=7,
+        freq="D",
+        seed=1,
+    ).merge(panel, on=["unique_id", "ds"])
+    for _, frame in made.groupby("model"):
+        assert frame["y"].between(frame["lo80"], frame["hi80"]).mean() == pytest.approx(0.80, abs=0.06)
+        assert frame["y"].between(frame["lo95"], frame["hi95"]).mean() == pytest.approx(0.95, abs=0.03)

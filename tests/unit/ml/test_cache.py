@@ -1,0 +1,51 @@
+import pandas as pd
+
+from ml.forecasting.cache import cached
+
+FRAME = pd.DataFrame({"unique_id": ["a", "a"], "ds": pd.date_range("2025-01-01", periods=2), "y": [1.0, 2.0]})
+
+
+class Counted:
+    """Gives a result and counts how often it was asked for it."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> pd.DataFrame:
+        self.times += 1
+        return FRAME.assign(fallback_reason=None)
+
+
+def test_the_same_is_computed_once_and_anything_else_anew(tmp_path):
+    compute = Counted()
+    first = cached(tmp_path, ("arima", 7), [FRAME], compute)
+    pd.testing.assert_frame_equal(cached(tmp_path, ("arima", 7), [FRAME.copy()], compute), first)
+    assert compute.times == 1
+    for parameters, frame in [
+        (("arima", 8), FRAME),
+        (("arima", 7), FRAME.assign(y=[1.0, 2.5])),
+        (("arima", 7), FRAME.rename(columns={"y": "z"})),
+        (("arima", 7), FRAME.assign(ds=FRAME["ds"] + pd.Timedelta(days=1))),
+    ]:
+        before = compute.times
+        cached(tmp_path, parameters, [frame], compute)
+        assert compute.times == before + 1
+
+
+def test_other_code_is_computed_anew(tmp_path, monkeypatch):
+    compute = Counted()
+    cached(tmp_path / "cache", ("arima",), [FRAME], compute)
+    (tmp_path / "changed.py").write_text("# another way")
+    monkeypatch.setattr("ml.forecasting.cache.CODE", tmp_path)
+    cached(tmp_path / "cache", ("arima",), [FRAME], compute)
+    assert compute.times == 2
+
+
+def test_a_torn_file_is_made_anew_and_nothing_temporary_stays(tmp_path):
+    compute = Counted()
+    whole = cached(tmp_path, ("arima",), [FRAME], compute)
+    (torn,) = tmp_path.iterdir()
+    torn.write_bytes(torn.read_bytes()[:100])
+    pd.testing.assert_frame_equal(cached(tmp_path, ("arima",), [FRAME], compute), whole)
+    assert compute.times == 2
+    assert [path.suffix for path in tmp_path.iterdir()] == [".parquet"]
