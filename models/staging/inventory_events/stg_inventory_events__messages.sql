@@ -2,7 +2,7 @@ with
 
 messages as (
 
-    select * from {{ source('landing', 'messages') }}
+    select * from {{ source('inventory_events', 'messages') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 readings as (
 
-    select * from {{ source('raw', 'readings') }}
+    select * from {{ source('inventory_events', 'readings') }}
 
 ),
 
