@@ -28,10 +28,11 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
     if not any(landing.glob("publish_date=*/*.parquet")):
         yield "events", f"none landed in {landing}; run `make pipeline`"
         return
-    row = duckdb.execute(
-        "select count(*) filter (error is null), count(error) from read_parquet(?)",
-        [str(landing / "publish_date=*" / "*.parquet")],
-    ).fetchone()
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            "select count(*) filter (error is null), count(error) from read_parquet(?)",
+            [str(landing / "publish_date=*" / "*.parquet")],
+        ).fetchone()
     assert row is not None
     yield "events landed", f"{row[0]:,}"
     yield "events quarantined", f"{row[1]:,}"
