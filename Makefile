@@ -106,6 +106,10 @@ lint: .venv/.dev ## Check format, types and SQL style
 	.venv/bin/mypy
 	.venv/bin/sqlfluff lint models tests/dbt
 
+.PHONY: bench
+bench: .venv/.dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them
+	.venv/bin/python -m bench $(ONLY)
+
 .PHONY: format
 format: .venv/.dev ## Format Python and SQL
 	.venv/bin/ruff check --fix .
