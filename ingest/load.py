@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import click
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.events import Rejection, decode
-from ingest.landing import LandedFile, LandingBusyError, Message, MessageId, exclusive, land, landed_files
+from ingest.events import READINGS, Contract
+from ingest.landing import (
+    FLUSH_BYTES,
+    FLUSH_ROWS,
+    MOMENT,
+    LandedFile,
+    LandingBusyError,
+    exclusive,
+    land,
+    landed_files,
+    to_table,
+)
 from ingest.sources import Line, SourceError, read_file
 
-FLUSH_ROWS = 50_000
-FLUSH_BYTES = 64_000_000
 DIGEST = "lines_sha256"
 
 
@@ -53,37 +63,40 @@ def command(source: Path, data_dir: Path) -> None:
         )
 
 
-def land_file(landing: Path, source: Path) -> Counter[str]:
+def land_file(landing: Path, source: Path, contract: Contract[Any] = READINGS) -> Counter[str]:
     """Land the lines of a file that were not landed before; return how many were good and how many of each rejection.
 
     The topic is the file's name and the entry id the line's number. A file that grew goes on where it was left. Another
     file of the same name is told apart by the digest of its lines, and gets a ledger id of its own.
     """
-    ledger_id, last_line = _resume_point(landed_files(landing, source.name), source)
+    ledger_id, last_line = _resume_point(landed_files(landing, source.name), lambda: read_file(source, contract.fields))
     digest = sha256()
     counts: Counter[str] = Counter()
-    for batch in _batches(read_file(source)):
+    for batch in _batches(read_file(source, contract.fields)):
         for line in batch:
             digest.update(line.raw + b"\n")
         fresh = [line for line in batch if line.number > last_line]
         if not fresh:
             continue
-        now = datetime.now(UTC)
-        messages = [
-            Message(MessageId(ledger_id, line.number, -1), now, line.raw, decode(line.message, now)) for line in fresh
-        ]
-        land(landing, source.name, 0, messages, {DIGEST: digest.hexdigest()})
-        counts.update(
-            message.content.kind if isinstance(message.content, Rejection) else "good" for message in messages
+        table = to_table(
+            contract,
+            source.name,
+            0,
+            ([ledger_id] * len(fresh), [line.number for line in fresh], [-1] * len(fresh)),
+            pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(fresh)),
+            [line.message for line in fresh],
+            [line.raw for line in fresh],
         )
+        land(landing, source.name, 0, table, {DIGEST: digest.hexdigest()})
+        counts.update("good" if error is None else error.partition(":")[0] for error in table["error"].to_pylist())
         click.echo(f"  {source.name}: line {fresh[-1].number:,}", err=True)
     return counts
 
 
-def _resume_point(landed: list[LandedFile], source: Path) -> tuple[int, int]:
+def _resume_point(landed: list[LandedFile], read: Callable[[], Iterable[Line]]) -> tuple[int, int]:
     """The ledger id that this file's lines belong to, and its last landed line."""
     newest = {file.last.ledger_id: file for file in landed}
-    digests = _digests_at({file.last.entry_id for file in newest.values()}, read_file(source))
+    digests = _digests_at({file.last.entry_id for file in newest.values()}, read())
     for ledger_id, file in sorted(newest.items(), reverse=True):
         known = pq.read_schema(file.path).metadata[DIGEST.encode()].decode()
         if digests.get(file.last.entry_id) == known:
