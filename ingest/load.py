@@ -1,7 +1,8 @@
-"""`inventory load`: land the events of a file, each exactly once, however often it is run."""
+"""`inventory load`: land the events of a topic or a file, each exactly once, however often it is run."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.events import READINGS, Contract
+from ingest.events import NOTES, READINGS, Contract
 from ingest.landing import (
     FLUSH_BYTES,
     FLUSH_ROWS,
@@ -25,42 +26,65 @@ from ingest.landing import (
     landed_files,
     to_table,
 )
+from ingest.pulsar_connection import NOTES_TOPIC, READINGS_TOPIC, PulsarError, settings
+from ingest.pulsar_loader import load_topic
 from ingest.sources import Line, SourceError, read_file
 
 DIGEST = "lines_sha256"
 
 
 @click.command()
-@click.option(
-    "--source", type=click.Path(path_type=Path), required=True, help="File of events: .ndjson, .csv, .parquet"
-)
+@click.option("--source", type=click.Path(path_type=Path), help="File of events: .ndjson, .csv, .parquet")
+@click.option("--url", envvar="PULSAR_URL", help="Service URL of the Pulsar broker  [default: PULSAR_URL]")
+@click.option("--topic", help="Pulsar topic  [default: PULSAR_TOPIC, PULSAR_NOTES_TOPIC]")
+@click.option("--until-caught-up", is_flag=True, help="Stop when all that is published is landed; else go on for ever.")
+@click.option("--notes", is_flag=True, help="Land inventory notes instead of stock readings.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-def command(source: Path, data_dir: Path) -> None:
-    """Land the events of a file. Lines that were landed before are passed over; malformed ones are quarantined."""
+def command(
+    source: Path | None, url: str | None, topic: str | None, until_caught_up: bool, notes: bool, data_dir: Path
+) -> None:
+    """Land the events of a Pulsar topic, or of a file, each exactly once; malformed ones are quarantined."""
+    contract: Contract[Any] = NOTES if notes else READINGS
+    landing = data_dir / ("landing_notes" if notes else "landing")
     try:
-        with exclusive(data_dir / "landing"):
-            landed = land_file(data_dir / "landing", source)
-    except (SourceError, LandingBusyError) as error:
+        if source is not None:
+            name = source.name
+            with exclusive(landing):
+                landed = land_file(landing, source, contract)
+        else:
+            name = topic or (
+                os.environ.get("PULSAR_NOTES_TOPIC", NOTES_TOPIC)
+                if notes
+                else os.environ.get("PULSAR_TOPIC", READINGS_TOPIC)
+            )
+            landed = load_topic(landing, settings(url), name, contract, until_caught_up=until_caught_up)
+    except (SourceError, LandingBusyError, PulsarError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(
-            f"{error.filename or data_dir}: {error.strerror}. What was landed before is safe."
+            f"{error.filename or landing}: {error.strerror}. What was landed before is safe."
         ) from error
-
-    if not landed.total():
-        click.echo(f"{source.name}: nothing new, all of it was landed before")
-        return
-    quarantined = landed.total() - landed["good"]
-    reasons = ", ".join(f"{count:,} {kind}" for kind, count in landed.most_common() if kind != "good")
-    click.echo(
-        f"{source.name}: landed {landed['good']:,} readings, quarantined {quarantined:,}"
-        + (f" ({reasons})" if reasons else "")
-    )
-    if not landed["good"]:
+    _tell(name, landed, contract)
+    if source is not None and landed.total() and not landed["good"]:
         raise click.ClickException(
-            f"{source}: no line is a stock reading. They are kept with their reasons in the quarantine "
-            f"({data_dir / 'landing'}, column error); compare them with the event contract in the README."
+            f"{source}: no line is a {contract.noun}. They are kept with their reasons in the quarantine "
+            f"({landing}, column error); compare them with the event contract in the README."
         )
+
+
+def _tell(name: str, landed: Counter[str], contract: Contract[Any]) -> None:
+    """Say what a run has landed."""
+    again = landed.pop("again", 0)
+    rejections = ", ".join(f"{count:,} {kind}" for kind, count in landed.most_common() if kind != "good" and count)
+    quarantined = landed.total() - landed["good"]
+    if landed.total():
+        click.echo(
+            f"{name}: landed {landed['good']:,} {contract.noun.split()[-1]}s, quarantined {quarantined:,}"
+            + (f" ({rejections})" if rejections else "")
+            + (f"; {again:,} were landed before" if again else "")
+        )
+    else:
+        click.echo(f"{name}: nothing new, all of it was landed before")
 
 
 def land_file(landing: Path, source: Path, contract: Contract[Any] = READINGS) -> Counter[str]:
