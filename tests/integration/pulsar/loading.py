@@ -90,7 +90,7 @@ def send(
 
 
 def start(broker: Broker, topic: str, data_dir: Path, plan: Plan = Plan()) -> BaseProcess:  # noqa: B008
-    process = processes.Process(target=_run, args=(broker.service_url, topic, data_dir, plan))
+    process = processes.Process(target=_run, args=(broker.service_url, topic, data_dir, plan), daemon=True)
     process.start()
     return process
 
