@@ -175,7 +175,7 @@ class Loader:
                 continue
             if not self._rows:
                 self._first_row_at = time.monotonic()
-            table, size = _decoded(messages, self._contract, self._topic, partition.number)
+            table, size = decoded(messages, self._contract, self._topic, partition.number)
             partition.tables.append(table)
             partition.received = messages[-1].message_id()
             self._rows += len(messages)
@@ -224,7 +224,7 @@ class Loader:
         import pulsar
 
         try:
-            return {name: _last_published(partition.consumer) for name, partition in self._partitions.items()}
+            return {name: last_published(partition.consumer) for name, partition in self._partitions.items()}
         except pulsar.PulsarException:
             time.sleep(SECONDS_BETWEEN_QUESTIONS)
             return {}
@@ -281,7 +281,7 @@ def acknowledge(consumer: pulsar.Consumer, last: pulsar.MessageId) -> None:
     consumer.acknowledge_cumulative(last)
 
 
-def _decoded(messages: list[Any], contract: Contract[Any], topic: str, partition: int) -> tuple[pa.Table, int]:
+def decoded(messages: list[Any], contract: Contract[Any], topic: str, partition: int) -> tuple[pa.Table, int]:
     """Received messages as rows, and the size of their contents in bytes."""
     contents = [message.data() for message in messages]
     ids, published = _identities(messages)
@@ -322,7 +322,8 @@ def _in_order_after(landed: MessageId | None, batch: pa.Table) -> bool:
     return bool(newer.all())
 
 
-def _last_published(consumer: pulsar.Consumer) -> MessageId | None:
+def last_published(consumer: pulsar.Consumer) -> MessageId | None:
+    """The id of the newest message of a partition, None where it has none."""
     last = _message_id(consumer.get_last_message_id())
     return None if last.entry_id < 0 else last
 

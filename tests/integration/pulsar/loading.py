@@ -27,7 +27,7 @@ from ingest.pulsar_connection import connected, settings
 from tests.conftest import ROOT
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "receive": (pulsar_loader, "_decoded"),
+    "receive": (pulsar_loader, "decoded"),
     "write": (landing.pq, "write_table"),
     "sync": (landing.os, "fsync"),
     "rename": (Path, "rename"),
