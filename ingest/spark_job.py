@@ -87,7 +87,12 @@ def _write_batch(landed: DataFrame, raw: Path, batch_id: int) -> None:
         landed.where("error is null")
         .groupBy(*CONTENT)
         .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"))
-        .select(*CONTENT, "arrival.*", sf.date_format("event_timestamp", "yyyy-MM").alias("event_month"))
+        .select(
+            *CONTENT,
+            "arrival.*",
+            sf.lit(batch_id).cast("bigint").alias("batch_id"),
+            sf.date_format("event_timestamp", "yyyy-MM").alias("event_month"),
+        )
         .cache()
     )
     months = [row.event_month for row in readings.select("event_month").distinct().collect()]

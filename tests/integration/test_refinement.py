@@ -58,6 +58,14 @@ def raw(data_dir: Path) -> list[tuple[str, int, str]]:
     ).fetchall()
 
 
+def batches(data_dir: Path) -> list[tuple[int, int]]:
+    """The readings of each micro-batch, by the column that is stored in the files."""
+    files = f"{data_dir}/raw/readings/batch-*/*/*.parquet"
+    return duckdb.sql(
+        f"select batch_id, count(*) from read_parquet('{files}', hive_partitioning = false) group by all order by all"
+    ).fetchall()
+
+
 def expected(*events: bytes) -> list[tuple[str, int, str, float, str]]:
     decoded = [msgspec.json.decode(line) for line in events]
     rows = {
@@ -76,6 +84,7 @@ def test_repeats_are_refined_once_however_late_and_refining_again_changes_nothin
     land(tmp_path, "second.ndjson", *JANUARY[3:9], late, *FEBRUARY, *FEBRUARY)
     assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
     assert raw(tmp_path) == expected(*JANUARY, late, *FEBRUARY)
+    assert batches(tmp_path) == [(0, len(JANUARY)), (1, 1 + len(FEBRUARY))]
     before = sorted(path for path in (tmp_path / "raw" / "readings").rglob("*"))
     assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
     assert sorted(path for path in (tmp_path / "raw" / "readings").rglob("*")) == before
