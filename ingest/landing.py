@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -56,30 +57,42 @@ class LandingBusyError(RuntimeError):
 
 
 @contextmanager
-def exclusive(landing: Path) -> Iterator[None]:
-    """Hold the landing folder for one writer, and clear what a killed one left half written.
+def held(folder: Path, doing: str) -> Iterator[None]:
+    """Hold a folder for one writer.
 
-    Raises LandingBusyError, naming the holder's process id.
+    Raises LandingBusyError, naming the holder's process id and what it is `doing` with the folder.
     """
-    landing.mkdir(parents=True, exist_ok=True)
-    with (landing / ".lock").open("a+") as lock:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise LandingBusyError(
-                f"{landing}: process {lock.read().strip()} is landing here. Wait for it or stop it."
+                f"{folder}: process {lock.read().strip()} is {doing} here. Wait for it or stop it."
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        yield
+
+
+@contextmanager
+def exclusive(landing: Path) -> Iterator[None]:
+    """Hold the landing folder for one writer, and clear what a killed one left half written.
+
+    Raises LandingBusyError, naming the holder's process id.
+    """
+    with held(landing, "landing"):
         for leftover in landing.glob(f"publish_date=*/{TEMPORARY}*"):
             leftover.unlink()
+        for left_folder in landing.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(left_folder)
         yield
 
 
 def landed_files(landing: Path, topic: str) -> list[LandedFile]:
-    """The files landed from a topic, in the order of their message ids."""
+    """The files landed from a topic, compacted ones too, in the order of their message ids."""
     files = [_parse(path) for path in landing.glob(f"publish_date=*/{_slug(topic)}~*.parquet")]
     return sorted(files, key=lambda file: (file.partition, file.first))
 
@@ -97,7 +110,7 @@ def land(
     folder.mkdir(parents=True, exist_ok=True)
     name = "~".join([_slug(topic), str(partition), ".".join(map(str, first)), ".".join(map(str, last))]) + ".parquet"
     temporary = folder / f"{TEMPORARY}{name}"
-    table = _table(topic, partition, messages)
+    table = to_table(topic, partition, messages)
     with temporary.open("wb") as file:
         pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
         file.flush()
@@ -116,7 +129,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _table(topic: str, partition: int, messages: Sequence[Message]) -> pa.Table:
+def to_table(topic: str, partition: int, messages: Sequence[Message]) -> pa.Table:
+    """Messages of one partition as the rows of a landing file."""
     moment = pa.timestamp("us", tz="UTC")
     readings = [message.content if isinstance(message.content, Reading) else None for message in messages]
     rejected = [message.content if isinstance(message.content, Rejection) else None for message in messages]

@@ -1,0 +1,125 @@
+"""One micro-batch of messages to raw: readings typed, exact repeats removed, by month; features; quarantine.
+
+All of it is computed from the batch and from what was committed before it, and each part is committed by its own
+rename. So a batch that is taken again after a kill finds the parts that were committed and makes the same others.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ingest.landing import TEMPORARY, sync_folder
+from ingest.raw import ARRIVAL, batch_folder, commit, uri
+from ingest.stock_features import follow_readings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
+LANDED_SCHEMA = (
+    "topic string, partition int, ledger_id bigint, entry_id bigint, batch_index int, publish_time timestamp, "
+    "product_id string, category string, store_location string, quantity bigint, price double, "
+    "event_timestamp timestamp, extra string, error string, raw binary"
+)
+
+
+def refine(messages: DataFrame, raw: Path, batch_id: int, quarantine: Path | None = None) -> None:
+    """Refine one micro-batch of messages, in the columns of a landing file, into the tables of raw.
+
+    Where `quarantine` is given, rejected messages are kept there; else landing holds them already.
+    """
+    committed = batch_folder(raw / "readings", batch_id)
+    if quarantine is not None:
+        messages.persist()
+    try:
+        if quarantine is not None:
+            _keep_rejected(messages, quarantine, batch_id)
+        if not committed.exists():
+            _refine_readings(messages.where("error is null"), committed, batch_id)
+    finally:
+        if quarantine is not None:
+            messages.unpersist()
+    follow_readings(messages.sparkSession, raw)
+    click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
+
+
+def _refine_readings(readings: DataFrame, committed: Path, batch_id: int) -> None:
+    """Write the readings that raw does not hold yet; of the same content the first arrival stays."""
+    from pyspark.sql import functions as sf
+
+    month = sf.date_format("event_timestamp", "yyyy-MM").alias("event_month")
+    spans = (
+        readings.groupBy(month)
+        .agg(
+            sf.unix_micros(sf.min("event_timestamp")).alias("first"),
+            sf.unix_micros(sf.max("event_timestamp")).alias("last"),
+        )
+        .collect()
+    )
+    temporary = committed.with_name(f"{TEMPORARY}{committed.name}")
+    # one sort finds the repeats within the batch and those of earlier ones alike, and leaves the rows by month
+    spread = -(-readings.sparkSession.sparkContext.defaultParallelism // max(len(spans), 1))
+    share = sf.pmod(sf.hash("store_location", "product_id"), sf.lit(spread)).alias("share")
+    candidates = readings.select(*CONTENT, *ARRIVAL, sf.lit(False).alias("is_known"))
+    earlier = [
+        uri(folder) for span in spans for folder in committed.parent.glob(f"batch-*/event_month={span.event_month}")
+    ]
+    if earlier:
+        touched = " or ".join(
+            f"event_timestamp between timestamp_micros({span.first}) and timestamp_micros({span.last})"
+            for span in spans
+        )
+        known = readings.sparkSession.read.schema(LANDED_SCHEMA).parquet(*earlier).where(touched)
+        candidates = candidates.unionByName(known.select(*CONTENT, *ARRIVAL, sf.lit(True).alias("is_known")))
+    fresh = (
+        candidates.select("*", month, share)
+        .repartition("event_month", "share")
+        .groupBy("event_month", "share", *CONTENT)
+        .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.max("is_known").alias("is_known"))
+        .where("not is_known")
+        .select(*CONTENT, "arrival.*", sf.lit(batch_id).cast("bigint").alias("batch_id"), "event_month")
+    )
+    fresh.write.partitionBy("event_month").parquet(uri(temporary))
+    # a batch without a single new reading still leaves a file, so that raw always has its schema
+    if not any(temporary.glob("event_month=*")):
+        fresh.drop("event_month").limit(0).write.parquet(uri(temporary / "event_month=none"))
+    commit(temporary, committed)
+
+
+def _keep_rejected(messages: DataFrame, quarantine: Path, batch_id: int) -> None:
+    """Keep the rejected messages of a batch in one file, by the day that the batch was published, as landing does.
+
+    Where there is no quarantine yet, it begins with an empty file: who reads it need not ask whether it exists.
+    """
+    from pyspark.sql import functions as sf
+
+    name = f"batch-{batch_id:06d}.parquet"
+    if any(quarantine.glob(f"publish_date=*/{name}")):
+        return
+    rejected = messages.where("error is not null")
+    found = messages.agg(
+        sf.date_format(sf.min("publish_time"), "yyyy-MM-dd").alias("day"), sf.count("error").alias("rejected")
+    ).first()
+    assert found is not None
+    if not found.rejected and any(quarantine.glob("publish_date=*/*.parquet")):
+        return
+    temporary, folder = quarantine / f"{TEMPORARY}{name}", quarantine / f"publish_date={found.day}"
+    rejected.coalesce(1).write.mode("overwrite").parquet(uri(temporary))
+    folder.mkdir(parents=True, exist_ok=True)
+    (written,) = temporary.glob("*.parquet")
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+    written.rename(folder / name)  # the commit point
+    sync_folder(folder)
+    shutil.rmtree(temporary)
+
+
+def _rows(batch: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(file).num_rows for file in batch.glob("*/*.parquet"))
