@@ -93,7 +93,7 @@ def exclusive(landing: Path) -> Iterator[None]:
 
 def landed_files(landing: Path, topic: str) -> list[LandedFile]:
     """The files landed from a topic, compacted ones too, in the order of their message ids."""
-    files = [_parse(path) for path in landing.glob(f"publish_date=*/{_slug(topic)}~*.parquet")]
+    files = [landed_file(path) for path in landing.glob(f"publish_date=*/{_slug(topic)}~*.parquet")]
     return sorted(files, key=lambda file: (file.partition, file.first))
 
 
@@ -108,7 +108,7 @@ def land(
     first, last = messages[0].id, messages[-1].id
     folder = landing / f"publish_date={messages[0].publish_time:%Y-%m-%d}"
     folder.mkdir(parents=True, exist_ok=True)
-    name = "~".join([_slug(topic), str(partition), ".".join(map(str, first)), ".".join(map(str, last))]) + ".parquet"
+    name = landed_name(topic, partition, first, last)
     temporary = folder / f"{TEMPORARY}{name}"
     table = to_table(topic, partition, messages)
     with temporary.open("wb") as file:
@@ -166,7 +166,13 @@ def _slug(topic: str) -> str:
     return quote(topic, safe=".").replace("~", "%7E")
 
 
-def _parse(path: Path) -> LandedFile:
+def landed_name(topic: str, partition: int, first: MessageId, last: MessageId) -> str:
+    """The name of the file that holds a partition's messages from the first id to the last."""
+    return "~".join([_slug(topic), str(partition), ".".join(map(str, first)), ".".join(map(str, last))]) + ".parquet"
+
+
+def landed_file(path: Path) -> LandedFile:
+    """What a landed file's name tells."""
     topic, partition, first, last = path.name.removesuffix(".parquet").split("~")
     return LandedFile(path, unquote(topic), int(partition), _message_id(first), _message_id(last))
 

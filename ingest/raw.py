@@ -43,9 +43,14 @@ def batch_ids(table: Path) -> set[int]:
     return {int(folder.name.removeprefix("batch-")) for folder in table.glob("batch-*")}
 
 
+def temporary_for(committed: Path) -> Path:
+    """A name to write under, of this process alone: Spark's tasks may outlive a killed driver for some seconds."""
+    return committed.with_name(f"{TEMPORARY}{committed.name}-{os.getpid()}")
+
+
 def write_whole(rows: DataFrame, committed: Path) -> None:
     """Write rows as a folder of Parquet files that is there whole or not at all."""
-    temporary = committed.with_name(f"{TEMPORARY}{committed.name}")
+    temporary = temporary_for(committed)
     rows.write.parquet(uri(temporary))
     commit(temporary, committed)
 

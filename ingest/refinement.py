@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ingest.landing import TEMPORARY, sync_folder
-from ingest.raw import ARRIVAL, batch_folder, commit, uri
+from ingest.landing import sync_folder
+from ingest.raw import ARRIVAL, batch_folder, commit, temporary_for, uri
 from ingest.stock_features import follow_readings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _refine_readings(readings: DataFrame, committed: Path, batch_id: int) -> Non
         )
         .collect()
     )
-    temporary = committed.with_name(f"{TEMPORARY}{committed.name}")
+    temporary = temporary_for(committed)
     # one sort finds the repeats within the batch and those of earlier ones alike, and leaves the rows by month
     spread = -(-readings.sparkSession.sparkContext.defaultParallelism // max(len(spans), 1))
     share = sf.pmod(sf.hash("store_location", "product_id"), sf.lit(spread)).alias("share")
@@ -108,8 +108,9 @@ def _keep_rejected(messages: DataFrame, quarantine: Path, batch_id: int) -> None
     assert found is not None
     if not found.rejected and any(quarantine.glob("publish_date=*/*.parquet")):
         return
-    temporary, folder = quarantine / f"{TEMPORARY}{name}", quarantine / f"publish_date={found.day}"
-    rejected.coalesce(1).write.mode("overwrite").parquet(uri(temporary))
+    folder = quarantine / f"publish_date={found.day}"
+    temporary = temporary_for(quarantine / name)
+    rejected.coalesce(1).write.parquet(uri(temporary))
     folder.mkdir(parents=True, exist_ok=True)
     (written,) = temporary.glob("*.parquet")
     with written.open("rb") as file:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.java import java_environment
-from ingest.landing import TEMPORARY, LandingBusyError, sync_folder
-from ingest.raw import exclusive_raw, uri
+from ingest.landing import LandingBusyError, sync_folder
+from ingest.raw import exclusive_raw, temporary_for, uri
 from ingest.refinement import LANDED_SCHEMA, refine
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def claim(raw: Path, pulsar: dict[str, str]) -> None:
             f"{raw} belongs to {known}, not to {source}: a data folder has one source. Name another folder with "
             f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it anew."
         )
-    temporary = owner.with_name(f"{TEMPORARY}{owner.name}")
+    temporary = temporary_for(owner)
     temporary.write_text(source)
     temporary.rename(owner)
     sync_folder(raw)
