@@ -40,7 +40,12 @@ def batch_folder(table: Path, batch_id: int) -> Path:
 
 def batch_ids(table: Path) -> set[int]:
     """The micro-batches that a table of raw holds."""
-    return {int(folder.name.removeprefix("batch-")) for folder in table.glob("batch-*")}
+    return {batch_id_of(folder) for folder in table.glob("batch-*")}
+
+
+def batch_id_of(folder: Path) -> int:
+    """The micro-batch that a folder of a table of raw is named by."""
+    return int(folder.name.removeprefix("batch-"))
 
 
 def temporary_for(committed: Path) -> Path:

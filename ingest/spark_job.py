@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LANDING = "landing"
+OWNER = "_source"
 
 
 @click.command()
@@ -112,19 +113,28 @@ def claim(raw: Path, pulsar: dict[str, str]) -> None:
     Raises click.ClickException where it belongs to another, or where its checkpoint is lost.
     """
     source = f"topic {pulsar['topic']}" if pulsar else LANDING
-    checkpoint, readings, owner = raw / "_checkpoint", raw / "readings", raw / "_source"
+    checkpoint, readings = raw / "_checkpoint", raw / "readings"
     if any(readings.glob("batch-*")) and not any((checkpoint / "offsets").glob("[0-9]*")):
         raise click.ClickException(
             f"{readings} holds batches but {checkpoint} does not know them: events would be refined twice. "
             f"Move {raw} away to refine everything again, or bring the checkpoint back."
         )
-    known = owner.read_text() if owner.exists() else LANDING if checkpoint.exists() else None
+    known = owner(raw)
     if known not in {None, source}:
         raise click.ClickException(
             f"{raw} belongs to {known}, not to {source}: a data folder has one source. Name another folder with "
             f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it anew."
         )
-    temporary = temporary_for(owner)
+    mark = raw / OWNER
+    temporary = temporary_for(mark)
     temporary.write_text(source)
-    temporary.rename(owner)
+    temporary.rename(mark)
     sync_folder(raw)
+
+
+def owner(raw: Path) -> str | None:
+    """The source that raw belongs to, None where it has not been filled yet."""
+    mark = raw / OWNER
+    if mark.exists():
+        return mark.read_text()
+    return LANDING if (raw / "_checkpoint").exists() else None
