@@ -66,8 +66,11 @@ def _follow(spark: SparkSession, readings: Path, features: Path, state: Path, ba
     pending = before.drop("closed_until").join(sf.broadcast(closed), "store_location")
     movements = _movements(pending.unionByName(fresh.where(f"not ({is_late})"))).persist()
     try:
-        # what the next batch needs to know of each product: its last settled reading and all that are not settled
-        kept = movements.where("next_timestamp is null or next_timestamp > closed_until")
+        # what the next batch needs to know of each product: its last settled reading, with the price known then, and
+        # all that are not settled, as they are, since readings may still come between them
+        kept = movements.where("next_timestamp is null or next_timestamp > closed_until").withColumn(
+            "price", sf.expr("if(event_timestamp <= closed_until, coalesce(price, previous_price), price)")
+        )
         columns = [field.split()[0] for field in STATE_SCHEMA.split(", ")]
         if batch_id not in batch_ids(state):
             write_whole(kept.select(*columns).coalesce(1), batch_folder(state, batch_id))
@@ -84,21 +87,34 @@ def _follow(spark: SparkSession, readings: Path, features: Path, state: Path, ba
 
 
 def _closed(before: DataFrame, fresh: DataFrame) -> DataFrame:
-    """Up to when the windows of each store were closed before this batch, and are after it.
+    """Up to when the windows of each store were closed before this batch, and are after it; one row a store.
 
     The watermark follows each store's own newest reading, so a store that was cut off for a day is not late.
     """
+    import pyarrow as pa
     from pyspark.sql import functions as sf
 
-    newest = fresh.groupBy("store_location").agg(sf.max("event_timestamp").alias("newest"))
-    known = before.groupBy("store_location").agg(sf.max("closed_until").alias("closed_before"))
+    stores = (
+        fresh.select("store_location", sf.unix_micros("event_timestamp").alias("newest"), sf.lit(None).alias("closed"))
+        .union(before.select("store_location", sf.lit(None), sf.unix_micros("closed_until")))
+        .groupBy("store_location")
+        .agg(sf.max("newest").alias("newest"), sf.max("closed").alias("closed"))
+        .collect()
+    )
     window, watermark = _microseconds(WINDOW), _microseconds(WATERMARK)
-    until = sf.expr(
-        f"timestamp_micros(unix_micros(newest) - {watermark} - pmod(unix_micros(newest) - {watermark}, {window}))"
+    until = []
+    for store in stores:
+        reached = None if store.newest is None else (store.newest - watermark) // window * window
+        until.append(max(moment for moment in (reached, store.closed) if moment is not None))
+    moment = pa.timestamp("us", tz="UTC")
+    table = pa.table(
+        {
+            "store_location": pa.array([store.store_location for store in stores], pa.string()),
+            "closed_before": pa.array([store.closed for store in stores], moment),
+            "closed_until": pa.array(until, moment),
+        }
     )
-    return known.join(newest, "store_location", "full_outer").select(
-        "store_location", "closed_before", sf.greatest("closed_before", until).alias("closed_until")
-    )
+    return fresh.sparkSession.createDataFrame(table)
 
 
 def _movements(readings: DataFrame) -> DataFrame:
@@ -119,7 +135,6 @@ def _movements(readings: DataFrame) -> DataFrame:
         .withColumn("level", sf.expr("greatest(quantity, 0)"))
         .withColumn("units", sf.col("level") - previous_level)
         .withColumn("previous_price", sf.last("price", ignorenulls=True).over(earlier))
-        .withColumn("price", sf.coalesce("price", "previous_price"))
     )
 
 
