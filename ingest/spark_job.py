@@ -7,6 +7,7 @@ refined; a data folder belongs to one source for good.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import click
 
 from ingest.java import java_environment
 from ingest.landing import LandingBusyError, sync_folder
+from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, full_topic, settings
 from ingest.raw import exclusive_raw, temporary_for, uri
 from ingest.refinement import LANDED_SCHEMA, refine
 
@@ -28,7 +30,7 @@ OWNER = "_source"
 @click.command()
 @click.option("--source", type=click.Choice([LANDING, "pulsar"]), default=LANDING, show_default=True)
 @click.option("--url", envvar="PULSAR_URL", help="Pulsar's service URL, for --source pulsar")
-@click.option("--topic", envvar="PULSAR_TOPIC", help="Topic to read, for --source pulsar")
+@click.option("--topic", envvar="PULSAR_TOPIC", default=READINGS_TOPIC, show_default=True, help="For --source pulsar")
 @click.option(
     "--subscription",
     default="inventory-land",
@@ -39,19 +41,19 @@ OWNER = "_source"
 @click.option("--master", default="local[*]", show_default=True, help="Spark master")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(
-    source: str, url: str | None, topic: str | None, subscription: str, once: bool, master: str, data_dir: Path
+    source: str, url: str | None, topic: str, subscription: str, once: bool, master: str, data_dir: Path
 ) -> None:
     """Refine messages into raw Parquet: good readings, exact repeats removed, by month; features; quarantine."""
     if source == LANDING:
         options: dict[str, str] = {}
         if not any((data_dir / "landing").glob("publish_date=*/*.parquet")):
             raise click.ClickException(f"{data_dir / 'landing'}: nothing is landed yet. Run `inventory load` first.")
-    elif url is None or topic is None:
-        lacking = "--url (or PULSAR_URL)" if url is None else "--topic (or PULSAR_TOPIC)"
-        raise click.UsageError(f"--source pulsar needs {lacking}")
     else:
-        options = {"url": url, "topic": topic, "subscription": subscription}
+        options = {"url": url or "", "topic": full_topic(topic), "subscription": subscription}
     try:
+        if options:
+            with connected(settings(url)) as client:  # Spark would take long to say that there is no broker
+                client.get_topic_partitions(options["topic"])
         with exclusive_raw(data_dir / "raw"):
             claim(data_dir / "raw", options)
             spark = session(master)
@@ -59,7 +61,7 @@ def command(
                 land(spark, data_dir, options, once=once)
             finally:
                 spark.stop()
-    except LandingBusyError as error:
+    except (LandingBusyError, PulsarError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -114,15 +116,16 @@ def claim(raw: Path, pulsar: dict[str, str]) -> None:
     """
     source = f"topic {pulsar['topic']}" if pulsar else LANDING
     checkpoint, readings = raw / "_checkpoint", raw / "readings"
-    if any(readings.glob("batch-*")) and not any((checkpoint / "offsets").glob("[0-9]*")):
+    if not any((checkpoint / "offsets").glob("[0-9]*")):
+        if any(readings.glob("batch-*")):
+            raise click.ClickException(
+                f"{readings} holds batches but {checkpoint} does not know them: events would be refined twice. "
+                f"Move {raw} away to refine everything again, or bring the checkpoint back."
+            )
+        shutil.rmtree(checkpoint, ignore_errors=True)  # of a run that ended before it had begun
+    elif owner(raw) != source:
         raise click.ClickException(
-            f"{readings} holds batches but {checkpoint} does not know them: events would be refined twice. "
-            f"Move {raw} away to refine everything again, or bring the checkpoint back."
-        )
-    known = owner(raw)
-    if known not in {None, source}:
-        raise click.ClickException(
-            f"{raw} belongs to {known}, not to {source}: a data folder has one source. Name another folder with "
+            f"{raw} belongs to {owner(raw)}, not to {source}: a data folder has one source. Name another folder with "
             f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it anew."
         )
     mark = raw / OWNER
