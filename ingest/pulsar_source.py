@@ -7,6 +7,7 @@ between two ids, to the very message of a batch, and decode them by the event co
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -49,6 +50,13 @@ class PulsarSource(DataSource):
 
     def streamReader(self, schema: StructType) -> PulsarStreamReader:
         return PulsarStreamReader(self.options)
+
+
+def acknowledge(options: Mapping[str, str], end: str) -> None:
+    """Tell the broker that all up to an offset (JSON, as Spark keeps it) is committed."""
+    reader = PulsarStreamReader(options)
+    reader.commit(json.loads(end))
+    reader.stop()
 
 
 @dataclass
@@ -100,10 +108,11 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         import pulsar
 
         for partition, last in end.items():
-            # an offset is the last message of its entry, so nothing beyond it is acknowledged
+            # an offset is the last message of its entry, so the entry as a whole is acknowledged
+            ledger_id, entry_id, _ = _message_id(last)
             with suppress(pulsar.PulsarException):
                 self._consumer(partition).acknowledge_cumulative(
-                    pulsar.MessageId(_index(partition), *_message_id(last))
+                    pulsar.MessageId(_index(partition), ledger_id, entry_id, -1)
                 )
 
     def stop(self) -> None:

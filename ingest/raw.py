@@ -11,12 +11,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ingest.landing import TEMPORARY, held, sync_folder
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 ARRIVAL = ["publish_time", "topic", "partition", "ledger_id", "entry_id", "batch_index"]
 
@@ -51,13 +47,6 @@ def batch_id_of(folder: Path) -> int:
 def temporary_for(committed: Path) -> Path:
     """A name to write under, of this process alone: Spark's tasks may outlive a killed driver for some seconds."""
     return committed.with_name(f"{TEMPORARY}{committed.name}-{os.getpid()}")
-
-
-def write_whole(rows: DataFrame, committed: Path) -> None:
-    """Write rows as a folder of Parquet files that is there whole or not at all."""
-    temporary = temporary_for(committed)
-    rows.write.parquet(uri(temporary))
-    commit(temporary, committed)
 
 
 def commit(temporary: Path, committed: Path) -> None:

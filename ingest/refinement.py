@@ -18,9 +18,10 @@ from ingest.raw import ARRIVAL, batch_folder, commit, temporary_for, uri
 from ingest.stock_features import follow_readings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
+ROWS_A_TASK = 500_000
 LANDED_SCHEMA = (
     "topic string, partition int, ledger_id bigint, entry_id bigint, batch_index int, publish_time timestamp, "
     "product_id string, category string, store_location string, quantity bigint, price double, "
@@ -40,55 +41,85 @@ def refine(messages: DataFrame, raw: Path, batch_id: int, quarantine: Path | Non
         if quarantine is not None:
             _keep_rejected(messages, quarantine, batch_id)
         if not committed.exists():
-            _refine_readings(messages.where("error is null"), committed, batch_id)
+            _refine_readings(messages, committed, batch_id)
     finally:
         if quarantine is not None:
             messages.unpersist()
-    follow_readings(messages.sparkSession, raw)
+    follow_readings(raw)
     click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
 
 
-def _refine_readings(readings: DataFrame, committed: Path, batch_id: int) -> None:
-    """Write the readings that raw does not hold yet; of the same content the first arrival stays."""
+def _refine_readings(messages: DataFrame, committed: Path, batch_id: int) -> None:
+    """Write the readings that raw does not hold yet; of the same content the first arrival stays.
+
+    A digest tells which contents occur more than once, in the batch or in raw. Those few are compared; all others are
+    written as they come, with no need to be brought together first.
+    """
     from pyspark.sql import functions as sf
 
-    month = sf.date_format("event_timestamp", "yyyy-MM").alias("event_month")
+    good = messages.where("error is null").select(*CONTENT, *ARRIVAL, _digest().alias("digest"))
+    rows, known = _known(good, committed.parent)
+    digests = good.select("digest").union(known.select("digest"))
+    repeated = digests.groupBy("digest").count().where("count > 1").select("digest").persist()
+    repeated.count()  # so that Spark knows how few they are when it plans the joins
+    once = good.join(repeated, "digest", "left_anti")
+    first = (
+        good.withColumn("is_known", sf.lit(False))
+        .unionByName(known.withColumn("is_known", sf.lit(True)))
+        .join(repeated, "digest", "left_semi")
+        .groupBy(*CONTENT)
+        .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.max("is_known").alias("is_known"))
+        .where("not is_known")
+        .select(*CONTENT, "arrival.*")
+    )
+    fresh = (
+        once.select(*CONTENT, *ARRIVAL)
+        .unionByName(first)
+        .withColumns(
+            {
+                "batch_id": sf.lit(batch_id).cast("bigint"),
+                "event_month": sf.date_format("event_timestamp", "yyyy-MM"),
+            }
+        )
+    )
+    temporary = temporary_for(committed)
+    fresh.coalesce(1 + rows // ROWS_A_TASK).write.partitionBy("event_month").parquet(uri(temporary))
+    # a batch without a single new reading still leaves a file, so that raw always has its schema
+    if not any(temporary.glob("event_month=*")):
+        fresh.drop("event_month").limit(0).write.parquet(uri(temporary / "event_month=none"))
+    repeated.unpersist()
+    commit(temporary, committed)
+
+
+def _known(good: DataFrame, table: Path) -> tuple[int, DataFrame]:
+    """How many readings there are, and what raw holds already of their time spans, month by month."""
+    from pyspark.sql import functions as sf
+
     spans = (
-        readings.groupBy(month)
+        good.groupBy(sf.date_format("event_timestamp", "yyyy-MM").alias("month"))
         .agg(
+            sf.count("*").alias("rows"),
             sf.unix_micros(sf.min("event_timestamp")).alias("first"),
             sf.unix_micros(sf.max("event_timestamp")).alias("last"),
         )
         .collect()
     )
-    temporary = temporary_for(committed)
-    # one sort finds the repeats within the batch and those of earlier ones alike, and leaves the rows by month
-    spread = -(-readings.sparkSession.sparkContext.defaultParallelism // max(len(spans), 1))
-    share = sf.pmod(sf.hash("store_location", "product_id"), sf.lit(spread)).alias("share")
-    candidates = readings.select(*CONTENT, *ARRIVAL, sf.lit(False).alias("is_known"))
-    earlier = [
-        uri(folder) for span in spans for folder in committed.parent.glob(f"batch-*/event_month={span.event_month}")
-    ]
-    if earlier:
-        touched = " or ".join(
-            f"event_timestamp between timestamp_micros({span.first}) and timestamp_micros({span.last})"
-            for span in spans
-        )
-        known = readings.sparkSession.read.schema(LANDED_SCHEMA).parquet(*earlier).where(touched)
-        candidates = candidates.unionByName(known.select(*CONTENT, *ARRIVAL, sf.lit(True).alias("is_known")))
-    fresh = (
-        candidates.select("*", month, share)
-        .repartition("event_month", "share")
-        .groupBy("event_month", "share", *CONTENT)
-        .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.max("is_known").alias("is_known"))
-        .where("not is_known")
-        .select(*CONTENT, "arrival.*", sf.lit(batch_id).cast("bigint").alias("batch_id"), "event_month")
+    rows = sum(span.rows for span in spans)
+    folders = [uri(folder) for span in spans for folder in table.glob(f"batch-*/event_month={span.month}")]
+    if not folders:
+        return rows, good.limit(0)
+    touched = " or ".join(
+        f"event_timestamp between timestamp_micros({span.first}) and timestamp_micros({span.last})" for span in spans
     )
-    fresh.write.partitionBy("event_month").parquet(uri(temporary))
-    # a batch without a single new reading still leaves a file, so that raw always has its schema
-    if not any(temporary.glob("event_month=*")):
-        fresh.drop("event_month").limit(0).write.parquet(uri(temporary / "event_month=none"))
-    commit(temporary, committed)
+    known = good.sparkSession.read.schema(LANDED_SCHEMA).parquet(*folders).where(touched)
+    return rows, known.select(*CONTENT, *ARRIVAL, _digest().alias("digest"))
+
+
+def _digest() -> Column:
+    """The same number for the same content. Adding 0 makes one of the two zeros that floating point has."""
+    from pyspark.sql import functions as sf
+
+    return sf.xxhash64(*(sf.col(name) + 0 if name == "price" else name for name in CONTENT))
 
 
 def _keep_rejected(messages: DataFrame, quarantine: Path, batch_id: int) -> None:

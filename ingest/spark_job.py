@@ -79,7 +79,14 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
         lambda batch, batch_id: refine(batch, raw, batch_id, quarantine)
     )
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
-    writer.start().awaitTermination()
+    query = writer.start()
+    query.awaitTermination()
+    progress = query.lastProgress
+    if pulsar and progress is not None:
+        from ingest.pulsar_source import acknowledge
+
+        # Spark tells a source what it has committed when the next batch begins, and this was the last one
+        acknowledge(pulsar, progress.sources[0].endOffset)
 
 
 def session(master: str) -> SparkSession:

@@ -12,26 +12,120 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.raw import ARRIVAL, batch_folder, batch_ids, uri, write_whole
+from ingest.raw import batch_folder, batch_ids, commit, temporary_for
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    import duckdb
 
 WINDOW = timedelta(minutes=5)
 WATERMARK = timedelta(hours=1)  # tills that lost their line for a while are back within the hour
-PRODUCT = ["store_location", "product_id"]
-STATE_SCHEMA = (
-    "store_location string, product_id string, category string, event_timestamp timestamp, quantity bigint, "
-    "price double, publish_time timestamp, topic string, partition int, ledger_id bigint, entry_id bigint, "
-    "batch_index int, closed_until timestamp"
-)
-FEATURES_SCHEMA = (
-    "store_location string, category string, window_end timestamp, reading_count bigint, units_out bigint, "
-    "units_in bigint, restock_count bigint, price_change_count bigint, late_count bigint, batch_id bigint"
-)
+MEMORY = "2GB"  # beyond it DuckDB goes on in files
+
+# times are UTC without a zone within the queries and in the state
+FRESH = """
+    create temp view fresh as
+    select
+        store_location, product_id, category, quantity, price, event_timestamp::timestamp as event_timestamp,
+        publish_time, topic, partition, ledger_id, entry_id, batch_index
+    from read_parquet('{readings}/*/*.parquet', hive_partitioning = false, union_by_name = true)
+"""
+STATE_BEFORE = "create temp view before as select * from read_parquet('{state}/*.parquet')"
+NO_STATE_BEFORE = "create temp view before as select *, null::timestamp as closed_until from fresh where false"
+
+# up to when the windows of each store were closed before this batch, and are after it: the watermark follows each
+# store's own newest reading, so a store that was cut off for a day is not late
+STORES = f"""
+    create temp table stores as
+    select
+        store_location,
+        max(closed_until) as closed_before,
+        greatest(
+            max(closed_until),
+            time_bucket(
+                interval {WINDOW.total_seconds()} second, max(newest) - interval {WATERMARK.total_seconds()} second
+            )
+        ) as closed_until
+    from (
+        select store_location, closed_until, null as newest from before
+        union all
+        select store_location, null, event_timestamp from fresh
+    )
+    group by store_location
+"""
+
+# each reading with what changed since the product's previous one; of two for one moment the later arrival holds, a
+# level below zero counts as zero, and an unknown price is the last known one
+MOVEMENTS = """
+    create temp table movements as
+    with readings as (
+        select * exclude (closed_until) from before
+        union all by name
+        select fresh.* from fresh inner join stores using (store_location)
+        where closed_before is null or event_timestamp > closed_before
+    ),
+    in_order as (
+        select
+            *,
+            greatest(quantity, 0) as level,
+            lead(event_timestamp) over (
+                partition by store_location, product_id
+                order by event_timestamp, publish_time, topic, partition, ledger_id, entry_id, batch_index
+            ) as next_timestamp
+        from readings
+        qualify next_timestamp is null or next_timestamp > event_timestamp
+    )
+    select
+        *,
+        level - lag(level) over product as units,
+        last_value(price ignore nulls) over (product rows between unbounded preceding and 1 preceding) as previous_price
+    from in_order inner join stores using (store_location)
+    window product as (partition by store_location, product_id order by event_timestamp)
+"""
+
+# of each product its last settled reading, with the price known then, and all that are not settled, as they are, since
+# readings may still come between them
+STATE = """
+    select
+        * exclude (level, next_timestamp, closed_before, units, previous_price)
+        replace (if(event_timestamp <= closed_until, coalesce(price, previous_price), price) as price)
+    from movements
+    where next_timestamp is null or next_timestamp > closed_until
+"""
+
+FEATURES = f"""
+    with settled as (
+        select
+            store_location, category, event_timestamp, units, price <> previous_price as is_new_price, false as is_late
+        from movements
+        where event_timestamp <= closed_until and (closed_before is null or event_timestamp > closed_before)
+    ),
+    late as (
+        select store_location, category, event_timestamp, null as units, null as is_new_price, true as is_late
+        from fresh inner join stores using (store_location)
+        where event_timestamp <= closed_before
+    )
+    select
+        store_location,
+        category,
+        -- a reading at the very end of a window belongs to it
+        timezone(
+            'UTC',
+            time_bucket(interval {WINDOW.total_seconds()} second, event_timestamp - interval 1 microsecond)
+            + interval {WINDOW.total_seconds()} second
+        ) as window_end,
+        count(*) filter (not is_late) as reading_count,
+        coalesce(sum(greatest(-units, 0)), 0)::bigint as units_out,
+        coalesce(sum(greatest(units, 0)), 0)::bigint as units_in,
+        count(*) filter (units > 0) as restock_count,
+        count(*) filter (is_new_price) as price_change_count,
+        count(*) filter (is_late) as late_count,
+        {{batch_id}}::bigint as batch_id
+    from (from settled union all from late)
+    group by store_location, category, window_end
+"""
 
 
-def follow_readings(spark: SparkSession, raw: Path) -> None:
+def follow_readings(raw: Path) -> None:
     """Write the features of each batch of readings that has none yet, in order.
 
     `raw` holds `readings/batch-<id>`; `features/batch-<id>` and `features_state/batch-<id>` are written beside it.
@@ -42,133 +136,33 @@ def follow_readings(spark: SparkSession, raw: Path) -> None:
     done = max(batch_ids(features), default=-1)
     for batch_id in sorted(batch_ids(readings)):
         if batch_id > done:
-            _follow(spark, batch_folder(readings, batch_id), features, state, batch_id)
+            _follow(batch_folder(readings, batch_id), features, state, batch_id)
     newest = max(batch_ids(features), default=-1)
     for batch_id in batch_ids(state) - {newest}:
         shutil.rmtree(batch_folder(state, batch_id))
 
 
-def _follow(spark: SparkSession, readings: Path, features: Path, state: Path, batch_id: int) -> None:
-    from pyspark.sql import functions as sf
+def _follow(readings: Path, features: Path, state: Path, batch_id: int) -> None:
+    import duckdb
 
     earlier = max((known for known in batch_ids(state) if known < batch_id), default=None)
-    before = (
-        spark.createDataFrame([], STATE_SCHEMA)
-        if earlier is None
-        else spark.read.schema(STATE_SCHEMA).parquet(uri(batch_folder(state, earlier)))
-    )
-    # looked up recursively, so that the folders of the months add no column
-    fresh = spark.read.schema(STATE_SCHEMA).option("recursiveFileLookup", "true").parquet(uri(readings))
-    fresh = fresh.drop("closed_until")
-    closed = _closed(before, fresh)
-    fresh = fresh.join(sf.broadcast(closed), "store_location")
-    is_late = "closed_before is not null and event_timestamp <= closed_before"
-    pending = before.drop("closed_until").join(sf.broadcast(closed), "store_location")
-    movements = _movements(pending.unionByName(fresh.where(f"not ({is_late})"))).persist()
-    try:
-        # what the next batch needs to know of each product: its last settled reading, with the price known then, and
-        # all that are not settled, as they are, since readings may still come between them
-        kept = movements.where("next_timestamp is null or next_timestamp > closed_until").withColumn(
-            "price", sf.expr("if(event_timestamp <= closed_until, coalesce(price, previous_price), price)")
-        )
-        columns = [field.split()[0] for field in STATE_SCHEMA.split(", ")]
+    before = NO_STATE_BEFORE if earlier is None else STATE_BEFORE.format(state=_quoted(batch_folder(state, earlier)))
+    spill = temporary_for(state / "spill")
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spill)}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for statement in (FRESH.format(readings=_quoted(readings)), before, STORES, MOVEMENTS):
+            connection.execute(statement)
         if batch_id not in batch_ids(state):
-            write_whole(kept.select(*columns).coalesce(1), batch_folder(state, batch_id))
-
-        settled = movements.where(
-            "event_timestamp <= closed_until and (closed_before is null or event_timestamp > closed_before)"
-        )
-        late = fresh.where(is_late)
-        found = _count(settled).unionByName(_count_late(late)).withColumn("batch_id", sf.lit(batch_id).cast("bigint"))
-        columns = [field.split()[0] for field in FEATURES_SCHEMA.split(", ")]
-        write_whole(found.select(*columns).coalesce(1), batch_folder(features, batch_id))
-    finally:
-        movements.unpersist()
+            _write(connection, STATE, batch_folder(state, batch_id))
+        _write(connection, FEATURES.format(batch_id=batch_id), batch_folder(features, batch_id))
 
 
-def _closed(before: DataFrame, fresh: DataFrame) -> DataFrame:
-    """Up to when the windows of each store were closed before this batch, and are after it; one row a store.
-
-    The watermark follows each store's own newest reading, so a store that was cut off for a day is not late.
-    """
-    import pyarrow as pa
-    from pyspark.sql import functions as sf
-
-    stores = (
-        fresh.select("store_location", sf.unix_micros("event_timestamp").alias("newest"), sf.lit(None).alias("closed"))
-        .union(before.select("store_location", sf.lit(None), sf.unix_micros("closed_until")))
-        .groupBy("store_location")
-        .agg(sf.max("newest").alias("newest"), sf.max("closed").alias("closed"))
-        .collect()
-    )
-    window, watermark = _microseconds(WINDOW), _microseconds(WATERMARK)
-    until = []
-    for store in stores:
-        reached = None if store.newest is None else (store.newest - watermark) // window * window
-        until.append(max(moment for moment in (reached, store.closed) if moment is not None))
-    moment = pa.timestamp("us", tz="UTC")
-    table = pa.table(
-        {
-            "store_location": pa.array([store.store_location for store in stores], pa.string()),
-            "closed_before": pa.array([store.closed for store in stores], moment),
-            "closed_until": pa.array(until, moment),
-        }
-    )
-    return fresh.sparkSession.createDataFrame(table)
+def _write(connection: duckdb.DuckDBPyConnection, query: str, committed: Path) -> None:
+    temporary = temporary_for(committed)
+    temporary.mkdir()
+    connection.execute(f"copy ({query}) to '{_quoted(temporary)}/part.parquet' (format parquet, compression zstd)")
+    commit(temporary, committed)
 
 
-def _movements(readings: DataFrame) -> DataFrame:
-    """Each reading with what changed since the product's previous one; of two for one moment the later arrival holds.
-
-    A level below zero counts as zero, and an unknown price is the last known one.
-    """
-    from pyspark.sql import Window
-    from pyspark.sql import functions as sf
-
-    in_order = Window.partitionBy(*PRODUCT).orderBy("event_timestamp", *ARRIVAL)
-    next_timestamp = sf.lead("event_timestamp").over(in_order)
-    previous_level = sf.lag("level").over(in_order)
-    earlier = in_order.rowsBetween(Window.unboundedPreceding, -1)
-    return (
-        readings.withColumn("next_timestamp", next_timestamp)
-        .where("next_timestamp is null or next_timestamp > event_timestamp")
-        .withColumn("level", sf.expr("greatest(quantity, 0)"))
-        .withColumn("units", sf.col("level") - previous_level)
-        .withColumn("previous_price", sf.last("price", ignorenulls=True).over(earlier))
-    )
-
-
-def _count(settled: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as sf
-
-    return settled.groupBy("store_location", "category", _window_end().alias("window_end")).agg(
-        sf.count("*").alias("reading_count"),
-        sf.expr("coalesce(sum(greatest(-units, 0)), 0)").alias("units_out"),
-        sf.expr("coalesce(sum(greatest(units, 0)), 0)").alias("units_in"),
-        sf.expr("count_if(units > 0)").alias("restock_count"),
-        sf.expr("count_if(price <> previous_price)").alias("price_change_count"),
-        sf.lit(0).cast("bigint").alias("late_count"),
-    )
-
-
-def _count_late(late: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as sf
-
-    nothing = ["reading_count", "units_out", "units_in", "restock_count", "price_change_count"]
-    return (
-        late.groupBy("store_location", "category", _window_end().alias("window_end"))
-        .agg(sf.count("*").alias("late_count"))
-        .withColumns({name: sf.lit(0).cast("bigint") for name in nothing})
-    )
-
-
-def _window_end() -> Column:
-    """The end of a reading's window, which belongs to it: a window ending at b holds the readings in (b - 5 min, b]."""
-    from pyspark.sql import functions as sf
-
-    window = _microseconds(WINDOW)
-    return sf.expr(f"timestamp_micros(unix_micros(event_timestamp) + pmod(-unix_micros(event_timestamp), {window}))")
-
-
-def _microseconds(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

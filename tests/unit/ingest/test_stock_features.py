@@ -88,18 +88,17 @@ def features(raw: Path) -> Features:
     }
 
 
-def follow(spark, raw: Path, batches: Sequence[Sequence[Row]]) -> Features:
+def follow(raw: Path, batches: Sequence[Sequence[Row]]) -> Features:
     arrived = 0
     for batch_id, rows in enumerate(batches):
         write_readings(raw, batch_id, rows, arrived)
         arrived += len(rows)
-        follow_readings(spark, raw)
+        follow_readings(raw)
     return features(raw)
 
 
-def test_worked_numbers(spark, tmp_path):
+def test_worked_numbers(tmp_path):
     found = follow(
-        spark,
         tmp_path,
         [
             [at(1, "P1", 100), at(2, "P1", 90), at(5, "P1", 70, 1.5), at(3, "P2", -4, None)],  # nothing is closed yet
@@ -161,8 +160,8 @@ def recomputed(batches: Sequence[Sequence[Row]]) -> Features:
     return {place: Feature(*map(int, counts)) for place, counts in counted.items()}
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_in_any_order_the_closed_windows_are_those_of_all_accepted_readings(spark, tmp_path, seed):
+@pytest.mark.parametrize("seed", range(20))
+def test_in_any_order_the_closed_windows_are_those_of_all_accepted_readings(tmp_path, seed):
     chance = random.Random(seed)
     rows = {
         (row.store, row.product, row.moment, row.quantity, row.price): row
@@ -186,20 +185,20 @@ def test_in_any_order_the_closed_windows_are_those_of_all_accepted_readings(spar
     cuts = sorted(chance.sample(range(1, len(in_arrival_order)), 4))
     batches = [in_arrival_order[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
     chance.shuffle(batches[2])
-    found = follow(spark, tmp_path, batches)
+    found = follow(tmp_path, batches)
     assert found == recomputed(batches)
     assert sum(feature.late_count for feature in found.values()) > 0
     assert sum(feature.restock_count for feature in found.values()) > 0
 
 
-def test_what_a_killed_run_left_is_taken_up(spark, tmp_path):
+def test_what_a_killed_run_left_is_taken_up(tmp_path):
     """Every state that a kill can leave: nothing, the state alone, and older states that are not removed yet."""
     batches = [
         [at(minute, "P1", 500 - minute, 1.0) for minute in range(0, 60, 2)],
         [at(minute, "P1", 500 - minute, 1.0) for minute in range(60, 120, 2)],
         [at(minute, "P1", 500 - minute, 1.0) for minute in range(1, 200, 2)],
     ]
-    whole = follow(spark, tmp_path / "whole", batches)
+    whole = follow(tmp_path / "whole", batches)
     raw = tmp_path / "killed"
     arrived = 0
     for batch_id, rows in enumerate(batches):
@@ -208,16 +207,16 @@ def test_what_a_killed_run_left_is_taken_up(spark, tmp_path):
         kept = tmp_path / f"states-{batch_id}"
         if batch_id:
             shutil.copytree(raw / "features_state", kept)
-        follow_readings(spark, raw)
+        follow_readings(raw)
         if batch_id:
             shutil.rmtree(batch_folder(raw / "features", batch_id))
             shutil.copytree(kept, raw / "features_state", dirs_exist_ok=True)
             assert batch_ids(raw / "features_state") == {batch_id - 1, batch_id}
-            follow_readings(spark, raw)
+            follow_readings(raw)
     assert batch_ids(raw / "features_state") == {2}
     assert features(raw) == whole
     # and readings that were there before there were features
     shutil.rmtree(raw / "features")
     shutil.rmtree(raw / "features_state")
-    follow_readings(spark, raw)
+    follow_readings(raw)
     assert features(raw) == whole
