@@ -13,7 +13,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
@@ -48,15 +48,19 @@ class Merge(NamedTuple):
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(master: str, data_dir: Path) -> None:
     """Merge the small files of past days in landing, and of all but the newest batch in raw."""
-    landing, raw = data_dir / "landing", data_dir / "raw"
+    landing, notes, raw = data_dir / "landing", data_dir / "landing_notes", data_dir / "raw"
     if not landing.exists() and not raw.exists():
         raise click.ClickException(f"{data_dir}: holds neither landing nor raw. Check INVENTORY_DATA_DIR.")
     today = datetime.now(UTC).date()
     try:
-        with exclusive(landing) if landing.exists() else nullcontext(), exclusive_raw(raw):
+        with ExitStack() as held:
+            for folder in filter(Path.exists, (landing, notes)):
+                held.enter_context(exclusive(folder))
+            held.enter_context(exclusive_raw(raw))
             if landing_merges(landing, today):
                 _refine_what_is_landed(data_dir, master)
-            compact_landing(landing, today)
+            for folder in (landing, notes):
+                compact_landing(folder, today)
             for table in COMPACTED_TABLES:
                 compact_batches(raw / table)
     except (LandingBusyError, CompactionError) as error:
@@ -88,8 +92,11 @@ def landing_merges(landing: Path, today: date) -> dict[Path, list[Merge]]:
         merges = []
         for _, group in groupby(files, key=lambda file: (file.topic, file.partition, _ledger_of_a_file(file.path))):
             for run in _runs(group, lambda file: file.path):
-                name = landed_name(run[0].topic, run[0].partition, run[0].first, run[-1].last)
-                merges.append(Merge([file.path for file in run], day / name))
+                last = max(file.last for file in run)
+                target = day / landed_name(run[0].topic, run[0].partition, run[0].first, last)
+                while target.exists():  # a merged file has a name of its own
+                    target = target.with_name(target.name.replace(".parquet", "~.parquet"))
+                merges.append(Merge([file.path for file in run], target))
         if merges:
             found[day] = merges
     return found

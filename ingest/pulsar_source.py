@@ -12,16 +12,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.streaming.datasource import ReadLimit, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
-from ingest.events import decode
-from ingest.landing import Message, MessageId, to_table
-from ingest.pulsar_connection import PulsarError, connected, full_topic, settings
+from ingest.events import READINGS
+from ingest.landing import MessageId
+from ingest.pulsar_connection import PulsarError, connected, full_topic, partition_number, settings
+from ingest.pulsar_loader import decoded, last_published
 from ingest.refinement import LANDED_SCHEMA
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ ROWS_AT_A_TIME = 10_000
 MESSAGES_READ_AHEAD = 20_000
 SECONDS_TO_ARRIVE = 60
 SECONDS_TO_TAKE_OVER = 30
-PARTITION_MARK = "-partition-"
 
 Offset = dict[str, str]
 """The last message id of each partition that has any, as `ledger.entry.batch_index`."""
@@ -112,7 +112,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             ledger_id, entry_id, _ = _message_id(last)
             with suppress(pulsar.PulsarException):
                 self._consumer(partition).acknowledge_cumulative(
-                    pulsar.MessageId(_index(partition), ledger_id, entry_id, -1)
+                    pulsar.MessageId(partition_number(partition), ledger_id, entry_id, -1)
                 )
 
     def stop(self) -> None:
@@ -121,9 +121,9 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def _newest(self) -> Offset:
         found = {}
         for partition in self._connected().get_topic_partitions(self._topic):
-            last = self._consumer(partition).get_last_message_id()
-            if last.entry_id() >= 0:  # else the partition holds no message
-                found[partition] = f"{last.ledger_id()}.{last.entry_id()}.{last.batch_index()}"
+            last = last_published(self._consumer(partition))
+            if last is not None:
+                found[partition] = ".".join(map(str, last))
         return found
 
     def _connected(self) -> pulsar.Client:
@@ -162,50 +162,38 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         Raises PulsarError where the broker does not deliver them all: a part would be a loss.
         """
         assert isinstance(partition, Span)
-        index = _index(partition.partition_topic)
-        messages: list[Message] = []
+        number = partition_number(partition.partition_topic)
         with connected(settings(self._url)) as client:
-            for message in _read(client, partition):
-                messages.append(message)
-                if len(messages) == ROWS_AT_A_TIME:
-                    yield from to_table(self._topic, index, messages).to_batches()
-                    messages = []
-            if messages:
-                yield from to_table(self._topic, index, messages).to_batches()
+            messages = _read(client, partition)
+            while some := list(islice(messages, ROWS_AT_A_TIME)):
+                table, _ = decoded(some, READINGS, self._topic, number)
+                yield from table.to_batches()
 
 
-def _read(client: pulsar.Client, span: Span) -> Iterator[Message]:
+def _read(client: pulsar.Client, span: Span) -> Iterator[Any]:
+    """The messages of a span as the client's own, without its wrapper, which costs as much as decoding them."""
     import pulsar
 
-    index = _index(span.partition_topic)
+    number = partition_number(span.partition_topic)
     reader = client.create_reader(
         span.partition_topic,
-        pulsar.MessageId.earliest if span.after is None else pulsar.MessageId(index, *span.after),
+        pulsar.MessageId.earliest if span.after is None else pulsar.MessageId(number, *span.after),
         receiver_queue_size=MESSAGES_READ_AHEAD,
-    )
+    )._reader
     while True:
         try:
-            received = reader.read_next(timeout_millis=SECONDS_TO_ARRIVE * 1000)
+            message = reader.read_next(SECONDS_TO_ARRIVE * 1000)
         except pulsar.Timeout as error:
             raise PulsarError(
                 f"{span.partition_topic}: the messages up to {'.'.join(map(str, span.last))} did not arrive within "
                 f"{SECONDS_TO_ARRIVE} s. Check that the broker runs and that nobody deleted them; then run it again."
             ) from error
-        place = received.message_id()
-        id_ = MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
-        if span.after is None or id_ > span.after:
-            if id_ <= span.last:
-                published = datetime.fromtimestamp(received.publish_timestamp() / 1000, UTC)
-                raw = received.data()
-                yield Message(id_, published, raw, decode(raw, published))
-            if id_ >= span.last:
-                return
-
-
-def _index(partition_topic: str) -> int:
-    """The partition's number; a topic without partitions counts as its partition 0."""
-    _, mark, number = partition_topic.rpartition(PARTITION_MARK)
-    return int(number) if mark and number.isdigit() else 0
+        place = message.message_id()
+        id_ = (place.ledger_id(), place.entry_id(), place.batch_index())
+        if id_ <= span.last and (span.after is None or id_ > span.after):
+            yield message
+        if id_ >= span.last:
+            return
 
 
 def _message_id(text: str) -> MessageId:

@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 
 from ingest import compaction
 from ingest.compaction import CompactionError, command, compact_batches, compact_landing
-from ingest.events import decode
-from ingest.landing import Message, MessageId, exclusive, land, landed_files
+from ingest.events import READINGS
+from ingest.landing import MOMENT, exclusive, land, landed_files, not_landed, to_table
 from ingest.load import land_file
 
 YESTERDAY, TODAY = datetime(2026, 6, 29, 12, tzinfo=UTC), date(2026, 6, 30)
@@ -40,12 +40,11 @@ def event(number: int) -> bytes:
     )
 
 
-def messages(ledger: int, first: int, count: int, moment: datetime = YESTERDAY) -> list[Message]:
-    lines = [event(number) if number % 7 else b"broken" for number in range(first, first + count)]
-    return [
-        Message(MessageId(ledger, number, -1), moment, line, decode(line, moment))
-        for number, line in enumerate(lines, start=first)
-    ]
+def messages(ledger: int, first: int, count: int, moment: datetime = YESTERDAY) -> pa.Table:
+    numbers = range(first, first + count)
+    lines = [event(number) if number % 7 else b"broken" for number in numbers]
+    published = pa.array([moment] * count, MOMENT)
+    return to_table(READINGS, "events", 0, ([ledger] * count, list(numbers), [-1] * count), published, lines)
 
 
 def landed_rows(landing: Path) -> Counter[tuple[object, ...]]:
@@ -105,6 +104,22 @@ def test_past_days_of_landing_become_one_file_a_topic_and_partition(tmp_path):
     unchanged = [(path, path.stat().st_ino) for path in files(tmp_path)]
     compact_landing(tmp_path, TODAY)
     assert [(path, path.stat().st_ino) for path in files(tmp_path)] == unchanged
+
+
+def test_a_loader_still_knows_what_is_landed_also_of_a_cluster_that_was_made_anew(tmp_path):
+    older = [messages(3, first, 10) for first in (0, 10, 20)]
+    renewed = [messages(3, first, 10, YESTERDAY.replace(hour=18)) for first in (0, 15)]  # the same ids once more
+    for table in (*older, *renewed):
+        land(tmp_path, "events", 0, table)
+    before = landed_rows(tmp_path)
+    compact_landing(tmp_path, TODAY)
+    assert landed_rows(tmp_path) == before
+    (merged,) = landed_files(tmp_path, "events")
+    assert (merged.first, merged.last) == ((3, 0, -1), (3, 29, -1))
+    for table in (*older, *renewed):
+        assert not_landed(tmp_path, "events", 0, table).num_rows == 0
+    assert not_landed(tmp_path, "events", 0, messages(3, 10, 5, YESTERDAY.replace(hour=18))).num_rows == 5
+    assert not_landed(tmp_path, "events", 0, messages(3, 25, 10)).num_rows == 5
 
 
 def test_a_file_source_is_still_known_by_its_lines(tmp_path, monkeypatch):
