@@ -19,6 +19,7 @@ from ingest.landing import LandingBusyError, sync_folder
 from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, full_topic, settings
 from ingest.raw import exclusive_raw, temporary_for, uri
 from ingest.refinement import LANDED_SCHEMA, refine
+from ingest.stock_features import follow_readings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -73,6 +74,7 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
     data_dir = data_dir.resolve()
     raw = data_dir / "raw"
     (raw / "readings").mkdir(parents=True, exist_ok=True)
+    follow_readings(raw)  # batches from before there were features
     messages = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
     quarantine = data_dir / "quarantine" if pulsar else None
     writer = messages.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(
@@ -121,6 +123,8 @@ def claim(raw: Path, pulsar: dict[str, str]) -> None:
 
     Raises click.ClickException where it belongs to another, or where its checkpoint is lost.
     """
+    import pyarrow.parquet as pq
+
     source = f"topic {pulsar['topic']}" if pulsar else LANDING
     checkpoint, readings = raw / "_checkpoint", raw / "readings"
     if not any((checkpoint / "offsets").glob("[0-9]*")):
@@ -134,6 +138,12 @@ def claim(raw: Path, pulsar: dict[str, str]) -> None:
         raise click.ClickException(
             f"{raw} belongs to {owner(raw)}, not to {source}: a data folder has one source. Name another folder with "
             f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it anew."
+        )
+    newest = max(readings.glob("batch-*/*/*.parquet"), default=None)
+    if newest is not None and "batch_id" not in pq.read_schema(newest).names:
+        raise click.ClickException(
+            f"{readings} was written by an older version, without batch_id. Move {raw} and {raw.parent / 'warehouse'} "
+            "away; both are made again from landing."
         )
     mark = raw / OWNER
     temporary = temporary_for(mark)

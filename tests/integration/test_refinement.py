@@ -9,6 +9,7 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
+import click
 import duckdb
 import msgspec
 import pytest
@@ -186,6 +187,16 @@ def test_lost_checkpoint_is_refused_since_all_would_be_refined_twice(tmp_path):
     result = inventory("land", "--once", data_dir=tmp_path)
     assert result.returncode == 1
     assert "refined twice" in result.stderr
+
+
+def test_raw_of_an_older_version_is_refused(tmp_path):
+    table = tmp_path / "readings/batch-000000/event_month=2026-01"
+    table.mkdir(parents=True)
+    (tmp_path / "_checkpoint/offsets").mkdir(parents=True)
+    (tmp_path / "_checkpoint/offsets/0").touch()
+    duckdb.sql(f"copy (select 'P1' as product_id) to '{table}/part.parquet' (format parquet)")
+    with pytest.raises(click.ClickException, match="older version"):
+        claim(tmp_path, {})
 
 
 def test_nothing_landed_is_said(tmp_path):
