@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
+import pandas  # noqa: F401  pyarrow imports it at its first array, which takes most of a loader's start
 import pyarrow.parquet as pq
 
 from ingest import landing, load, pulsar_loader
