@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
-ROWS_A_TASK = 500_000
+ROWS_A_TASK = 250_000
 LANDED_SCHEMA = (
     "topic string, partition int, ledger_id bigint, entry_id bigint, batch_index int, publish_time timestamp, "
     "product_id string, category string, store_location string, quantity bigint, price double, "
@@ -61,29 +61,25 @@ def _refine_readings(messages: DataFrame, committed: Path, batch_id: int) -> Non
     rows, known = _known(good, committed.parent)
     digests = good.select("digest").union(known.select("digest"))
     repeated = digests.groupBy("digest").count().where("count > 1").select("digest").persist()
-    repeated.count()  # so that Spark knows how few they are when it plans the joins
-    once = good.join(repeated, "digest", "left_anti")
-    first = (
-        good.withColumn("is_known", sf.lit(False))
-        .unionByName(known.withColumn("is_known", sf.lit(True)))
-        .join(repeated, "digest", "left_semi")
-        .groupBy(*CONTENT)
-        .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.max("is_known").alias("is_known"))
-        .where("not is_known")
-        .select(*CONTENT, "arrival.*")
-    )
-    fresh = (
-        once.select(*CONTENT, *ARRIVAL)
-        .unionByName(first)
-        .withColumns(
-            {
-                "batch_id": sf.lit(batch_id).cast("bigint"),
-                "event_month": sf.date_format("event_timestamp", "yyyy-MM"),
-            }
+    # each part has its own tasks: were they shared, its large ones would wait for each other
+    tasks = 1 + rows // ROWS_A_TASK
+    fresh = good.select(*CONTENT, *ARRIVAL).coalesce(tasks)
+    if repeated.count():  # counted at once, so that Spark knows how few they are when it plans the joins
+        once = good.join(repeated, "digest", "left_anti").select(*CONTENT, *ARRIVAL)
+        first = (
+            good.withColumn("is_known", sf.lit(False))
+            .unionByName(known.withColumn("is_known", sf.lit(True)))
+            .join(repeated, "digest", "left_semi")
+            .groupBy(*CONTENT)
+            .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.max("is_known").alias("is_known"))
+            .where("not is_known")
+            .select(*CONTENT, "arrival.*")
         )
-    )
+        fresh = once.coalesce(tasks).unionByName(first.coalesce(tasks))
+    month = sf.date_format("event_timestamp", "yyyy-MM")
+    fresh = fresh.withColumns({"batch_id": sf.lit(batch_id).cast("bigint"), "event_month": month})
     temporary = temporary_for(committed)
-    fresh.coalesce(1 + rows // ROWS_A_TASK).write.partitionBy("event_month").parquet(uri(temporary))
+    fresh.write.partitionBy("event_month").parquet(uri(temporary))
     # a batch without a single new reading still leaves a file, so that raw always has its schema
     if not any(temporary.glob("event_month=*")):
         fresh.drop("event_month").limit(0).write.parquet(uri(temporary / "event_month=none"))

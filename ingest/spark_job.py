@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LANDING = "landing"
 OWNER = "_source"
+CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
 
 @click.command()
@@ -69,8 +70,10 @@ def command(
 def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: bool) -> None:
     """Refine what the data folder's landing holds or, given options of a Pulsar source, what the topic holds.
 
-    The caller holds raw (`exclusive_raw`) and has claimed it (`claim`).
+    The caller holds raw (`exclusive_raw`) and has claimed it (`claim`). Raises click.ClickException where Spark stops.
     """
+    from pyspark.errors import StreamingQueryException
+
     data_dir = data_dir.resolve()
     raw = data_dir / "raw"
     (raw / "readings").mkdir(parents=True, exist_ok=True)
@@ -82,9 +85,15 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
     )
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
     query = writer.start()
-    query.awaitTermination()
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        reasons = [line.strip() for line in str(error).splitlines() if "Error: " in line or "Exception: " in line]
+        raise click.ClickException(
+            f"refining stopped: {(reasons or [str(error)])[-1]}\nWhat was committed stays; run it again to go on."
+        ) from error
     progress = query.lastProgress
-    if pulsar and progress is not None:
+    if pulsar and progress is not None and progress.sources[0].endOffset:
         from ingest.pulsar_source import acknowledge
 
         # Spark tells a source what it has committed when the next batch begins, and this was the last one
@@ -104,6 +113,8 @@ def session(master: str) -> SparkSession:
     builder = SparkSession.builder.master(master).appName("inventory-land")
     if is_local:
         builder = builder.config("spark.driver.host", "127.0.0.1")
+    for variable in filter(os.environ.get, CREDENTIAL_FILES):
+        builder = builder.config(f"spark.executorEnv.{variable}", os.environ[variable])
     return builder.getOrCreate()
 
 
