@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -17,7 +20,7 @@ import click
 @click.option("--port", type=int, envvar="SUPERSET_PORT", default=8088, show_default=True)
 def command(data_dir: Path, port: int) -> None:
     """Summarise events, tables, notifications and access."""
-    for label, value in [*_events(data_dir), *_published(data_dir), *_access(data_dir, port)]:
+    for label, value in [*_events(data_dir), *_waiting(data_dir), *_published(data_dir), *_access(data_dir, port)]:
         click.echo(f"{label:<20} {value}")
 
 
@@ -31,16 +34,19 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
         return
     with duckdb.connect() as connection:
 
-        def counts(query: str, files: str) -> tuple[int, ...]:
+        def counts(query: str, files: str) -> tuple[Any, ...]:
             row = connection.execute(query, [str(data_dir / files)]).fetchone()
             assert row is not None
             return row
 
-        landed, quarantined = counts(
-            "select count(*) filter (error is null), count(error) from read_parquet(?)", messages
+        landed, quarantined, age = counts(
+            "select count(*) filter (error is null), count(error), "
+            "epoch(now()) - epoch(max(cast(publish_time as timestamptz))) from read_parquet(?)",
+            messages,
         )
         if any((data_dir / "landing").glob("publish_date=*/*.parquet")):
             yield "events landed", f"{landed:,}"
+            yield "newest landed", f"{_age(age)} ago"
         yield "events quarantined", f"{quarantined:,}"
         if any((data_dir / "raw").glob("features/batch-*/*.parquet")):
             (refined,) = counts("select count(*) from read_parquet(?)", "raw/readings/batch-*/*/*.parquet")
@@ -48,6 +54,39 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
                 "select coalesce(sum(late_count), 0)::bigint from read_parquet(?)", "raw/features/batch-*/*.parquet"
             )
             yield "readings refined", f"{refined:,}, {late:,} of them too late for their five-minute window"
+
+
+def _waiting(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """What the broker holds that is not landed, where one is named and messages are landed."""
+    from ingest.spark_job import LANDING, owner
+
+    url = os.environ.get("PULSAR_URL")
+    if not url or owner(data_dir / "raw") not in {None, LANDING}:
+        return
+    from ingest.backlog import backlog
+    from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, settings
+
+    try:
+        waiting = backlog(data_dir / "landing", settings(url), os.environ.get("PULSAR_TOPIC", READINGS_TOPIC))
+    except PulsarError as error:
+        yield "waiting in Pulsar", f"unknown: {error}"
+        return
+    if waiting.oldest is None:
+        yield "waiting in Pulsar", "nothing"
+        return
+    age = _age((datetime.now(UTC) - waiting.oldest).total_seconds())
+    yield (
+        "waiting in Pulsar",
+        f"{'' if waiting.complete else 'more than '}{waiting.messages:,} messages, the oldest published {age} ago",
+    )
+
+
+def _age(seconds: float) -> str:
+    """A duration in the unit that suits it."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
