@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -26,26 +27,41 @@ def command(data_dir: Path, port: int) -> None:
 def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
     import duckdb
 
-    landing = data_dir / "landing"
-    if not any(landing.glob("publish_date=*/*.parquet")):
-        yield "events", f"none landed in {landing}; run `make pipeline`"
+    # what Spark read straight from a topic is not landed, but for what it put in quarantine
+    messages = "[lq]*[ge]/publish_date=*/*.parquet"
+    if not any(data_dir.glob(messages)):
+        yield "events", f"none landed in {data_dir / 'landing'}; run `make pipeline`"
         return
     with duckdb.connect() as connection:
-        row = connection.execute(
+
+        def counts(query: str, files: str) -> tuple[Any, ...]:
+            row = connection.execute(query, [str(data_dir / files)]).fetchone()
+            assert row is not None
+            return row
+
+        landed, quarantined, age = counts(
             "select count(*) filter (error is null), count(error), "
             "epoch(now()) - epoch(max(cast(publish_time as timestamptz))) from read_parquet(?)",
-            [str(landing / "publish_date=*" / "*.parquet")],
-        ).fetchone()
-    assert row is not None
-    yield "events landed", f"{row[0]:,}"
-    yield "events quarantined", f"{row[1]:,}"
-    yield "newest landed", f"{_age(row[2])} ago"
+            messages,
+        )
+        if any((data_dir / "landing").glob("publish_date=*/*.parquet")):
+            yield "events landed", f"{landed:,}"
+            yield "newest landed", f"{_age(age)} ago"
+        yield "events quarantined", f"{quarantined:,}"
+        if any((data_dir / "raw").glob("features/batch-*/*.parquet")):
+            (refined,) = counts("select count(*) from read_parquet(?)", "raw/readings/batch-*/*/*.parquet")
+            (late,) = counts(
+                "select coalesce(sum(late_count), 0)::bigint from read_parquet(?)", "raw/features/batch-*/*.parquet"
+            )
+            yield "readings refined", f"{refined:,}, {late:,} of them too late for their five-minute window"
 
 
 def _waiting(data_dir: Path) -> Iterator[tuple[str, str]]:
-    """What the broker holds that is not landed, where one is named."""
+    """What the broker holds that is not landed, where one is named and messages are landed."""
+    from ingest.spark_job import LANDING, owner
+
     url = os.environ.get("PULSAR_URL")
-    if not url:
+    if not url or owner(data_dir / "raw") not in {None, LANDING}:
         return
     from ingest.backlog import backlog
     from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, settings

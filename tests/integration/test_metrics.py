@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingest.stock_features import follow_readings
+
 from .oracle import Event, metrics
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,7 @@ def write_raw(data_dir: Path, events: list[Event]) -> None:
         connection.execute(
             f"copy (select * exclude (error, raw) from '{landing}/events.parquet') to '{raw}/part.parquet'"
         )
+    follow_readings(data_dir / "raw")
 
 
 def build(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
