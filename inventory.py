@@ -12,6 +12,11 @@ import click
 
 SUBCOMMANDS = {
     "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
+    "introduce-anomalies": (
+        "ingest.simulation.introduce_anomalies",
+        "Put labelled anomalies into events, or take them out.",
+    ),
+    "introduce-anomaly": ("ingest.simulation.introduce_anomaly", "Put one labelled anomaly into events."),
     "load": ("ingest.load", "Land events from a file, each exactly once."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "export": ("dashboards.export", "Publish the warehouse as SQLite files."),
