@@ -45,7 +45,7 @@ def demand(events: Path) -> pd.DataFrame:
 @settings(max_examples=3)
 @given(
     seed=st.integers(0, 2**63 - 1),
-    stores=st.integers(1, 4),
+    stores=st.integers(3, 5),
     days=st.integers(31, 75),
     ending=st.sampled_from([".ndjson", ".csv", ".parquet"]),
     counts=st.sampled_from([(AFTER_CLOSING,), FOUR_A_DAY]),
