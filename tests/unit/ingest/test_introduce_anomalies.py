@@ -187,7 +187,7 @@ def changed(clean: Path, events: Path, row: dict[str, str]) -> pd.DataFrame:
         ("unit_error", 12, lambda r: r.quantity_after == 12 * r.quantity),
         ("price_jump", 0.1, lambda r: abs(r.price_after - 0.1 * r.price) <= 0.005),
         ("price_zero", 0, lambda r: r.price_after == 0),
-        ("slow_leak", 5, lambda r: (r.quantity_after <= 0.96 * r.quantity + 0.5) & (r.quantity_after >= 0.3 * r.quantity)),
+        ("slow_leak", 5, lambda r: (r.quantity_after / r.quantity.clip(lower=0.5)).between(0.3, 0.96)),
         ("level_shift", 2, lambda r: r.quantity_after == 2 * r.quantity),
         ("phantom_stock", 4, lambda r: (r.quantity_after == 4) & (r.quantity == 0)),
         ("stuck_sensor", 9, lambda r: r.quantity_after == r.quantity_after.iloc[0]),
