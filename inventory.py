@@ -17,6 +17,10 @@ SUBCOMMANDS = {
         "Put labelled anomalies into events, or take them out.",
     ),
     "introduce-anomaly": ("ingest.simulation.introduce_anomaly", "Put one labelled anomaly into events."),
+    "introduce-actual-quantity": (
+        "ingest.simulation.introduce_actual_quantity",
+        "Replay what happened after a forecast was published.",
+    ),
     "load": ("ingest.load", "Land events from a file, each exactly once."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "export": ("dashboards.export", "Publish the warehouse as SQLite files."),

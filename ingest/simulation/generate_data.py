@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction
 from ingest.simulation.catalogue import (
     CATALOGUE_KEY,
@@ -60,6 +61,7 @@ Played = tuple[StoreDays, Readings]
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that play stores (default: one a core)")
 @click.option("--force", is_flag=True, help="Replace existing events and their truth")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+@pulsar_options()
 def command(
     profile: str,
     seed: int,
@@ -68,6 +70,7 @@ def command(
     workers: int | None,
     force: bool,
     data_dir: Path,
+    **pulsar: Any,
 ) -> None:
     """Write synthetic stock readings, and beside them the truth.
 
@@ -90,6 +93,7 @@ def command(
     if out.suffix == ".ndjson" and size.wrong:
         told += spoil(out, size, seed)
     click.echo(f"{told} (truth in {truth_folder(out)})")
+    publish_file(out, **pulsar)
 
 
 def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1) -> int:

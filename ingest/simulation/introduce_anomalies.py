@@ -14,6 +14,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import (
     KINDS,
     TRUTH_COLUMNS,
@@ -40,6 +41,7 @@ EDITABLE = (".ndjson", ".jsonl")
 @click.option("--force", is_flag=True, help="Replace an existing --out")
 @click.option("--undo", is_flag=True, help="Take out all that was introduced: the bytes are what they were")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+@pulsar_options()
 def command(
     events: Path | None,
     count: int,
@@ -50,6 +52,7 @@ def command(
     force: bool,
     undo: bool,
     data_dir: Path,
+    **pulsar: Any,
 ) -> None:
     """Put many labelled anomalies and hard negatives into events.
 
@@ -72,6 +75,7 @@ def command(
     click.echo(f"{out}: {len(added)} anomalies introduced ({told}); truth in {truth_folder(out) / TRUTH}")
     if left_out:
         click.echo(f"  no place for more of: {', '.join(left_out)}", err=True)
+    publish_file(out, **pulsar)
 
 
 def find_kind(name: str) -> Kind:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction, Kind, NoPlaceError
 from ingest.simulation.catalogue import CATALOGUE_KEY, SPOILING, random_stream
 from ingest.simulation.introduce_anomalies import find_kind, open_events, save
@@ -27,6 +29,7 @@ from ingest.simulation.introduce_anomalies import find_kind, open_events, save
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="NDJSON file (default: change in place)")
 @click.option("--force", is_flag=True, help="Replace an existing --out")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+@pulsar_options()
 def command(
     events: Path | None,
     kind_name: str,
@@ -38,6 +41,7 @@ def command(
     out: Path | None,
     force: bool,
     data_dir: Path,
+    **pulsar: Any,
 ) -> None:
     """Put one anomaly into events; `inventory introduce-anomalies --undo` takes it out again."""
     kind = find_kind(kind_name)
@@ -57,6 +61,7 @@ def command(
         f"{row['start']} to {row['end']}: {row['original']} became {row['injected']}; "
         f"expected detector: {row['expected_detector']}"
     )
+    publish_file(out, **pulsar)
 
 
 def _check_magnitude(kind: Kind, magnitude: float | None) -> None:
