@@ -74,6 +74,12 @@ def full_topic(topic: str) -> str:
     return f"persistent://{topic}" if topic.count("/") == 2 else f"persistent://public/default/{topic}"
 
 
+def partition_number(partition_topic: str) -> int:
+    """The number of a partition's own topic; a topic without partitions counts as its partition 0."""
+    _, mark, number = partition_topic.rpartition("-partition-")
+    return int(number) if mark and number.isdigit() else 0
+
+
 @contextmanager
 def connected(settings: Settings) -> Iterator[pulsar.Client]:
     """A client for as long as the block runs. Raises PulsarError, within five seconds where nothing answers."""
