@@ -12,6 +12,7 @@ import click
 
 SUBCOMMANDS = {
     "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
+    "generate-text-data": ("ingest.simulation.generate_text_data", "Write labelled inventory notes."),
     "introduce-anomalies": (
         "ingest.simulation.introduce_anomalies",
         "Put labelled anomalies into events, or take them out.",
