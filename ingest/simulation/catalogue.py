@@ -15,26 +15,27 @@ SEASON_AMPLITUDE = 0.35
 PROMOTION_PRICE, PROMOTION_DEMAND = 0.8, 1.8
 PROMOTION_WEEKDAY = 3  # promotions run from Thursday to Wednesday
 CLEARANCE_PRICE = 0.7
-LAUNCHED, ENDED = 0.06, 0.05  # shares of the products that are launched, or reach their end, within the data
+LAUNCHED, ENDED = 0.06, 0.03  # shares of the products that are launched, or reach their end, within the data
 PRICE_CHANGES_A_DAY = 1 / 150
 
 
 class Category(NamedTuple):
     """What is typical of a category: `price` in currency units, `demand` in units a day, `peak` as day of the year,
-    `pack` in units that are delivered together."""
+    `pack` in units that are delivered together, and `week` how strongly the days of the week differ."""
 
     price: float
     demand: float
     peak: int
     pack: int
+    week: float
 
 
 CATEGORIES = {
-    "Electronics": Category(180.0, 0.8, 340, 1),
-    "Clothing": Category(38.0, 1.8, 280, 3),
-    "Grocery": Category(4.5, 8.0, 180, 12),
-    "Toys": Category(22.0, 1.4, 345, 4),
-    "Home": Category(30.0, 1.2, 120, 2),
+    "Electronics": Category(180.0, 0.8, 340, 1, 1.2),
+    "Clothing": Category(38.0, 1.8, 280, 3, 1.1),
+    "Grocery": Category(4.5, 8.0, 180, 12, 0.7),
+    "Toys": Category(22.0, 1.4, 345, 4, 1.3),
+    "Home": Category(30.0, 1.2, 120, 2, 0.9),
 }
 
 
@@ -134,7 +135,8 @@ def make_catalogue(profile: Profile, seed: int, end: date) -> Catalogue:
     chosen = random.permutation(count)
     launches, ends = max(1, round(LAUNCHED * count)), max(1, round(ENDED * count))
     launch[chosen[:launches]] = random.integers(profile.days // 6, profile.days * 9 // 10, launches)
-    out[chosen[launches : launches + ends]] = random.integers(profile.days // 4, profile.days * 9 // 10, ends)
+    # late, since who looks only at levels takes what is no longer sold for out of stock
+    out[chosen[launches : launches + ends]] = random.integers(profile.days * 6 // 10, profile.days * 9 // 10, ends)
 
     base_price = traits["price"][category] * random.lognormal(0, 0.5, count)
     changes = np.where(
@@ -155,7 +157,7 @@ def make_catalogue(profile: Profile, seed: int, end: date) -> Catalogue:
     rate = traits["demand"][category] * random.lognormal(0, 0.9, count)
     usual = rate[:, None] * season * novelty * (age >= 0)
     is_open = np.array([(day.month, day.day) not in CLOSING_DAYS for day in days])
-    weekday = WEEKDAY_FACTORS[[day.weekday() for day in days]]
+    weekday = 1 + traits["week"][category][:, None] * (WEEKDAY_FACTORS[[day.weekday() for day in days]] - 1)
     return Catalogue(
         first_day=first_day,
         stores=[f"Store_{_letters(store)}" for store in range(profile.stores)],
