@@ -169,7 +169,7 @@ def _gibberish(occasion: Occasion, original: str, chance: random.Random) -> str:
     if kind == 0:
         return " ".join(mash() for _ in range(chance.randint(2, 6)))
     if kind == 1:
-        return chance.choice(original[:9] or "x") * chance.randint(9, 40)
+        return chance.choice(original[:9].replace(" ", "")) * chance.randint(9, 40)
     if kind == 2:  # text in one encoding, read in another
         return f"{original} “ok” à 100%".encode().decode("cp1252", "replace")
     return f"{original[: chance.randint(3, 12)]} {mash()} {mash()} {chance.choice('#%&=;')}{chance.randint(0, 99)}"

@@ -102,8 +102,12 @@ def test_each_kind_is_what_its_label_says(events, tmp_path):
         assert about[row["injected"]] - {row["product_id"]}
     for row in by_kind["contact_details"]:
         assert re.search(r"@example\.com|555\)? 01\d\d", row["injected"], re.IGNORECASE)
-    for row in by_kind["wrong_language"] + by_kind["gibberish"]:
-        assert len(ENGLISH.findall(row["injected"])) <= len(ENGLISH.findall(row["original"]))
+    labelled = set(truth["note_id"])
+    usual = {word for note in notes if note.note_id not in labelled for word in note.note.lower().split()}
+    for row in by_kind["gibberish"]:
+        assert set(row["injected"].lower().split()) - usual
+    english = {name: sum(len(ENGLISH.findall(row[name])) for row in by_kind["wrong_language"]) for name in row}
+    assert english["injected"] < english["original"] / 4
     for row in by_kind["quantity_mismatch"]:
         first, second = (re.findall(r"\d+", row[name]) for name in ("original", "injected"))
         assert sum(before != after for before, after in zip(first, second, strict=True)) == 1
