@@ -275,7 +275,7 @@ KINDS = {
         Kind("drop_to_zero", "one level read as 0", (0,), (0, 0), FOREST, _drop_to_zero),
         Kind("negative", "one level of minus magnitude units", (1, 3, 12), (1, 1e6), "negative_stock", _negative),
         Kind("unit_error", "packs for units: times magnitude", (12, 100), (2, 1e6), _spike_detector, _scaled),
-        Kind("price_jump", "one price times magnitude", (10, 0.1, 4), (0.01, 1000), "price_outlier", _price),
+        Kind("price_jump", "one price times magnitude", (10, 0.1, 4, 1.5), (0.01, 1000), "price_outlier", _price),
         Kind("price_zero", "one price of 0", (0,), (0, 0), "zero_price", _price),
         Kind("slow_leak", "magnitude % lost a day, 21 days", (2, 3, 5), (0.5, 20), FOREST, _slow_leak),
         Kind("level_shift", "levels times magnitude, 21 days", (0.5, 1.5, 2), (0.05, 20), FOREST, _level_shift),

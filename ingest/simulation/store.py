@@ -10,7 +10,7 @@ from ingest.simulation.catalogue import DEMAND, LEAD_TIMES, READINGS, Catalogue,
 
 MISSING, LATE, REPEATED = 0.01, 0.005, 0.005
 LATEST, LAST_REPEAT = 3 * 86400, 7200  # seconds after the reading, and after its first arrival
-DAYS_TO_COVER, SERVICE_FACTOR = 7, 0.5  # a delivery takes 3 to 8 days; the factor leaves a few stock-outs
+DAYS_TO_COVER, SERVICE_FACTOR = 7, 0.8  # a delivery takes 3 to 8 days; the factor leaves a few stock-outs
 ORDER_DAYS = 14
 SHORTEST_LEAD, LONGEST_LEAD = 3, 8
 DAY_SHOCK = 0.15  # weather, paydays, roadworks: they move all products of a store on a day alike
