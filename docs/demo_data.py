@@ -7,9 +7,9 @@ the real till data in that folder (the Complete Journey sample) stand beside the
 from __future__ import annotations
 
 import csv
-import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,7 @@ import pandas as pd
 from ingest.simulation.anomalies import KINDS, WHOLE_CATEGORY
 from ingest.simulation.catalogue import CATEGORIES, PROFILES
 from ingest.simulation.event_log import EventLog, Point
-from ingest.simulation.generate_data import generate, spoil
+from ingest.simulation.generate_data import generate
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -41,10 +41,8 @@ def main(real: Path | None) -> None:
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "figure.dpi": 90})
     with TemporaryDirectory() as folder:
         clean, spoiled = Path(folder, "clean.ndjson"), Path(folder, "demo.ndjson")
-        generate(PROFILES["demo"], SEED, END, clean)
-        shutil.copy(clean, spoiled)
-        spoiled.with_suffix(".truth").mkdir()
-        spoil(spoiled, PROFILES["demo"], SEED)
+        generate(replace(PROFILES["demo"], wrong=0), SEED, END, clean)
+        generate(PROFILES["demo"], SEED, END, spoiled)
         truth = clean.with_suffix(".truth")
         demand = pd.read_parquet(truth / "demand.parquet").assign(
             event_date=lambda frame: pd.to_datetime(frame["event_date"])

@@ -59,7 +59,8 @@ FOUR_A_DAY = (
 
 @dataclass(frozen=True)
 class Profile:
-    """The size of a data set; `products` counts those of one category, `wrong` and `malformed` the events to spoil."""
+    """The size of a data set; `products` counts those of one category. With `wrong` (so many and a few more) labelled
+    anomalies are put in, and malformed messages as well."""
 
     stores: int
     categories: int
@@ -67,7 +68,6 @@ class Profile:
     days: int
     counts: tuple[Count, ...] = (AFTER_CLOSING,)
     wrong: int = 0
-    malformed: bool = False
 
     @property
     def total_days(self) -> int:
@@ -75,8 +75,8 @@ class Profile:
 
 
 PROFILES = {
-    "tiny": Profile(2, 2, 6, 120, wrong=6, malformed=True),
-    "demo": Profile(5, 5, 40, 400, wrong=60, malformed=True),
+    "tiny": Profile(2, 2, 6, 120, wrong=6),
+    "demo": Profile(5, 5, 40, 400, wrong=60),
     "100m": Profile(100, 5, 130, 400, counts=FOUR_A_DAY),
 }
 
@@ -105,19 +105,14 @@ class Catalogue:
     is_open: np.ndarray
 
 
-class Stream(NamedTuple):
-    """What a random stream is for; streams of one (seed, store) differ in the upper words of their counter."""
-
-    number: int
-
-
-STORE, DEMAND, LEAD_TIMES, READINGS, SPOILING = (Stream(number) for number in range(5))
+# what a random stream is for; streams of one (seed, store) differ in the upper words of their counter
+STORE, DEMAND, LEAD_TIMES, READINGS, SPOILING = range(5)
 CATALOGUE_KEY = 2**63  # a key beyond all stores
 
 
-def random_stream(seed: int, store: int, stream: Stream = STORE, chunk: int = 0) -> np.random.Generator:
+def random_stream(seed: int, store: int, stream: int = STORE, chunk: int = 0) -> np.random.Generator:
     """The random numbers of one store, purpose and chunk of days, whoever draws them and when."""
-    return np.random.Generator(np.random.Philox(key=[seed, store], counter=[0, 0, chunk, stream.number]))
+    return np.random.Generator(np.random.Philox(key=[seed, store], counter=[0, 0, chunk, stream]))
 
 
 def make_catalogue(profile: Profile, seed: int, end: date) -> Catalogue:

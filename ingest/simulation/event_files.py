@@ -30,9 +30,10 @@ def truth_folder(events: Path) -> Path:
 
 
 def refuse_existing(out: Path, force: bool) -> None:
-    """Raise a click error where `out` exists and may not be replaced."""
-    if out.exists() and not force:
-        raise click.ClickException(f"{out} exists. Name another --out, or add --force to replace it.")
+    """Raise a click error where `out`, or a truth of its name, exists and may not be replaced."""
+    for path in (out, truth_folder(out)):
+        if path.exists() and not force:
+            raise click.ClickException(f"{path} exists. Name another --out, or add --force to replace it.")
 
 
 @contextmanager

@@ -88,18 +88,17 @@ def command(
     if workers is None:
         small = size.stores * size.categories * size.products * size.total_days < IN_PROCESS
         workers = 1 if small else min(os.cpu_count() or 1, size.stores)
-    events = generate(size, seed, last_day, out, workers)
-    told = f"{out}: {events:,} events"
-    if out.suffix == ".ndjson" and size.wrong:
-        told += spoil(out, size, seed)
-    click.echo(f"{told} (truth in {truth_folder(out)})")
+    events, labelled = generate(size, seed, last_day, out, workers)
+    among = f", {labelled} labelled anomalies among them" if labelled else ""
+    click.echo(f"{out}: {events:,} events{among} (truth in {truth_folder(out)})")
     publish_file(out, **pulsar)
 
 
-def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1) -> int:
-    """Write the events of a profile and their truth; return the number of events.
+def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1) -> tuple[int, int]:
+    """Write the events of a profile and their truth; return how many events, and how many labelled anomalies.
 
-    Both appear under their names when they are whole; what stood there before is replaced.
+    Both appear under their names when they are whole; what stood there before is replaced. Anomalies and malformed
+    messages are put into NDJSON only.
     """
     catalogue = make_catalogue(profile, seed, end)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -126,10 +125,13 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
             count += len(due.moment)
             if workers > 1:
                 click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
+    labelled = 0
+    if out.suffix == ".ndjson" and profile.wrong:
+        labelled = _spoil(unfinished, unfinished_truth, profile, seed)
     shutil.rmtree(truth, ignore_errors=True)
     unfinished_truth.rename(truth)
     unfinished.rename(out)
-    return count
+    return count, labelled
 
 
 def _chunks(profile: Profile) -> list[range]:
@@ -285,8 +287,8 @@ def _write_promotions(catalogue: Catalogue, path: Path) -> None:
     pq.write_table(table, path)
 
 
-def spoil(events: Path, profile: Profile, seed: int) -> str:
-    """Put the profile's wrong readings and malformed messages into a file of events; tell how many.
+def _spoil(events: Path, truth: Path, profile: Profile, seed: int) -> int:
+    """Put the profile's wrong readings and malformed messages into a file of events; return how many are labelled.
 
     Some of the wrong readings lie in the last three days, and one category falls silent there, so that there is
     something to see on the first day.
@@ -307,11 +309,10 @@ def spoil(events: Path, profile: Profile, seed: int) -> str:
     for kind in RECENT:
         introduction.put(KINDS[kind], random, since=midnight - timedelta(days=2))
     put_many(introduction, [kind for kind in KINDS.values() if kind.detector != "quarantine"], profile.wrong, random)
-    if profile.malformed:
-        for message in _malformed(log.messages[0]):
-            log.insert(len(log.messages) // 2, message)
-    write_introduced(introduction, events, truth_folder(events))
-    return f", {len(introduction.truth)} labelled anomalies among them"
+    for message in _malformed(log.messages[0]):
+        log.insert(len(log.messages) // 2, message)
+    write_introduced(introduction, events, truth)
+    return len(introduction.truth)
 
 
 def _malformed(message: bytes) -> list[bytes]:

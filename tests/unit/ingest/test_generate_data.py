@@ -194,6 +194,9 @@ def test_an_existing_file_is_kept_without_force(tmp_path):
     assert "--force" in result.output
     assert out.read_text() == "mine"
     assert run(out, "--force").exit_code == 0
+    other_format = run(out.with_suffix(".csv"))
+    assert other_format.exit_code == 1
+    assert "e.truth exists" in other_format.output
 
 
 @pytest.mark.parametrize(
