@@ -352,7 +352,9 @@ def _ask(broker: Broker, method: str, path: str, body: int | None = None) -> byt
 
 def _healthy(broker: Broker) -> bool:
     try:
-        return _ask(broker, "GET", "/admin/v2/brokers/health").strip() == b"ok"
+        _ask(broker, "GET", "/admin/v2/brokers/health")
+        # a new broker is healthy before it has made its default namespace
+        return b"public/default" in _ask(broker, "GET", "/admin/v2/namespaces/public")
     except (URLError, OSError):
         return False
 

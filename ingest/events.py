@@ -128,13 +128,12 @@ class Contract(Generic[Event]):
                 extras[index] = outcome.extra
             return outcome
 
-        decode = self._only_these_decoder.decode
-        append = events.append
-        for index, message in enumerate(messages):
+        remaining = iter(messages)
+        while len(events) < len(messages):
             try:
-                append(decode(message))
-            except UNREADABLE:
-                append(look_closer(index))
+                events.extend(map(self._only_these_decoder.decode, remaining))
+            except UNREADABLE:  # those before it are in the list
+                events.append(look_closer(len(events)))
 
         moments = _column("event_timestamp", events)
         ahead = pc.greater(moments, pc.add(published, pa.scalar(FUTURE_TOLERANCE)))

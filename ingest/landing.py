@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -98,7 +99,7 @@ def to_table(
     contract: Contract[Any],
     topic: str,
     partition: int,
-    ids: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    ids: tuple[Sequence[int] | np.ndarray, ...],
     published: pa.Array,
     messages: Sequence[bytes],
     raws: Sequence[bytes] | None = None,

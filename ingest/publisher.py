@@ -81,7 +81,8 @@ def publish(
 
     Messages of one key go to one partition in the order given; an empty key leaves the choice to the client. They are
     sent in batches, `rate` a second (None: as fast as the broker takes them). The loader's subscription is made first,
-    so that the broker keeps them although no loader has run yet. Raises PulsarError where not all were acknowledged.
+    so that the broker keeps them although no loader has run yet. `producer_settings` are the client's, over those
+    chosen here. Raises PulsarError where not all were acknowledged.
     """
     import pulsar
 
@@ -99,14 +100,13 @@ def publish(
             else:
                 problem = problem or str(result)
 
-    producer = client.create_producer(
-        topic,
-        block_if_queue_full=True,
-        batching_enabled=True,
-        batching_max_publish_delay_ms=10,
-        send_timeout_millis=SECONDS_TO_ACKNOWLEDGE * 1000,
-        **producer_settings,
-    )
+    usual = {
+        "block_if_queue_full": True,
+        "batching_enabled": True,
+        "batching_max_publish_delay_ms": 10,
+        "send_timeout_millis": SECONDS_TO_ACKNOWLEDGE * 1000,
+    }
+    producer = client.create_producer(topic, **(usual | producer_settings))
     sent = 0
     # 0 would count as no sequence id
     for sent, (key, message) in enumerate(_paced(messages, rate), start=1):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 import pyarrow as pa
 
 from ingest.events import Contract
@@ -66,9 +67,16 @@ class Partition:
     received: pulsar.MessageId | None = None
     tables: list[pa.Table] = field(default_factory=list)
 
-    def reached(self, last: MessageId) -> bool:
-        """Whether the newest message of the partition is landed. A higher mark is one of a cluster before this one."""
-        return any(known is not None and known[:2] == last[:2] and known >= last for known in (self.landed, self.done))
+    def has_received(self, last: MessageId | None) -> bool:
+        """Whether this run has received a message, or one after it; None stands for an empty partition's."""
+        return last is None or (self.received is not None and _message_id(self.received) >= last)
+
+    def has_landed(self, last: MessageId | None) -> bool:
+        """Whether a message is landed. The mark only tells of the newest one: of a cluster that was made anew it may be
+        a higher one."""
+        if last is None or (self.done is not None and self.done >= last):
+            return True
+        return self.landed is not None and self.landed[:2] == last[:2] and self.landed >= last
 
 
 def load_topic(
@@ -106,6 +114,7 @@ class Loader:
 
     def run(self, writer: ThreadPoolExecutor, stop: threading.Event, *, until_caught_up: bool) -> None:
         """Receive and flush until there is a reason to end; then flush what is left."""
+        target: dict[str, MessageId | None] = {}
         self._discover()
         while not stop.is_set():
             received = self._receive()
@@ -119,9 +128,11 @@ class Loader:
                 self._discover()
             if now - self._told_at >= PROGRESS_SECONDS:
                 self._tell(now)
-            if until_caught_up and not received and now - self._active_at >= QUIET_SECONDS:
-                self._flush(writer)
-                if self._caught_up(now):
+            if until_caught_up:
+                if waited and not target:
+                    # the stream is slower than the loader, and may never pause: what is published by now is enough
+                    target = self._newest()
+                if (target or not received) and self._caught_up(writer, target or self._newest(), now):
                     return
         self._flush(writer)
         self._written()
@@ -208,26 +219,30 @@ class Loader:
     def _not_landed(self, partition: Partition, batch: pa.Table) -> pa.Table:
         return not_landed(self._landing, self._topic, partition.number, batch)
 
-    def _caught_up(self, now: float) -> bool:
-        """Whether all that is published is landed. Raises PulsarError when the rest does not come."""
+    def _newest(self) -> dict[str, MessageId | None]:
+        """The id of the last message published on each partition; nothing while the broker is away."""
         import pulsar
 
-        self._written()
         try:
-            self._discover()
-            behind = [
-                partition.number
-                for partition in self._partitions.values()
-                if (last := _last_published(partition.consumer)) and not partition.reached(last)
-            ]
+            return {name: _last_published(partition.consumer) for name, partition in self._partitions.items()}
         except pulsar.PulsarException:
-            behind = [partition.number for partition in self._partitions.values()]
-        if not behind:
-            return True
-        if now - self._active_at > GIVE_UP_SECONDS:
+            return {}
+
+    def _caught_up(self, writer: ThreadPoolExecutor, last: dict[str, MessageId | None], now: float) -> bool:
+        """Whether all up to the last messages is landed. Raises PulsarError when the rest does not come."""
+        quiet = now - self._active_at
+        if quiet < QUIET_SECONDS and not all(self._partitions[name].has_received(id_) for name, id_ in last.items()):
+            return False
+        self._flush(writer)
+        self._written()
+        behind = [name for name, partition in self._partitions.items() if not partition.has_landed(last.get(name))]
+        if last and not behind:
+            self._discover()
+            return set(self._partitions) == set(last)
+        if quiet > GIVE_UP_SECONDS:
             raise PulsarError(
-                f"{self._topic}: partitions {behind} hold messages that are not in {self._landing}, and the broker "
-                f"delivers none. Either another loader with another data folder is reading (subscription "
+                f"the broker delivers nothing more, and these are not landed in {self._landing} to their end: "
+                f"{', '.join(behind)}. Either another loader with another data folder is reading (subscription "
                 f"{SUBSCRIPTION}): stop it. Or they were read before into another data folder, or have expired: to "
                 "read the topic again, reset the subscription's cursor (pulsar-admin topics reset-cursor). Or the "
                 "broker is away: see its log."
@@ -248,21 +263,15 @@ class Loader:
     def _backlog(self) -> str:
         """How much is published but not received, in the broker's entries (each a producer's batch of messages); where
         a partition has gone on to another ledger, at least that many."""
-        import pulsar
-
+        newest = self._newest()
+        if not newest:
+            return "the broker does not answer"
         entries = 0
-        for partition in self._partitions.values():
-            try:
-                last = _last_published(partition.consumer)
-            except pulsar.PulsarException:
-                return "the broker does not answer"
-            if last is None:
-                continue
-            seen = partition.received
-            if seen is not None and seen.ledger_id() == last.ledger_id:
-                entries += last.entry_id - seen.entry_id()
-            else:
-                entries += last.entry_id + 1
+        for name, last in newest.items():
+            seen = self._partitions[name].received
+            if last is not None:
+                same = seen is not None and seen.ledger_id() == last.ledger_id
+                entries += last.entry_id - (seen.entry_id() if seen and same else -1)
         return f"{entries:,} entries waiting" if entries else "nothing waiting"
 
 
@@ -273,18 +282,32 @@ def acknowledge(consumer: pulsar.Consumer, last: pulsar.MessageId) -> None:
 
 def _decoded(messages: list[Any], contract: Contract[Any], topic: str, partition: int) -> tuple[pa.Table, int]:
     """Received messages as rows, and the size of their contents in bytes."""
-    from _pulsar import Message
-    from _pulsar import MessageId as Place
-
-    places = list(map(Message.message_id, messages))
-    contents = list(map(Message.data, messages))
-    ids = (
-        list(map(Place.ledger_id, places)),
-        list(map(Place.entry_id, places)),
-        list(map(Place.batch_index, places)),
-    )
-    published = pa.array(list(map(Message.publish_timestamp, messages)), pa.timestamp("ms", tz="UTC"))
+    contents = [message.data() for message in messages]
+    ids, published = _identities(messages)
     return to_table(contract, topic, partition, ids, published, contents), sum(map(len, contents))
+
+
+def _identities(messages: list[Any]) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], pa.Array]:
+    """Ledger ids, entry ids and batch indexes, and the publish times.
+
+    The messages of an entry follow each other and share all but the index. Asking the client is the dearest part of
+    receiving, so for what they share it is asked once a run of consecutive indexes, at both of its ends.
+    """
+    places = [message.message_id() for message in messages]
+    indexes = np.array([place.batch_index() for place in places], np.int32)
+    starts = np.flatnonzero((indexes <= 0) | (np.diff(indexes, prepend=-2) != 1))
+    lengths = np.diff(starts, append=len(places))
+
+    def entries(rows: np.ndarray) -> np.ndarray:
+        return np.array([(places[row].ledger_id(), places[row].entry_id()) for row in rows], np.int64)
+
+    shared = entries(starts)
+    if not np.array_equal(shared, entries(starts + lengths - 1)):
+        starts, lengths = np.arange(len(places)), np.ones(len(places), np.int64)
+        shared = entries(starts)
+    ledger_ids, entry_ids = np.repeat(shared, lengths, axis=0).T
+    published = np.repeat(np.array([messages[row].publish_timestamp() for row in starts], np.int64), lengths)
+    return (ledger_ids, entry_ids, indexes), pa.array(published).cast(pa.timestamp("ms", tz="UTC"))
 
 
 def _in_order_after(landed: MessageId | None, batch: pa.Table) -> bool:
@@ -299,8 +322,12 @@ def _in_order_after(landed: MessageId | None, batch: pa.Table) -> bool:
 
 
 def _last_published(consumer: pulsar.Consumer) -> MessageId | None:
-    last = consumer.get_last_message_id()
-    return None if last.entry_id() < 0 else MessageId(last.ledger_id(), last.entry_id(), last.batch_index())
+    last = _message_id(consumer.get_last_message_id())
+    return None if last.entry_id < 0 else last
+
+
+def _message_id(place: pulsar.MessageId) -> MessageId:
+    return MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
 
 
 @contextmanager
