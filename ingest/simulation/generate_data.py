@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -21,18 +21,13 @@ from typing import Any
 import click
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction
 from ingest.simulation.catalogue import (
     CATALOGUE_KEY,
     PROFILES,
-    PROMOTION_DEMAND,
-    PROMOTION_PRICE,
     SPOILING,
-    Catalogue,
     Profile,
     make_catalogue,
     random_stream,
@@ -41,6 +36,7 @@ from ingest.simulation.event_files import FORMATS, event_file, refuse_existing, 
 from ingest.simulation.event_log import EventLog
 from ingest.simulation.introduce_anomalies import put_many, write_introduced
 from ingest.simulation.store import Readings, Store, StoreDays
+from ingest.simulation.truth_files import demand_file, write_products, write_promotions
 
 CHUNK_DAYS = 10
 RECENT = ("negative", "price_zero", "unit_error", "price_jump", "conflicting")  # within the last three days
@@ -106,13 +102,13 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
     unfinished, unfinished_truth = (path.with_name(f".tmp-{path.name}") for path in (out, truth))
     shutil.rmtree(unfinished_truth, ignore_errors=True)
     unfinished_truth.mkdir()
-    _write_products(catalogue, unfinished_truth / "products.parquet")
-    _write_promotions(catalogue, unfinished_truth / "promotions.parquet")
+    write_products(catalogue, unfinished_truth / "products.parquet")
+    write_promotions(catalogue, unfinished_truth / "promotions.parquet")
     count = 0
     waiting: list[Readings] = []
     with (
         event_file(unfinished, out.suffix, catalogue) as write,
-        _demand_file(unfinished_truth / "demand.parquet", catalogue) as write_truth,
+        demand_file(unfinished_truth / "demand.parquet", catalogue) as write_truth,
         closing(_play(profile, seed, end, workers)) as chunks,
     ):
         for days, stores in chunks:
@@ -200,91 +196,6 @@ def _in_arrival_order(parts: list[Readings], until: int | None) -> tuple[Reading
     order = np.sort((together.arrival[arrived].astype(np.int64) << 32) | arrived) & 0xFFFFFFFF
     waiting = [] if until is None else [Readings(*(column[together.arrival >= until] for column in together))]
     return Readings(*(column[order] for column in together)), waiting
-
-
-@contextmanager
-def _demand_file(path: Path, catalogue: Catalogue) -> Iterator[Any]:
-    """Open the truth by store, product and day, written a chunk of days over all stores at a time."""
-    name = pa.dictionary(pa.int32(), pa.string())
-    units = ["demand", "sales", "lost_sales", "receipts", "level"]
-    schema = pa.schema(
-        [("event_date", pa.date32()), ("store_location", name), ("category", name), ("product_id", name)]
-        + [(unit, pa.int32()) for unit in units]
-        + [("price", pa.float64()), ("promotion", pa.bool_())]
-    )
-    first_day = np.datetime64(catalogue.first_day, "D")
-
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        use_dictionary=["event_date", "store_location", "category", "product_id", "price"],
-    ) as file:
-
-        def write(days: range, stores: list[StoreDays]) -> None:
-            product, column = np.nonzero(np.arange(days.start, days.stop) >= catalogue.launch[:, None])
-            day = column + days.start
-            names, categories, ids = (
-                pa.array(values) for values in (catalogue.stores, catalogue.categories, catalogue.product_ids)
-            )
-            shared = {
-                "event_date": pa.array(first_day + day),
-                "category": pa.DictionaryArray.from_arrays(catalogue.category[product].astype(np.int32), categories),
-                "product_id": pa.DictionaryArray.from_arrays(product.astype(np.int32), ids),
-                "price": pa.array(catalogue.price[product, day]),
-                "promotion": pa.array(catalogue.promotion[product, day]),
-            }
-            tables = []
-            for store, played in enumerate(stores):
-                demand, sales, receipts, level = (values[product, column] for values in played)
-                columns = shared | {
-                    "store_location": pa.DictionaryArray.from_arrays(np.full(len(day), store, np.int32), names),
-                    "demand": pa.array(demand),
-                    "sales": pa.array(sales),
-                    "lost_sales": pa.array(demand - sales),
-                    "receipts": pa.array(receipts),
-                    "level": pa.array(level),
-                }
-                tables.append(pa.table([columns[field] for field in schema.names], schema=schema))
-            file.write_table(pa.concat_tables(tables))
-
-        yield write
-
-
-def _write_products(catalogue: Catalogue, path: Path) -> None:
-    def day(position: int, never: int) -> date | None:
-        return None if position == never else catalogue.first_day + timedelta(days=position)
-
-    length = catalogue.price.shape[1]
-    table = pa.table(
-        {
-            "product_id": catalogue.product_ids,
-            "category": [catalogue.categories[category] for category in catalogue.category],
-            "launch_date": pa.array([day(int(launch), 0) for launch in catalogue.launch], pa.date32()),
-            "end_of_life_date": pa.array([day(int(end), length) for end in catalogue.end], pa.date32()),
-            "pack_size": pa.array(catalogue.pack, pa.int32()),
-        }
-    )
-    pq.write_table(table, path)
-
-
-def _write_promotions(catalogue: Catalogue, path: Path) -> None:
-    """The calendar of promotions: first and last day, and what they do to price and demand."""
-    steps = np.diff(catalogue.promotion.astype(np.int8), axis=1, prepend=0, append=0)
-    product, start = np.nonzero(steps == 1)
-    _, stop = np.nonzero(steps == -1)
-    first_day = np.datetime64(catalogue.first_day, "D")
-    table = pa.table(
-        {
-            "product_id": [catalogue.product_ids[position] for position in product],
-            "category": [catalogue.categories[catalogue.category[position]] for position in product],
-            "start_date": pa.array(first_day + start),
-            "end_date": pa.array(first_day + stop - 1),
-            "price_factor": pa.array(np.full(len(product), PROMOTION_PRICE)),
-            "demand_factor": pa.array(np.full(len(product), PROMOTION_DEMAND)),
-        }
-    )
-    pq.write_table(table, path)
 
 
 def _spoil(events: Path, truth: Path, profile: Profile, seed: int) -> int:
