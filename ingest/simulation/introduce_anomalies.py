@@ -27,7 +27,7 @@ from ingest.simulation.event_files import refuse_existing, truth_folder
 from ingest.simulation.event_log import EventLog
 from ingest.sources import SourceError
 
-TRUTH, UNDO = "anomalies.csv", "undo"
+TRUTH, UNDO, ORIGINAL = "anomalies.csv", "undo", "events.ndjson"
 EDITABLE = (".ndjson", ".jsonl")
 
 
@@ -90,14 +90,14 @@ def open_events(events: Path, out: Path | None, force: bool) -> tuple[Introducti
 
     Raises a click error where the events cannot be read, or the result may not be written.
     """
-    if out is None:
+    if out is None or out.resolve() == events.resolve():
         if events.suffix.lower() not in EDITABLE:
             raise click.ClickException(f"{events}: only NDJSON can be changed in place. Name an --out FILE.ndjson.")
         out = events
     elif out.suffix.lower() not in EDITABLE:
         raise click.ClickException(f"{out}: anomalies are written as NDJSON. Name it .ndjson.")
     else:
-        refuse_existing(out, force or out == events)
+        refuse_existing(out, force)
     try:
         log = EventLog(events)
     except SourceError as error:
@@ -141,9 +141,10 @@ def save(introduction: Introduction, events: Path, out: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         if out == events:
-            os.link(events, unfinished / events.name)  # the old bytes outlive the new file's rename
+            os.link(events, unfinished / ORIGINAL)  # the old bytes outlive the new file's rename
         else:
-            shutil.copy2(events, unfinished / events.name)
+            shutil.copy2(events, unfinished / ORIGINAL)
+        (unfinished / "digests").write_text(f"{_digest(events)}\n")
         earlier = truth_folder(events) / TRUTH
         if earlier.exists():
             shutil.copy2(earlier, unfinished / TRUTH)
@@ -160,7 +161,7 @@ def write_introduced(introduction: Introduction, out: Path, truth: Path) -> None
         writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(introduction.truth)
-    if (truth / UNDO).exists():
+    if (truth / UNDO).exists():  # before the events change, so that they are known however this ends
         with (truth / UNDO / "digests").open("a") as file:
             file.write(f"{_digest(unfinished)}\n")
     unfinished.rename(out)
@@ -173,16 +174,16 @@ def take_out(events: Path) -> None:
     undo = truth / UNDO
     if not undo.exists():
         raise click.ClickException(f"{events}: nothing was introduced into it ({undo} does not exist).")
-    if _digest(events) not in (undo / "digests").read_text().split():
+    if events.exists() and _digest(events) not in (undo / "digests").read_text().split():
         raise click.ClickException(
             f"{events}: has changed since anomalies were introduced, and --undo would lose that. "
             f"The events from before are in {undo}."
         )
     (truth / TRUTH).unlink(missing_ok=True)
     if (undo / TRUTH).exists():
-        (undo / TRUTH).rename(truth / TRUTH)
-    (original,) = (path for path in undo.iterdir() if path.name != "digests")
-    original.replace(events)
+        shutil.copy2(undo / TRUTH, truth / TRUTH)
+    if (undo / ORIGINAL).exists():  # else an undo was cut short here
+        (undo / ORIGINAL).replace(events)
     shutil.rmtree(undo)
 
 

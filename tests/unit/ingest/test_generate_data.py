@@ -43,7 +43,7 @@ def demand(events: Path) -> pd.DataFrame:
     return pd.read_parquet(events.with_suffix(".truth") / "demand.parquet")
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(
     seed=st.integers(0, 2**63 - 1),
     stores=st.integers(3, 5),

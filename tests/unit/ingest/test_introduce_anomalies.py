@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import textwrap
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -123,6 +127,39 @@ def test_undo_restores_the_bytes_after_any_introductions(clean, tmp_path_factory
     table = folder / "events.truth" / "anomalies.csv"
     assert (table.read_bytes() if table.exists() else None) == before
     assert "nothing was introduced" in many(events, "--undo").output
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2, 3])
+def test_killed_while_introducing_it_can_be_undone(events, renames):
+    """Killed before the events were kept, before and after they changed, and when all was done but the last word."""
+    original = events.read_bytes()
+    killer = textwrap.dedent(f"""
+        import os, signal, sys
+        from pathlib import Path
+        from ingest.simulation import introduce_anomalies
+
+        rename, done = Path.rename, 0
+
+        def counted(self, target):
+            global done
+            if done == {renames}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+            return rename(self, target)
+
+        Path.rename = counted
+        introduce_anomalies.publish_file = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        introduce_anomalies.command(["--events", sys.argv[1], "--count", "5"])
+    """)
+    killed = subprocess.run([sys.executable, "-c", killer, events], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (events.read_bytes() == original) == (renames < 2)
+    undone = many(events, "--undo")
+    assert (undone.exit_code == 0) == (renames > 0), undone.output
+    assert events.read_bytes() == original
+    assert many(events, "--count", "5").exit_code == 0
+    assert many(events, "--undo").exit_code == 0
+    assert events.read_bytes() == original
 
 
 def test_undo_of_another_output_gives_the_bytes_of_its_source(events, tmp_path):
