@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -31,16 +32,27 @@ TRUTH, UNDO, ORIGINAL = "anomalies.csv", "undo", "events.ndjson"
 EDITABLE = (".ndjson", ".jsonl")
 
 
+def event_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that changes a file of events."""
+    for option in (
+        click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data"),
+        click.option("--force", is_flag=True, help="Replace an existing --out"),
+        click.option(
+            "--out", type=click.Path(path_type=Path, dir_okay=False), help="NDJSON file (default: change in place)"
+        ),
+        click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=7, show_default=True),
+        click.option("--events", type=click.Path(path_type=Path), help="Events (default: DATA/events/demo.ndjson)"),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.option("--events", type=click.Path(path_type=Path), help="File of events (default: DATA/events/demo.ndjson)")
+@event_options
 @click.option("--count", type=click.IntRange(min=1), default=2 * len(KINDS), show_default=True)
 @click.option("--kinds", help=f"Kinds to take in turn, by comma (default: all): {', '.join(KINDS)}")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="No anomaly begins before this day")
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=7, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="NDJSON file (default: change in place)")
-@click.option("--force", is_flag=True, help="Replace an existing --out")
 @click.option("--undo", is_flag=True, help="Take out all that was introduced: the bytes are what they were")
-@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 @pulsar_options()
 def command(
     events: Path | None,

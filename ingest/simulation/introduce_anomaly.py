@@ -11,11 +11,11 @@ import click
 from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction, Kind, NoPlaceError
 from ingest.simulation.catalogue import CATALOGUE_KEY, SPOILING, random_stream
-from ingest.simulation.introduce_anomalies import find_kind, open_events, save
+from ingest.simulation.introduce_anomalies import event_options, find_kind, open_events, save
 
 
 @click.command(epilog="Kinds: " + "; ".join(f"{kind.name}: {kind.summary}" for kind in KINDS.values()))
-@click.option("--events", type=click.Path(path_type=Path), help="File of events (default: DATA/events/demo.ndjson)")
+@event_options
 @click.option("--kind", "kind_name", required=True, help="What to introduce, see below")
 @click.option("--magnitude", type=float, help="How much, in the kind's own measure (default: drawn)")
 @click.option("--store", help="Where (default: drawn)")
@@ -25,10 +25,6 @@ from ingest.simulation.introduce_anomalies import find_kind, open_events, save
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]),
     help="It begins with the first reading from then on, UTC (default: drawn)",
 )
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=7, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="NDJSON file (default: change in place)")
-@click.option("--force", is_flag=True, help="Replace an existing --out")
-@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 @pulsar_options()
 def command(
     events: Path | None,
