@@ -22,7 +22,7 @@ SUBCOMMANDS = {
         "ingest.simulation.introduce_actual_quantity",
         "Replay what happened after a forecast was published.",
     ),
-    "load": ("ingest.load", "Land events from a file, each exactly once."),
+    "load": ("ingest.load", "Land events from Pulsar or a file, each exactly once."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "export": ("dashboards.export", "Publish the warehouse as SQLite files."),
     "status": ("dashboards.status", "Show what is landed, built, published and waiting."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -17,7 +19,7 @@ import click
 @click.option("--port", type=int, envvar="SUPERSET_PORT", default=8088, show_default=True)
 def command(data_dir: Path, port: int) -> None:
     """Summarise events, tables, notifications and access."""
-    for label, value in [*_events(data_dir), *_published(data_dir), *_access(data_dir, port)]:
+    for label, value in [*_events(data_dir), *_waiting(data_dir), *_published(data_dir), *_access(data_dir, port)]:
         click.echo(f"{label:<20} {value}")
 
 
@@ -30,12 +32,45 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
         return
     with duckdb.connect() as connection:
         row = connection.execute(
-            "select count(*) filter (error is null), count(error) from read_parquet(?)",
+            "select count(*) filter (error is null), count(error), "
+            "epoch(now()) - epoch(max(cast(publish_time as timestamptz))) from read_parquet(?)",
             [str(landing / "publish_date=*" / "*.parquet")],
         ).fetchone()
     assert row is not None
     yield "events landed", f"{row[0]:,}"
     yield "events quarantined", f"{row[1]:,}"
+    yield "newest landed", f"{_age(row[2])} ago"
+
+
+def _waiting(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """What the broker holds that is not landed, where one is named."""
+    url = os.environ.get("PULSAR_URL")
+    if not url:
+        return
+    from ingest.backlog import backlog
+    from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, settings
+
+    try:
+        waiting = backlog(data_dir / "landing", settings(url), os.environ.get("PULSAR_TOPIC", READINGS_TOPIC))
+    except PulsarError as error:
+        yield "waiting in Pulsar", f"unknown: {error}"
+        return
+    if waiting.oldest is None:
+        yield "waiting in Pulsar", "nothing"
+        return
+    age = _age((datetime.now(UTC) - waiting.oldest).total_seconds())
+    yield (
+        "waiting in Pulsar",
+        f"{'' if waiting.complete else 'more than '}{waiting.messages:,} messages, the oldest published {age} ago",
+    )
+
+
+def _age(seconds: float) -> str:
+    """A duration in the unit that suits it."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _published(data_dir: Path) -> Iterator[tuple[str, str]]:

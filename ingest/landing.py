@@ -163,7 +163,7 @@ def _land_file(
     path = folder / landed_name(topic, partition, message_id(table, 0), message_id(table, -1))
     while path.exists():  # the same ids of a cluster that was made anew
         path = path.with_name(path.name.replace(".parquet", "~.parquet"))
-    temporary = folder / f"{TEMPORARY}{path.name}"
+    temporary = folder / f"{TEMPORARY}{path.stem}"  # without the ending, so that no reader takes it for a landed file
     try:
         with temporary.open("wb") as file:
             pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")

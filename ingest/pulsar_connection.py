@@ -81,15 +81,16 @@ def partition_number(partition_topic: str) -> int:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[pulsar.Client]:
-    """A client for as long as the block runs. Raises PulsarError, within five seconds where nothing answers."""
+def connected(settings: Settings, seconds_to_answer: int = SECONDS_TO_ANSWER) -> Iterator[pulsar.Client]:
+    """A client for as long as the block runs. Raises PulsarError: within five seconds where nothing listens, after
+    `seconds_to_answer` where the broker does not answer."""
     import pulsar
 
     _probe(settings.url)
     client = pulsar.Client(
         settings.url,
         authentication=pulsar.AuthenticationToken(lambda: _token(settings)) if settings.token_file else None,
-        operation_timeout_seconds=SECONDS_TO_ANSWER,
+        operation_timeout_seconds=seconds_to_answer,
         tls_trust_certs_file_path=str(settings.trust_certs) if settings.trust_certs else None,
         tls_validate_hostname=True,
         # its own log would go to standard output; a Python logger crashes the interpreter now and then at its end

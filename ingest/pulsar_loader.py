@@ -52,6 +52,7 @@ QUEUE_ROWS = 20_000  # the client's own queue; a batch larger than it would neve
 PROGRESS_SECONDS = 5.0
 DISCOVERY_SECONDS = 5.0
 QUIET_SECONDS = 1.0
+SECONDS_BETWEEN_QUESTIONS = 0.5
 GIVE_UP_SECONDS = 90.0
 
 
@@ -69,7 +70,7 @@ class Partition:
 
     def has_received(self, last: MessageId | None) -> bool:
         """Whether this run has received a message, or one after it; None stands for an empty partition's."""
-        return last is None or (self.received is not None and _message_id(self.received) >= last)
+        return last is None or (self.received is not None and message_id_of(self.received) >= last)
 
     def has_landed(self, last: MessageId | None) -> bool:
         """Whether a message is landed. The mark only tells of the newest one: of a cluster that was made anew it may be
@@ -129,7 +130,7 @@ class Loader:
             if now - self._told_at >= PROGRESS_SECONDS:
                 self._tell(now)
             if until_caught_up:
-                if waited and not target:
+                if (waited or target) and target.keys() != self._partitions.keys():
                     # the stream is slower than the loader, and may never pause: what is published by now is enough
                     target = self._newest()
                 if (target or not received) and self._caught_up(writer, target or self._newest(), now):
@@ -143,15 +144,14 @@ class Loader:
 
         self._discovered_at = time.monotonic()
         try:
-            names = self._client.get_topic_partitions(self._topic)
+            for name in sorted(set(self._client.get_topic_partitions(self._topic)) - set(self._partitions)):
+                number = partition_number(name)
+                marks = [file.last for file in landed_files(self._landing, self._topic) if file.partition == number]
+                self._partitions[name] = Partition(number, self._subscribe(name), max(marks, default=None))
         except pulsar.PulsarException:
-            if self._partitions:  # the broker is away; the client connects again by itself
-                return
-            raise
-        for name in sorted(set(names) - set(self._partitions)):
-            number = partition_number(name)
-            files = [file.last for file in landed_files(self._landing, self._topic) if file.partition == number]
-            self._partitions[name] = Partition(number, self._subscribe(name), max(files, default=None))
+            if not self._partitions:
+                raise
+            # the broker is away; the client connects again by itself, and the next look will find what is new
 
     def _subscribe(self, name: str) -> pulsar.Consumer:
         import pulsar
@@ -175,7 +175,7 @@ class Loader:
                 continue
             if not self._rows:
                 self._first_row_at = time.monotonic()
-            table, size = _decoded(messages, self._contract, self._topic, partition.number)
+            table, size = decoded(messages, self._contract, self._topic, partition.number)
             partition.tables.append(table)
             partition.received = messages[-1].message_id()
             self._rows += len(messages)
@@ -224,8 +224,9 @@ class Loader:
         import pulsar
 
         try:
-            return {name: _last_published(partition.consumer) for name, partition in self._partitions.items()}
+            return {name: last_published(partition.consumer) for name, partition in self._partitions.items()}
         except pulsar.PulsarException:
+            time.sleep(SECONDS_BETWEEN_QUESTIONS)
             return {}
 
     def _caught_up(self, writer: ThreadPoolExecutor, last: dict[str, MessageId | None], now: float) -> bool:
@@ -280,7 +281,7 @@ def acknowledge(consumer: pulsar.Consumer, last: pulsar.MessageId) -> None:
     consumer.acknowledge_cumulative(last)
 
 
-def _decoded(messages: list[Any], contract: Contract[Any], topic: str, partition: int) -> tuple[pa.Table, int]:
+def decoded(messages: list[Any], contract: Contract[Any], topic: str, partition: int) -> tuple[pa.Table, int]:
     """Received messages as rows, and the size of their contents in bytes."""
     contents = [message.data() for message in messages]
     ids, published = _identities(messages)
@@ -321,12 +322,14 @@ def _in_order_after(landed: MessageId | None, batch: pa.Table) -> bool:
     return bool(newer.all())
 
 
-def _last_published(consumer: pulsar.Consumer) -> MessageId | None:
-    last = _message_id(consumer.get_last_message_id())
+def last_published(consumer: pulsar.Consumer) -> MessageId | None:
+    """The id of the newest message of a partition, None where it has none."""
+    last = message_id_of(consumer.get_last_message_id())
     return None if last.entry_id < 0 else last
 
 
-def _message_id(place: pulsar.MessageId) -> MessageId:
+def message_id_of(place: pulsar.MessageId) -> MessageId:
+    """The client's message id as ours, which has no partition and is ordered."""
     return MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
 
 

@@ -22,8 +22,8 @@ from tests.integration.dbt.project import build
 END = date(2025, 6, 30)
 
 
-def publish(data_dir: Path, events: Path, steps: str) -> None:
-    """Land a file of events, build (dbt's `steps`) and export, with raw Parquet as Spark leaves it."""
+def publish(data_dir: Path, events: Path) -> None:
+    """Land a file of events, build and export, with raw Parquet as Spark leaves it."""
     landed = CliRunner().invoke(load.command, ["--source", str(events), "--data-dir", str(data_dir)])
     assert landed.exit_code == 0, landed.output
     raw = data_dir / "raw/readings/batch-000000/event_month=any"
@@ -34,7 +34,7 @@ def publish(data_dir: Path, events: Path, steps: str) -> None:
             f"copy (select * exclude (error, raw) from read_parquet('{data_dir}/landing/*/*.parquet', "
             f"hive_partitioning = false) where error is null) to '{raw}/part.parquet'"
         )
-    build(data_dir, steps=steps)
+    build(data_dir, steps="build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
         exported = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])
@@ -58,7 +58,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("published")
     events = data_dir / "events/world.ndjson"
     generate(Profile(stores=2, categories=2, products=4, days=120), 3, END, events)
-    publish(data_dir, events, "run")
+    publish(data_dir, events)
     return data_dir
 
 
@@ -95,7 +95,7 @@ def test_each_forecast_that_is_due_gets_its_actual_and_no_other_does(published):
     assert result.exit_code == 0, result.output
     assert "--force" in replay(published, "--until", clock).output
     (actuals,) = (published / "events").glob("world.actuals-*.ndjson")
-    publish(published, actuals, "build")
+    publish(published, actuals)
 
     after = forecasts(published)
     is_due = after["forecast_timestamp"] <= clock

@@ -27,7 +27,7 @@ from ingest.pulsar_connection import connected, settings
 from tests.conftest import ROOT
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "receive": (pulsar_loader, "_decoded"),
+    "receive": (pulsar_loader, "decoded"),
     "write": (landing.pq, "write_table"),
     "sync": (landing.os, "fsync"),
     "rename": (Path, "rename"),
@@ -90,7 +90,7 @@ def send(
 
 
 def start(broker: Broker, topic: str, data_dir: Path, plan: Plan = Plan()) -> BaseProcess:  # noqa: B008
-    process = processes.Process(target=_run, args=(broker.service_url, topic, data_dir, plan))
+    process = processes.Process(target=_run, args=(broker.service_url, topic, data_dir, plan), daemon=True)
     process.start()
     return process
 
@@ -106,6 +106,13 @@ def killed(broker: Broker, topic: str, data_dir: Path, plan: Plan) -> None:
     process = start(broker, topic, data_dir, plan)
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
+
+
+def stop(process: BaseProcess) -> None:
+    """Ask a loader to end, as a service manager does."""
+    process.terminate()
+    process.join(60)
+    assert process.exitcode == 0
 
 
 def _run(url: str, topic: str, data_dir: Path, plan: Plan) -> None:

@@ -10,6 +10,8 @@ import time
 import pytest
 
 from ingest import broker as brokers
+from ingest.publisher import publish
+from ingest.pulsar_connection import connected, settings
 
 from .loading import (
     EXACT,
@@ -22,8 +24,10 @@ from .loading import (
     killed,
     landed,
     new_topic,
+    run,
     send,
     start,
+    stop,
     wait_until,
 )
 
@@ -135,9 +139,7 @@ def test_second_loader_of_the_folder_takes_over(broker, tmp_path):
     active.join()
     send(broker, topic, messages[2000:])
     wait_until(lambda: account(tmp_path, messages).lost == 0)
-    waiting.terminate()
-    waiting.join(60)
-    assert waiting.exitcode == 0
+    stop(waiting)
     assert account(tmp_path, messages) == EXACT
 
 
@@ -164,9 +166,7 @@ def test_partitions_raised_while_it_runs(broker, tmp_path):
     brokers.raise_partitions(broker, topic, 4)
     send(broker, topic, messages[1000:])
     wait_until(lambda: account(tmp_path, messages).lost == 0)
-    loader.terminate()
-    loader.join(60)
-    assert loader.exitcode == 0
+    stop(loader)
     assert account(tmp_path, messages) == EXACT
     assert {row["partition"] for row in landed(tmp_path)} == {0, 1, 2, 3}
 
@@ -177,10 +177,9 @@ def test_stopped_gracefully_it_lands_and_acknowledges_what_it_has(broker, tmp_pa
     loader = start(broker, topic, tmp_path, Plan(until_caught_up=False, flush_rows=100_000))
     send(broker, topic, messages)
     time.sleep(0.5)
-    loader.terminate()
-    loader.join(30)
-    assert loader.exitcode == 0
-    finish(broker, topic, tmp_path)
+    stop(loader)
+    again = run(broker, "load", "--topic", topic, "--until-caught-up", data_dir=tmp_path)
+    assert "nothing new" in again.stdout
     assert account(tmp_path, messages) == EXACT
 
 
@@ -193,3 +192,25 @@ def test_topic_deleted_and_made_again(broker, tmp_path):
         finish(broker, topic, tmp_path)
         brokers.delete_topic(broker, topic)
     assert account(tmp_path, messages) == EXACT
+
+
+def test_a_stream_that_never_pauses_is_caught_up_with(broker, tmp_path):
+    topic = new_topic("stream")
+    messages = events(40_000)
+    sent = []
+    send(broker, topic, messages[:1])
+    loader = start(broker, topic, tmp_path, Plan(flush_rows=5000))
+
+    def stream():
+        for message in messages[1:]:
+            if loader.exitcode is not None:
+                return
+            sent.append(message)
+            yield message
+
+    with connected(settings(broker.service_url)) as client:
+        publish(client, topic, stream(), 500)
+    assert loader.exitcode == 0
+    assert len(sent) < len(messages) - 1
+    finish(broker, topic, tmp_path)
+    assert account(tmp_path, [messages[0], *sent]) == EXACT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 import msgspec
@@ -120,3 +121,17 @@ def test_rate_holds_events_back(broker, tmp_path):
     finish(broker, topic, tmp_path)
     times = [row["publish_time"] for row in landed(tmp_path)]
     assert (times[-1] - times[0]).total_seconds() >= 0.9 * 800 / 400
+
+
+def test_status_tells_what_is_not_landed(broker, tmp_path):
+    topic = new_topic("status")
+    brokers.create_topic(broker, topic, 2)
+    send(broker, topic, events(100))
+    before = run(broker, "status", data_dir=tmp_path, PULSAR_TOPIC=topic)
+    finish(broker, topic, tmp_path)
+    after = run(broker, "status", data_dir=tmp_path, PULSAR_TOPIC=topic)
+    send(broker, topic, events(30))
+    later = run(broker, "status", data_dir=tmp_path, PULSAR_TOPIC=topic)
+    assert re.search(r"waiting in Pulsar +100 messages, the oldest published \d+ (seconds|minutes) ago", before.stdout)
+    assert re.search(r"waiting in Pulsar +nothing", after.stdout)
+    assert re.search(r"waiting in Pulsar +30 messages", later.stdout)

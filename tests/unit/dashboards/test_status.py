@@ -7,11 +7,17 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pytest
 from click.testing import CliRunner
 
 from dashboards.status import command
 
 FREE_PORT = "1"  # nothing answers there
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch):
+    monkeypatch.delenv("PULSAR_URL", raising=False)
 
 
 def told(data_dir: Path) -> dict[str, str]:
@@ -25,7 +31,8 @@ def land(data_dir: Path) -> None:
     folder.mkdir(parents=True)
     with duckdb.connect() as connection:
         connection.execute(
-            f"copy (select * from (values (null), (null), ('no price')) as landed (error)) "
+            "copy (select *, now() - interval 90 minute as publish_time "
+            "from (values (null), (null), ('no price')) as landed (error)) "
             f"to '{folder / 'events.parquet'}' (format parquet)"
         )
 
@@ -62,7 +69,15 @@ def test_landed_only(tmp_path):
     lines = told(tmp_path)
     assert lines["events landed"] == "2"
     assert lines["events quarantined"] == "1"
+    assert lines["newest landed"] == "90 minutes ago"
     assert "not published yet" in lines["tables"]
+
+
+def test_a_broker_that_cannot_be_reached_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PULSAR_URL", f"pulsar://127.0.0.1:{FREE_PORT}")
+    assert told(tmp_path)["waiting in Pulsar"].startswith(
+        f"unknown: pulsar://127.0.0.1:{FREE_PORT}: no broker can be reached"
+    )
 
 
 def test_published_with_users_but_no_server(tmp_path):
