@@ -83,7 +83,7 @@ events: setup
 	  $(INVENTORY) load --source "$$INVENTORY_EVENTS"; \
 	  if [ -e "$$demo" ]; then \
 	    echo "the demo data set makes way for $$INVENTORY_EVENTS"; \
-	    rm -rf "$$data"/{events/demo.*,landing/*/demo.ndjson~*,raw,warehouse,forecast_cache,dbt,export}; \
+	    rm -rf "$$data"/{events/demo.*,landing/*/demo.*~*,raw,warehouse,forecast_cache,dbt,export}; \
 	  fi; \
 	elif [ -e "$$demo" ] || [ ! -d "$$data/landing" ]; then \
 	  [ -e "$$demo" ] || $(INVENTORY) generate-data --profile demo; \
@@ -116,6 +116,10 @@ lint: .venv/.dev ## Check format, types and SQL style
 .PHONY: bench
 bench: .venv/.dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them
 	.venv/bin/python -m bench $(ONLY)
+
+.PHONY: report
+report: .venv/.dev ## Describe the demo data in pictures and figures (docs/demo_data.md); REAL=FOLDER sets real till data beside
+	.venv/bin/python -m docs.demo_data $(REAL)
 
 .PHONY: format
 format: .venv/.dev ## Format Python and SQL

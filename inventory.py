@@ -12,6 +12,16 @@ import click
 
 SUBCOMMANDS = {
     "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
+    "generate-text-data": ("ingest.simulation.generate_text_data", "Write labelled inventory notes."),
+    "introduce-anomalies": (
+        "ingest.simulation.introduce_anomalies",
+        "Put labelled anomalies into events, or take them out.",
+    ),
+    "introduce-anomaly": ("ingest.simulation.introduce_anomaly", "Put one labelled anomaly into events."),
+    "introduce-actual-quantity": (
+        "ingest.simulation.introduce_actual_quantity",
+        "Replay what happened after a forecast was published.",
+    ),
     "load": ("ingest.load", "Land events from Pulsar or a file, each exactly once."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "compact": ("ingest.compaction", "Merge the small files of past days."),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from ingest.pulsar_connection import READINGS_TOPIC, SUBSCRIPTION, PulsarError, connected, full_topic, settings
+from ingest.sources import read_file
 
 if TYPE_CHECKING:
     import pulsar
@@ -26,18 +28,34 @@ class _Product(msgspec.Struct):
 _product_decoder = msgspec.json.Decoder(_Product)
 
 
-def pulsar_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a command that can publish what it makes: --to-pulsar, --url, --topic, --rate."""
-    for option in (
-        click.option(
-            "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second (default: all at once)"
-        ),
-        click.option("--topic", envvar="PULSAR_TOPIC", default=READINGS_TOPIC, show_default=True),
-        click.option("--url", envvar="PULSAR_URL", help="Service URL of the broker (default: PULSAR_URL)"),
-        click.option("--to-pulsar", is_flag=True, help="Publish the events to a Pulsar topic instead of a file"),
-    ):
-        command = option(command)
-    return command
+def pulsar_options(
+    topic: str = READINGS_TOPIC, variable: str = "PULSAR_TOPIC"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of a command that can publish what it wrote: --to-pulsar, --url, --topic, --rate.
+
+    `topic` is the default of --topic, and `variable` the environment variable that may name another.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option(
+                "--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second (default: all at once)"
+            ),
+            click.option("--topic", envvar=variable, default=topic, show_default=True),
+            click.option("--url", envvar="PULSAR_URL", help="Service URL of the broker (default: PULSAR_URL)"),
+            click.option("--to-pulsar", is_flag=True, help="Publish what was written to a Pulsar topic as well"),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def publish_file(path: Path, *, to_pulsar: bool, url: str | None, topic: str, rate: float | None) -> None:
+    """Publish the messages of a file, if that is what the options of `pulsar_options` ask for."""
+    if to_pulsar:
+        count = publish_events(url, topic, (line.message for line in read_file(path)), rate)
+        click.echo(f"{topic}: {count:,} messages published")
 
 
 def publish_events(url: str | None, topic: str, events: Iterable[bytes], rate: float | None = None) -> int:

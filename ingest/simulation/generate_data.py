@@ -1,298 +1,235 @@
 """`inventory generate-data`: stock readings of made-up stores, and the truth behind them.
 
-Demand is negative-binomial with weekday factors, a yearly season phased by category and promotions; shelves are
-replenished by an (s, S) rule with random lead times, so stock falls, is refilled and sometimes runs out. Every random
-stream is a counter-based Philox keyed by the seed and the store: the same seed and end give the same bytes.
+Every random number comes from a counter-based Philox stream keyed by (seed, store): the same profile, seed and end
+give the same bytes, however many processes play the stores. Days are played in chunks over all stores, so that events
+can be written in the order of their arrival with bounded memory.
 """
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+import itertools
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 import numpy as np
-import pandas as pd
 
-from ingest.publisher import publish_events, pulsar_options
+from ingest.publisher import publish_file, pulsar_options
+from ingest.simulation.anomalies import KINDS, Introduction
+from ingest.simulation.catalogue import (
+    CATALOGUE_KEY,
+    PROFILES,
+    SPOILING,
+    Profile,
+    make_catalogue,
+    random_stream,
+)
+from ingest.simulation.event_files import FORMATS, event_file, refuse_existing, truth_folder
+from ingest.simulation.event_log import EventLog
+from ingest.simulation.introduce_anomalies import put_many, write_introduced
+from ingest.simulation.store import Readings, Store, StoreDays
+from ingest.simulation.truth_files import demand_file, write_products, write_promotions
 
-CATEGORIES = {  # median price, median units a day, day of the year with the highest demand
-    "Electronics": (180.0, 1.2, 340),
-    "Clothing": (38.0, 2.5, 280),
-    "Grocery": (4.5, 9.0, 180),
-    "Toys": (22.0, 2.0, 345),
-    "Home": (30.0, 1.8, 120),
-}
-WEEKDAY_FACTORS = np.array([0.85, 0.8, 0.9, 1.0, 1.25, 1.4, 0.8])  # Monday first
-PROMOTION_PRICE, PROMOTION_DEMAND = 0.8, 1.8
-CLOSING_DAYS = {(1, 1), (12, 25)}
-MISSING, LATE, REPEATED, WRONG = 0.01, 0.005, 0.005, 0.0004
-CATALOGUE_STREAM = 1_000_000
+CHUNK_DAYS = 10
+RECENT = ("negative", "price_zero", "unit_error", "price_jump", "conflicting")  # within the last three days
+IN_PROCESS = 1_000_000  # product-days below which starting processes costs more than it saves
 
-
-@dataclass(frozen=True)
-class Profile:
-    """The size of a data set; `products` counts those of one category."""
-
-    stores: int
-    categories: int
-    products: int
-    days: int
-
-
-PROFILES = {"tiny": Profile(2, 2, 6, 120), "demo": Profile(5, 5, 40, 400)}
+Played = tuple[StoreDays, Readings]
 
 
 @click.command()
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="demo", show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
-@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="First day after the data (default: today)")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=7, show_default=True)
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="First day after the events (default: today, UTC)")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="NDJSON file (default: DATA/events/PROFILE.ndjson)"
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Events: .ndjson, .csv or .parquet (default: DATA/events/PROFILE.ndjson, for 100m .parquet)",
 )
-@click.option("--force", is_flag=True, help="Replace an existing file")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that play stores (default: one a core)")
+@click.option("--force", is_flag=True, help="Replace existing events and their truth")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-@pulsar_options
+@pulsar_options()
 def command(
     profile: str,
     seed: int,
     end: datetime | None,
     out: Path | None,
+    workers: int | None,
     force: bool,
     data_dir: Path,
-    to_pulsar: bool,
-    url: str | None,
-    topic: str,
-    rate: float | None,
+    **pulsar: Any,
 ) -> None:
-    """Write synthetic stock readings, and beside them the truth: demand, receipts and the wrong readings put in."""
-    out = out or data_dir / "events" / f"{profile}.ndjson"
-    if out.exists() and not force and not to_pulsar:
-        raise click.ClickException(f"{out} exists. Name another --out, or add --force to replace it.")
+    """Write synthetic stock readings, and beside them the truth.
+
+    FILE.truth holds demand, sales, lost sales, receipts and levels by day (until 28 days after the last event), the
+    products, the promotions, and in the tiny and demo profile the wrong readings that were put in.
+    """
+    size = PROFILES[profile]
+    out = out or data_dir / "events" / f"{profile}{'.parquet' if profile == '100m' else '.ndjson'}"
+    if out.suffix not in FORMATS:
+        raise click.ClickException(
+            f"{out}: unknown ending '{out.suffix}'. Name it by its format: {', '.join(FORMATS)}."
+        )
+    refuse_existing(out, force)
     last_day = end.date() if end else datetime.now(UTC).date()
-    world = simulate(PROFILES[profile], seed, last_day)
-    readings, wrong = to_readings(world, seed)
-    truth = out.with_suffix(".truth")
-    truth.mkdir(parents=True, exist_ok=True)
-    world.to_parquet(truth / "demand.parquet", index=False)
-    with (truth / "anomalies.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["kind", "store_location", "category", "product_id", "event_timestamp", "original", "injected"]
-        )
-        writer.writeheader()
-        writer.writerows(wrong)
-    lines = [msgspec.json.encode(reading) for reading in readings]
-    for line in _malformed(lines):
-        lines.insert(len(lines) // 2, line)
-    if to_pulsar:
-        click.echo(f"{topic}: {publish_events(url, topic, lines, rate):,} events published (truth in {truth})")
+    if workers is None:
+        small = size.stores * size.categories * size.products * size.total_days < IN_PROCESS
+        workers = 1 if small else min(os.cpu_count() or 1, size.stores)
+    events, labelled = generate(size, seed, last_day, out, workers)
+    among = f", {labelled} labelled anomalies among them" if labelled else ""
+    click.echo(f"{out}: {events:,} events{among} (truth in {truth_folder(out)})")
+    publish_file(out, **pulsar)
+
+
+def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1) -> tuple[int, int]:
+    """Write the events of a profile and their truth; return how many events, and how many labelled anomalies.
+
+    Both appear under their names when they are whole; what stood there before is replaced. Anomalies and malformed
+    messages are put into NDJSON only.
+    """
+    catalogue = make_catalogue(profile, seed, end)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    truth = truth_folder(out)
+    unfinished, unfinished_truth = (path.with_name(f".tmp-{path.name}") for path in (out, truth))
+    shutil.rmtree(unfinished_truth, ignore_errors=True)
+    unfinished_truth.mkdir()
+    write_products(catalogue, unfinished_truth / "products.parquet")
+    write_promotions(catalogue, unfinished_truth / "promotions.parquet")
+    count = 0
+    waiting: list[Readings] = []
+    with (
+        event_file(unfinished, out.suffix, catalogue) as write,
+        demand_file(unfinished_truth / "demand.parquet", catalogue) as write_truth,
+        closing(_play(profile, seed, end, workers)) as chunks,
+    ):
+        for days, stores in chunks:
+            write_truth(days, [played for played, _ in stores])
+            until = days.stop * 86400 if days.stop < profile.days else None
+            due, waiting = _in_arrival_order([*waiting, *(readings for _, readings in stores)], until)
+            if days.start >= profile.days:
+                continue
+            write(due)
+            count += len(due.moment)
+            if workers > 1:
+                click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
+    labelled = 0
+    if out.suffix == ".ndjson" and profile.wrong:
+        labelled = _spoil(unfinished, unfinished_truth, profile, seed)
+    shutil.rmtree(truth, ignore_errors=True)
+    unfinished_truth.rename(truth)
+    unfinished.rename(out)
+    return count, labelled
+
+
+def _chunks(profile: Profile) -> list[range]:
+    """The days in chunks. The last day with events ends one, since what is still on its way is written then."""
+    held_out = range(profile.days, profile.total_days, CHUNK_DAYS)
+    starts = [*range(0, profile.days, CHUNK_DAYS), *held_out, profile.total_days]
+    return [range(start, stop) for start, stop in itertools.pairwise(starts)]
+
+
+def _play(profile: Profile, seed: int, end: date, workers: int) -> Generator[tuple[range, list[Played]]]:
+    """Play all stores; yields each chunk of days with what happened in the stores, in the stores' order."""
+    if workers == 1:
+        catalogue = make_catalogue(profile, seed, end)
+        stores = [Store(store, seed, catalogue) for store in range(profile.stores)]
+        for chunk, days in enumerate(_chunks(profile)):
+            yield days, [_play_store(store, chunk, days, profile) for store in stores]
         return
-    temporary = out.with_name(f".tmp-{out.name}")
-    temporary.write_bytes(b"\n".join(lines) + b"\n")
-    temporary.rename(out)
-    click.echo(f"{out}: {len(lines):,} events, {len(wrong)} wrong readings among them (truth in {truth})")
-
-
-def simulate(profile: Profile, seed: int, end: date) -> pd.DataFrame:
-    """Play the stores' days.
-
-    Returns one row per store, product and day with `event_date, store_location, category, product_id, demand, sales,
-    lost_sales, receipts, level` (units; level at closing time), `price` (currency units) and `promotion`.
-    """
-    days = [end - timedelta(days=profile.days - index) for index in range(profile.days)]
-    catalogue = _catalogue(profile, seed, days)
-    return pd.concat(
-        [_simulate_store(store, seed, days, catalogue) for store in range(profile.stores)], ignore_index=True
-    )
-
-
-def _stream(seed: int, stream: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=[seed, stream]))
-
-
-def _catalogue(profile: Profile, seed: int, days: list[date]) -> dict[str, Any]:
-    """What all stores share: products, their prices and promotions by day, their typical demand."""
-    random = _stream(seed, CATALOGUE_STREAM)
-    names = list(CATEGORIES)[: profile.categories]
-    categories = np.repeat(names, profile.products)
-    count, length = len(categories), len(days)
-    price_medians, demand_medians, peaks = (
-        np.array([CATEGORIES[name][column] for name in categories]) for column in range(3)
-    )
-    base_price = price_medians * random.lognormal(0, 0.5, count)
-    steps = np.where(random.random((count, length)) < 1 / 150, random.normal(0, 0.06, (count, length)), 0)
-    price = np.round(base_price[:, None] * np.exp(np.cumsum(steps, axis=1)), 2)
-    cycle, offset = random.integers(40, 90, count), random.integers(0, 90, count)
-    promotion = (np.arange(length)[None, :] + offset[:, None]) % cycle[:, None] < 7
-    day_of_year = np.array([day.timetuple().tm_yday for day in days])
-    season = 1 + 0.35 * np.cos(2 * np.pi * (day_of_year[None, :] - peaks[:, None]) / 365.25)
-    weekday = WEEKDAY_FACTORS[[day.weekday() for day in days]]
-    is_open = np.array([(day.month, day.day) not in CLOSING_DAYS for day in days])
-    rate = demand_medians * random.lognormal(0, 0.7, count)
-    return {
-        "category": categories,
-        "product_id": np.array([f"P{index + 1:04d}" for index in range(count)]),
-        "price": np.round(np.where(promotion, PROMOTION_PRICE, 1) * price, 2),
-        "promotion": promotion,
-        "rate": rate,
-        "expected": rate[:, None] * season * weekday * is_open * np.where(promotion, PROMOTION_DEMAND, 1),
-    }
-
-
-def _simulate_store(store: int, seed: int, days: list[date], catalogue: dict[str, Any]) -> pd.DataFrame:
-    random = _stream(seed, store)
-    expected = (
-        catalogue["expected"] * random.uniform(0.6, 1.5) * random.lognormal(0, 0.3, len(catalogue["rate"]))[:, None]
-    )
-    dispersion = 1.5
-    demand = random.negative_binomial(dispersion, dispersion / (dispersion + expected))
-    usual = expected.mean(axis=1)
-    lead_times = random.integers(3, 9, demand.shape)
-    reorder_point = np.ceil(7 * usual + 1.3 * np.sqrt(7 * (usual + usual**2 / dispersion)))
-    order_up_to = np.ceil(reorder_point + np.maximum(14 * usual, 6))
-
-    level = np.floor(random.uniform(reorder_point, order_up_to)).astype(int)
-    on_order = np.zeros((demand.shape[1] + 10, len(level)), dtype=int)
-    outstanding = np.zeros(len(level), dtype=int)
-    sales, receipts, levels = (np.zeros(demand.shape, dtype=int) for _ in range(3))
-    for day in range(demand.shape[1]):
-        receipts[:, day] = on_order[day]
-        outstanding -= on_order[day]
-        level = level + on_order[day]
-        sales[:, day] = np.minimum(level, demand[:, day])
-        level = level - sales[:, day]
-        levels[:, day] = level
-        ordered = np.where(level + outstanding <= reorder_point, order_up_to - level - outstanding, 0).astype(int)
-        on_order[day + lead_times[:, day], np.arange(len(level))] += ordered
-        outstanding += ordered
-    count, length = demand.shape
-    return pd.DataFrame(
-        {
-            "event_date": pd.to_datetime(np.tile(np.array(days, dtype="datetime64[D]"), count)),
-            "store_location": f"Store_{chr(ord('A') + store)}",
-            "category": np.repeat(catalogue["category"], length),
-            "product_id": np.repeat(catalogue["product_id"], length),
-            "demand": demand.ravel(),
-            "sales": sales.ravel(),
-            "lost_sales": (demand - sales).ravel(),
-            "receipts": receipts.ravel(),
-            "level": levels.ravel(),
-            "price": catalogue["price"].ravel(),
-            "promotion": catalogue["promotion"].ravel(),
-        }
-    )
-
-
-def to_readings(world: pd.DataFrame, seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Turn the stores' days into readings in arrival order, with missing, late, repeated and wrong ones.
-
-    Each product is read once a day in the evening, and in the morning after a receipt. Returns the events (as dicts
-    of the six fields) and the truth about the wrong readings.
-    """
-    random = _stream(seed, CATALOGUE_STREAM + 1)
-    evening = world.assign(
-        quantity=world.level,
-        second=18 * 3600 + random.integers(0, 4 * 3600, len(world)),
-    )
-    received = world[world.receipts > 0]
-    morning = received.assign(
-        quantity=received.level + received.sales,
-        second=6 * 3600 + random.integers(0, 3 * 3600, len(received)),
-    )
-    readings = pd.concat([evening, morning], ignore_index=True)
-    readings["moment"] = readings.event_date + pd.to_timedelta(readings.second, unit="s")
-    readings = readings[random.random(len(readings)) >= MISSING]
-    readings = readings[~_quiet_feed(readings)].sort_values(
-        ["moment", "store_location", "product_id"], ignore_index=True
-    )
-
-    wrong = _wrong_readings(readings, random)
-    delay = np.where(random.random(len(readings)) < LATE, random.integers(3600, 3 * 86400, len(readings)), 0)
-    readings["arrival"] = readings.moment + pd.to_timedelta(delay, unit="s")
-    repeated = readings[random.random(len(readings)) < REPEATED]
-    repeated = repeated.assign(
-        arrival=repeated.arrival + pd.to_timedelta(random.integers(1, 7200, len(repeated)), unit="s")
-    )
-    readings = pd.concat([readings, repeated], ignore_index=True).sort_values("arrival", kind="stable")
-    events = [
-        {
-            "product_id": product_id,
-            "category": category,
-            "store_location": store_location,
-            "quantity": quantity,
-            "price": price,
-            "event_timestamp": f"{moment.isoformat()}Z",
-        }
-        for product_id, category, store_location, quantity, price, moment in zip(
-            readings.product_id,
-            readings.category,
-            readings.store_location,
-            readings.quantity.tolist(),
-            readings.price.tolist(),
-            readings.moment,
-            strict=True,
-        )
+    context = get_context("spawn")
+    shares = [range(profile.stores)[worker::workers] for worker in range(workers)]
+    pipes = [context.Pipe(duplex=False) for _ in shares]
+    processes = [
+        context.Process(target=_play_share, args=(sender, profile, seed, end, share), daemon=True)
+        for (_, sender), share in zip(pipes, shares, strict=True)
     ]
-    return events, wrong
+    try:
+        for process in processes:
+            process.start()
+        for _, sender in pipes:
+            sender.close()
+        for days in _chunks(profile):
+            played: dict[int, Played] = {}
+            for (receiver, _), share in zip(pipes, shares, strict=True):
+                for store in share:
+                    played[store] = receiver.recv()
+            yield days, [played[store] for store in range(profile.stores)]
+    except EOFError:
+        raise click.ClickException(
+            "A process that plays stores ended early (out of memory?). Try again with fewer --workers."
+        ) from None
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
 
 
-def _quiet_feed(readings: pd.DataFrame) -> pd.Series:
-    """One category of the last store stops reporting three days before the end."""
-    last_store, last_category = readings.store_location.max(), readings.category.iloc[-1]
-    quiet: pd.Series = (
-        (readings.store_location == last_store)
-        & (readings.category == last_category)
-        & (readings.event_date > readings.event_date.max() - pd.Timedelta(days=3))
+def _play_share(sender: Connection, profile: Profile, seed: int, end: date, share: range) -> None:
+    """Play some of the stores and send what happened, chunk by chunk, store by store."""
+    catalogue = make_catalogue(profile, seed, end)
+    stores = [Store(store, seed, catalogue) for store in share]
+    for chunk, days in enumerate(_chunks(profile)):
+        for store in stores:
+            sender.send(_play_store(store, chunk, days, profile))
+
+
+def _play_store(store: Store, chunk: int, days: range, profile: Profile) -> Played:
+    played = store.advance(chunk, days)
+    readings = store.read(chunk, days, played, profile)
+    return StoreDays(*(column.astype(np.int32) for column in played)), readings
+
+
+def _in_arrival_order(parts: list[Readings], until: int | None) -> tuple[Readings, list[Readings]]:
+    """The readings that arrive before `until` (seconds; None: all) in arrival order, and the others."""
+    together = Readings(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    arrived = np.arange(len(together.arrival)) if until is None else np.flatnonzero(together.arrival < until)
+    # sorting the numbers themselves is several times faster than a stable sort of positions
+    order = np.sort((together.arrival[arrived].astype(np.int64) << 32) | arrived) & 0xFFFFFFFF
+    waiting = [] if until is None else [Readings(*(column[together.arrival >= until] for column in together))]
+    return Readings(*(column[order] for column in together)), waiting
+
+
+def _spoil(events: Path, truth: Path, profile: Profile, seed: int) -> int:
+    """Put the profile's wrong readings and malformed messages into a file of events; return how many are labelled.
+
+    Some of the wrong readings lie in the last three days, and one category falls silent there, so that there is
+    something to see on the first day.
+    """
+    log = EventLog(events)
+    introduction = Introduction(log)
+    random = random_stream(seed, CATALOGUE_KEY, SPOILING)
+    midnight = log.newest.replace(hour=0, minute=0, second=0)
+    last_store, last_product = max(log.series)
+    introduction.put(
+        KINDS["missing_block"],
+        random,
+        magnitude=3,
+        store=last_store,
+        product=last_product,
+        at=midnight - timedelta(days=2),
     )
-    return quiet
+    for kind in RECENT:
+        introduction.put(KINDS[kind], random, since=midnight - timedelta(days=2))
+    put_many(introduction, [kind for kind in KINDS.values() if kind.detector != "quarantine"], profile.wrong, random)
+    for message in _malformed(log.messages[0]):
+        log.insert(len(log.messages) // 2, message)
+    write_introduced(introduction, events, truth)
+    return len(introduction.truth)
 
 
-def _wrong_readings(readings: pd.DataFrame, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Spoil a few readings in place, some of them in the last three days; return what was done."""
-    kinds = ["negative_stock", "zero_price", "unit_error_spike", "price_jump", "conflicting_reading"]
-    recent = np.flatnonzero(readings.event_date >= readings.event_date.max() - pd.Timedelta(days=2))
-    chosen = np.concatenate(
-        [
-            random.choice(len(readings), int(len(readings) * WRONG), replace=False),
-            random.choice(recent, 5, replace=False),
-        ]
-    )
-    wrong: list[dict[str, Any]] = []
-    for index, row in enumerate(dict.fromkeys(chosen.tolist())):
-        kind = kinds[index % len(kinds)]
-        column = "price" if kind in {"zero_price", "price_jump"} else "quantity"
-        original = readings.at[row, column].item()
-        injected = {
-            "negative_stock": -int(random.integers(1, 12)),
-            "zero_price": 0.0,
-            "unit_error_spike": max(original, 5) * 100,
-            "price_jump": round(original * 10, 2),
-            "conflicting_reading": original + int(random.integers(5, 40)),
-        }[kind]
-        if kind == "conflicting_reading":
-            readings.loc[len(readings)] = readings.loc[row]
-        spoiled = len(readings) - 1 if kind == "conflicting_reading" else row
-        readings.at[spoiled, column] = injected
-        wrong.append(
-            {
-                "kind": kind,
-                **{name: readings.at[spoiled, name] for name in ("store_location", "category", "product_id")},
-                "event_timestamp": f"{readings.at[spoiled, 'moment'].isoformat()}Z",
-                "original": original,
-                "injected": injected,
-            }
-        )
-    return wrong
-
-
-def _malformed(lines: list[bytes]) -> list[bytes]:
+def _malformed(message: bytes) -> list[bytes]:
     """Messages that are no readings: cut short, mistyped, without a field, dated 2999, not UTF-8."""
-    event = msgspec.json.decode(lines[0])
-    broken: list[bytes] = [lines[0][:-20], b"not json", lines[0].replace(b"P0", b"\xffP")]
+    event = msgspec.json.decode(message)
+    broken: list[bytes] = [message[:-20], b"not json", message.replace(b"P0", b"\xffP")]
     for change in (
         {"quantity": "many"},
         {"price": "free"},
