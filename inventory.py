@@ -12,7 +12,7 @@ import click
 
 SUBCOMMANDS = {
     "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
-    "load": ("ingest.load", "Land events from a file, each exactly once."),
+    "load": ("ingest.load", "Land events from Pulsar or a file, each exactly once."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "compact": ("ingest.compaction", "Merge the small files of past days."),
     "export": ("dashboards.export", "Publish the warehouse as SQLite files."),

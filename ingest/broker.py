@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from ingest.java import OLDEST_JAVA, machine_java_home
 VERSION = "4.0.8"
 COORDINATE = f"org.apache.pulsar:pulsar-server-distribution:{VERSION}:tar.gz:bin"
 UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack"
-SECONDS_TO_START = 180
+SECONDS_TO_START = 300
 SECONDS_TO_STOP = 30
 ADMINISTRATOR = "admin"
 
@@ -91,6 +91,9 @@ def distribution() -> Path:
     Raises BrokerError. A fetch that was killed leaves nothing that counts as fetched.
     """
     home = _home()
+    lacking = obstacle()
+    if lacking:
+        raise BrokerError(lacking)
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -105,9 +108,6 @@ def _home() -> Path:
 
 
 def _fetch(home: Path) -> None:
-    lacking = obstacle()
-    if lacking:
-        raise BrokerError(lacking)
     click.echo(f"  fetching Apache Pulsar {VERSION} with Maven (245 MB, once)", err=True)
     temporary = home.with_name(f".tmp-{home.name}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -130,15 +130,23 @@ def _fetch(home: Path) -> None:
 # ---------------------------------------------------------------- the process
 
 
-def start(folder: Path, port: int | None = None, web_port: int | None = None, *, with_token: bool = False) -> Broker:
+def start(
+    folder: Path,
+    port: int | None = None,
+    web_port: int | None = None,
+    *,
+    with_token: bool = False,
+    further: Mapping[str, object] | None = None,
+) -> Broker:
     """Start a broker on this folder's data and wait until it is healthy; ports that are not given are free ones.
 
-    A broker that was killed is started again on the same folder and ports. Raises BrokerError.
+    A broker that was killed is started again on the same folder and ports. `further` are settings by the names of
+    Pulsar's own configuration. Raises BrokerError.
     """
     home = distribution()
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    chosen_port, chosen_web_port = port or _free_port(), web_port or _free_port()
+    chosen_port, chosen_web_port = port or free_port(), web_port or free_port()
     broker = Broker(folder, chosen_port, chosen_web_port, with_token)
     if process_id(folder):
         raise BrokerError(f"{folder}: the broker of this folder runs already. Stop it first, or name another folder.")
@@ -146,9 +154,8 @@ def start(folder: Path, port: int | None = None, web_port: int | None = None, *,
         if not _soon_free(wanted):
             raise BrokerError(f"port {wanted} is taken by another program. Stop it, or name another port.")
     java = machine_java_home()
-    if java is None:
-        raise BrokerError(obstacle())
-    _configure(broker, home)
+    assert java is not None  # as the distribution was asked for
+    _configure(broker, home, further or {})
     with (folder / "out.log").open("w") as log:
         process = subprocess.Popen(
             [
@@ -204,7 +211,7 @@ def kill(folder: Path) -> None:
 
 
 @contextmanager
-def running(folder: Path, *, with_token: bool = False) -> Iterator[Broker]:
+def running(folder: Path, *, with_token: bool = False, further: Mapping[str, object] | None = None) -> Iterator[Broker]:
     """A broker on free ports for as long as the block runs; it ends with this process, however that ends."""
     # a shell waits for this process's end of a pipe to close, which even SIGKILL does
     guard = subprocess.Popen(
@@ -214,14 +221,14 @@ def running(folder: Path, *, with_token: bool = False) -> Iterator[Broker]:
         start_new_session=True,
     )
     try:
-        yield start(folder, with_token=with_token)
+        yield start(folder, with_token=with_token, further=further)
     finally:
         stop(folder)
         (folder / "pid").unlink(missing_ok=True)
         guard.communicate()
 
 
-def _configure(broker: Broker, home: Path) -> None:
+def _configure(broker: Broker, home: Path, further: Mapping[str, object]) -> None:
     settings: dict[str, object] = {
         "bindAddress": "127.0.0.1",
         "brokerServicePort": broker.port,
@@ -246,6 +253,7 @@ def _configure(broker: Broker, home: Path) -> None:
             "brokerClientAuthenticationPlugin": "org.apache.pulsar.client.impl.auth.AuthenticationToken",
             "brokerClientAuthenticationParameters": json.dumps({"token": broker.token()}),
         }
+    settings |= further
     shipped = (home / "conf" / "standalone.conf").read_text()
     kept = [line for line in shipped.splitlines() if line.partition("=")[0] not in settings]
     configuration = broker.folder / "standalone.conf"
@@ -273,7 +281,8 @@ def _signal_group(process: int, number: signal.Signals) -> None:
         os.killpg(process, number)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

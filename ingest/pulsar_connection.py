@@ -93,8 +93,9 @@ def connected(settings: Settings, seconds_to_answer: int = SECONDS_TO_ANSWER) ->
         operation_timeout_seconds=seconds_to_answer,
         tls_trust_certs_file_path=str(settings.trust_certs) if settings.trust_certs else None,
         tls_validate_hostname=True,
-        # its own log would go to standard output; a Python logger crashes the interpreter now and then at its end
-        logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, "/dev/stderr"),
+        # by default it logs to standard output, and with a Python logger the interpreter crashes now and then at its
+        # end; what matters is raised, or told by whoever waits
+        logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),
     )
     try:
         yield client

@@ -70,7 +70,7 @@ class Partition:
 
     def has_received(self, last: MessageId | None) -> bool:
         """Whether this run has received a message, or one after it; None stands for an empty partition's."""
-        return last is None or (self.received is not None and _message_id(self.received) >= last)
+        return last is None or (self.received is not None and message_id_of(self.received) >= last)
 
     def has_landed(self, last: MessageId | None) -> bool:
         """Whether a message is landed. The mark only tells of the newest one: of a cluster that was made anew it may be
@@ -324,11 +324,12 @@ def _in_order_after(landed: MessageId | None, batch: pa.Table) -> bool:
 
 def last_published(consumer: pulsar.Consumer) -> MessageId | None:
     """The id of the newest message of a partition, None where it has none."""
-    last = _message_id(consumer.get_last_message_id())
+    last = message_id_of(consumer.get_last_message_id())
     return None if last.entry_id < 0 else last
 
 
-def _message_id(place: pulsar.MessageId) -> MessageId:
+def message_id_of(place: pulsar.MessageId) -> MessageId:
+    """The client's message id as ours, which has no partition and is ordered."""
     return MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ingest.broker import Broker, obstacle, running
+from ingest.broker import Broker, BrokerError, distribution, running
 
 # the machines that run the tests are busy: an example may be slow, and a run is to be repeatable
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -63,9 +63,10 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_events: Path) -> Path:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """One real Pulsar broker for the whole run, on free ports; each test takes topics of its own."""
-    lacking = obstacle()
-    if lacking:
-        pytest.skip(lacking)
+    try:
+        distribution()
+    except BrokerError as error:
+        pytest.skip(str(error))
     with running(tmp_path_factory.mktemp("broker")) as broker:
         yield broker
 

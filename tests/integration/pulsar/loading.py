@@ -49,6 +49,7 @@ class Plan(NamedTuple):
     nth: int = 1
     mutant: str | None = None
     flush_rows: int = 400
+    flush_seconds: float = 1.0
     until_caught_up: bool = True
     seconds_a_batch: float = 0.0
     seconds_to_give_up: float = 60.0
@@ -119,7 +120,7 @@ def _run(url: str, topic: str, data_dir: Path, plan: Plan) -> None:
     pulsar_loader.FLUSH_ROWS = plan.flush_rows
     pulsar_loader.RECEIVE_ROWS = max(plan.flush_rows // 4, 1)
     pulsar_loader.DISCOVERY_SECONDS = 0.5
-    pulsar_loader.FLUSH_SECONDS = 1.0
+    pulsar_loader.FLUSH_SECONDS = plan.flush_seconds
     pulsar_loader.GIVE_UP_SECONDS = plan.seconds_to_give_up
     if plan.seconds_a_batch:
         _wrap(pulsar_loader, "land", lambda land: _slowly(land, plan.seconds_a_batch))

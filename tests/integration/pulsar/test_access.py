@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 from contextlib import closing
 
 import pytest
 
 from ingest import broker as brokers
 
-from .loading import EXACT, account, events, new_topic, run, send
+from .loading import EXACT, account, events, landed, new_topic, run, send
 
 
 @pytest.fixture(scope="module")
-def guarded(broker, tmp_path_factory):
-    """A broker that wants a token; `broker` is asked for to know that one can run here."""
-    with brokers.running(tmp_path_factory.mktemp("guarded"), with_token=True) as guarded:
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1, not for localhost, and its key: its own authority."""
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=broker"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder / "cert.pem"
+
+
+@pytest.fixture(scope="module")
+def guarded(broker, certificate, tmp_path_factory):
+    """A broker that wants a token and speaks TLS, too; `broker` is asked for to know that one can run here."""
+    tls = {
+        "brokerServicePortTls": brokers.free_port(),
+        "tlsCertificateFilePath": certificate,
+        "tlsKeyFilePath": certificate.with_name("key.pem"),
+    }
+    folder = tmp_path_factory.mktemp("guarded")
+    with brokers.running(folder, with_token=True, further=tls) as guarded:
         yield guarded
+
+
+@pytest.fixture
+def tls_url(guarded):
+    (line,) = re.findall(r"^brokerServicePortTls=(.*)$", (guarded.folder / "standalone.conf").read_text(), re.MULTILINE)
+    return f"pulsar+ssl://127.0.0.1:{line}"
 
 
 def token_file(tmp_path, token: str):
@@ -63,3 +92,32 @@ def test_a_token_without_the_right_is_told(guarded, tmp_path):
     assert result.returncode == 1
     assert "AuthorizationError" in result.stderr
     assert "lacks the right to this topic" in result.stderr
+
+
+def test_a_token_over_a_trusted_connection_is_let_in(guarded, tls_url, certificate, tmp_path):
+    access = {
+        "PULSAR_URL": tls_url,
+        "PULSAR_TOKEN_FILE": token_file(tmp_path, guarded.token()),
+        "PULSAR_TLS_TRUST_CERTS": certificate,
+    }
+    topic = new_topic("tls")
+    published = run(
+        None, "generate-data", "--profile", "tiny", "--to-pulsar", "--topic", topic, data_dir=tmp_path, **access
+    )
+    assert published.returncode == 0, published.stderr
+    loaded = run(None, "load", "--topic", topic, "--until-caught-up", data_dir=tmp_path, **access)
+    assert loaded.returncode == 0, loaded.stderr
+    assert f"{len(landed(tmp_path)):,} events published" in published.stdout
+
+
+@pytest.mark.parametrize("wrong", ["authority", "host name"])
+def test_a_connection_that_cannot_be_trusted_is_refused(guarded, tls_url, certificate, tmp_path, wrong):
+    """Before the token is shown: whoever listens there need not be the cluster."""
+    access = {"PULSAR_TOKEN_FILE": token_file(tmp_path, guarded.token())}
+    if wrong == "host name":
+        access |= {"PULSAR_TLS_TRUST_CERTS": certificate}
+        tls_url = tls_url.replace("127.0.0.1", "localhost")
+    result = run(None, "load", "--url", tls_url, "--until-caught-up", data_dir=tmp_path, **access)
+    assert result.returncode == 1
+    assert "PULSAR_TLS_TRUST_CERTS" in result.stderr
+    assert not list(tmp_path.rglob("*.parquet"))

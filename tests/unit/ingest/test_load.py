@@ -146,6 +146,26 @@ def test_parquet_rows_are_events(tmp_path):
     assert sorted((row[3], row[10]) for row in landed(tmp_path)) == [(1, 1.5), (2, None)]
 
 
+def test_notes_of_a_file_land_beside_the_readings(tmp_path):
+    names = ["note_id", "product_id", "category", "store_location", "note", "event_timestamp", "author"]
+    source = tmp_path / "notes.csv"
+    rows = ['N1,P1,Toys,Store_A,"box torn, twice",2026-01-01T00:00:00Z,Kim', "N2,P1,Toys,Store_A,late,soon,"]
+    source.write_text("\n".join([",".join(names), *rows]) + "\n")
+    result = CliRunner().invoke(load.command, ["--notes", "--source", str(source), "--data-dir", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "landed 1 notes, quarantined 1 (1 wrong_type)" in result.output
+    (file,) = tmp_path.glob("landing_notes/publish_date=*/*.parquet")
+    good, bad = pq.read_table(file).to_pylist()
+    assert (good["note_id"], good["note"], good["extra"]) == ("N1", "box torn, twice", '{"author":"Kim"}')
+    assert (bad["note_id"], bad["raw"]) == (None, rows[1].encode())
+
+
+def test_without_a_source_or_a_broker_it_says_what_to_set(tmp_path):
+    result = CliRunner().invoke(load.command, ["--data-dir", str(tmp_path)], env={"PULSAR_URL": ""})
+    assert result.exit_code == 1
+    assert "PULSAR_URL" in result.output
+
+
 def test_a_second_loader_is_refused_and_names_the_first(tmp_path):
     from ingest.landing import exclusive
 
