@@ -107,7 +107,7 @@ def test_a_token_over_a_trusted_connection_is_let_in(guarded, tls_url, certifica
     assert published.returncode == 0, published.stderr
     loaded = run(None, "load", "--topic", topic, "--until-caught-up", data_dir=tmp_path, **access)
     assert loaded.returncode == 0, loaded.stderr
-    assert f"{len(landed(tmp_path)):,} events published" in published.stdout
+    assert f"{len(landed(tmp_path)):,} messages published" in published.stdout
 
 
 @pytest.mark.parametrize("wrong", ["authority", "host name"])

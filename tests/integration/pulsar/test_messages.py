@@ -109,7 +109,7 @@ def test_generated_data_reach_the_topic_and_land(broker, tmp_path):
     loaded = run(broker, "load", "--topic", topic, "--until-caught-up", data_dir=tmp_path)
     assert loaded.returncode == 0, loaded.stderr
     rows = landed(tmp_path)
-    assert f"{len(rows):,} events published" in published.stdout
+    assert f"{len(rows):,} messages published" in published.stdout
     assert len({tuple(row[name] for name in MESSAGE_ID) for row in rows}) == len(rows)
     assert sum(row["error"] is not None for row in rows) == 13
 
