@@ -39,14 +39,22 @@ def random_events(seed: int) -> list[Event]:
     return events
 
 
-def write_raw(data_dir: Path, events: list[Event]) -> None:
-    """Raw and landed Parquet as the intake leaves it, without the cost of Spark."""
-    raw = data_dir / "raw/readings/batch-000000/event_month=any"
+def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, first_entry: int = 0) -> None:
+    """One more batch of raw and landed Parquet as the intake leaves it, without the cost of Spark."""
+    raw = data_dir / f"raw/readings/batch-{batch_id:06d}/event_month=any"
     landing = data_dir / "landing/publish_date=2026-03-01"
     for folder in (raw, landing, data_dir / "warehouse"):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        (index, event.store_location, event.product_id, event.category, event.quantity, event.price, event.moment)
+        (
+            first_entry + index,
+            event.store_location,
+            event.product_id,
+            event.category,
+            event.quantity,
+            event.price,
+            event.moment,
+        )
         for index, event in enumerate(events)
     ]
     with duckdb.connect() as connection:
@@ -64,11 +72,12 @@ def write_raw(data_dir: Path, events: list[Event]) -> None:
                     timestamptz '2026-03-01 00:00:00+00' as publish_time, product_id, category, store_location,
                     quantity, price, event_timestamp, null::varchar as extra, null::varchar as error, null::blob as raw
                 from events
-            ) to '{landing}/events.parquet'
+            ) to '{landing}/events-{batch_id}.parquet'
             """
         )
         connection.execute(
-            f"copy (select * exclude (error, raw) from '{landing}/events.parquet') to '{raw}/part.parquet'"
+            f"copy (select * exclude (error, raw), {batch_id}::bigint as batch_id from '{landing}/events-{batch_id}.parquet') "
+            f"to '{raw}/part.parquet'"
         )
 
 

@@ -1,11 +1,5 @@
 with
 
-distinct_readings as (
-
-    select * from {{ ref('int_distinct_readings') }}
-
-),
-
 levels as (
 
     select * from {{ ref('int_stock_levels') }}
@@ -23,14 +17,13 @@ conflicting_reading as (
     select
         'conflicting_reading' as rule_id,
         store_location,
-        arg_max(category, arrival) as category,
+        category,
         product_id,
         event_timestamp,
-        cast(count(*) as double) as reading_value,
-        cast(count(*) as double) as observed_value
-    from distinct_readings
-    group by store_location, product_id, event_timestamp
-    having count(*) > 1
+        cast(content_count as double) as reading_value,
+        cast(content_count as double) as observed_value
+    from levels
+    where content_count > 1
 
 ),
 
@@ -39,10 +32,10 @@ last_readings as (
     select
         store_location,
         product_id,
-        arg_max(category, event_timestamp) as category,
-        max(event_timestamp) as last_reading_at
+        category,
+        event_timestamp as last_reading_at
     from levels
-    group by store_location, product_id
+    where next_reading_at is null
 
 ),
 

@@ -12,9 +12,9 @@ messages as (
 
 ),
 
-distinct_readings as (
+levels as (
 
-    select * from {{ ref('int_distinct_readings') }}
+    select * from {{ ref('int_stock_levels') }}
 
 ),
 
@@ -93,9 +93,9 @@ quiet_feeds as (
 readings as (
 
     select
-        count(*) as reading_count,
+        sum(content_count) as reading_count,
         min(event_timestamp) as first_reading_at
-    from distinct_readings
+    from levels
 
 ),
 

@@ -24,16 +24,12 @@ as_of as (
 
 ),
 
+-- a spike is known by the reading after it, so the last reading is always a believed one
 latest as (
 
     select *
     from levels
-    where not is_suspect
-    qualify
-        row_number() over (
-            partition by store_location, product_id
-            order by event_timestamp desc
-        ) = 1
+    where next_reading_at is null
 
 ),
 

@@ -12,6 +12,7 @@ renamed as (
         -- ids
         product_id,
         store_location,
+        batch_id,
 
         -- text
         category,
@@ -23,6 +24,7 @@ renamed as (
 
         -- timestamps
         timezone('UTC', cast(event_timestamp as timestamptz)) as event_timestamp,
+        timezone('UTC', cast(publish_time as timestamptz)) as published_at,
 
         -- arrival
         row(
