@@ -39,23 +39,18 @@ def random_events(seed: int) -> list[Event]:
     return events
 
 
-def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, first_entry: int = 0) -> None:
-    """One more batch of raw and landed Parquet as the intake leaves it, without the cost of Spark."""
+def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries: list[int] | None = None) -> None:
+    """A batch of raw and landed Parquet as the intake leaves it, without the cost of Spark.
+
+    `entries` are the events' places in the order of arrival, where they do not stand in it.
+    """
     raw = data_dir / f"raw/readings/batch-{batch_id:06d}/event_month=any"
-    landing = data_dir / "landing/publish_date=2026-03-01"
-    for folder in (raw, landing, data_dir / "warehouse"):
+    landed = data_dir / f"landing/publish_date=2026-03-01/events-{batch_id}.parquet"
+    for folder in (raw, landed.parent, data_dir / "warehouse"):
         folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        (
-            first_entry + index,
-            event.store_location,
-            event.product_id,
-            event.category,
-            event.quantity,
-            event.price,
-            event.moment,
-        )
-        for index, event in enumerate(events)
+        (entry, event.store_location, event.product_id, event.category, event.quantity, event.price, event.moment)
+        for entry, event in zip(entries or range(len(events)), events, strict=True)
     ]
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -72,12 +67,14 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, first_e
                     timestamptz '2026-03-01 00:00:00+00' as publish_time, product_id, category, store_location,
                     quantity, price, event_timestamp, null::varchar as extra, null::varchar as error, null::blob as raw
                 from events
-            ) to '{landing}/events-{batch_id}.parquet'
+            ) to '{landed}'
             """
         )
         connection.execute(
-            f"copy (select * exclude (error, raw), {batch_id}::bigint as batch_id from '{landing}/events-{batch_id}.parquet') "
-            f"to '{raw}/part.parquet'"
+            f"""
+            copy (select * exclude (error, raw), {batch_id}::bigint as batch_id from '{landed}')
+            to '{raw}/part.parquet'
+            """
         )
 
 

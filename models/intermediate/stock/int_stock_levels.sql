@@ -10,7 +10,8 @@
 
 with
 
-readings as (
+-- read anew for each use: a copy of all readings would cost more
+readings as not materialized (
 
     select * from {{ ref('stg_inventory_events__readings') }}
     {% if var('as_of') %}
@@ -65,12 +66,12 @@ spike_rule as (
     -- what was read for the same moment before takes part in the decision again: raw still has it
     contested_moments as (
 
-        select distinct
+        select
             standing.store_location,
             standing.product_id,
             standing.event_timestamp
         from standing
-        inner join new_readings
+        semi join new_readings
             on
                 standing.store_location = new_readings.store_location
                 and standing.product_id = new_readings.product_id
@@ -95,8 +96,8 @@ spike_rule as (
 
 {% else %}
 
-    -- Deciding between contents is costly and few moments have more than one: the others go past it. Moments that merely
-    -- share a hash are decided one by one, so nothing rests on the hash.
+    -- Deciding between contents is costly and few moments have more than one: the others go past it. Moments that
+    -- merely share a hash are decided one by one, so nothing rests on the hash.
     contested_moments as (
 
         select hash(store_location, product_id, event_timestamp) as moment_hash
@@ -110,7 +111,7 @@ spike_rule as (
 
         select readings.*
         from readings
-        inner join contested_moments
+        semi join contested_moments
             on
                 hash(readings.store_location, readings.product_id, readings.event_timestamp)
                 = contested_moments.moment_hash
@@ -151,44 +152,59 @@ decided as (
 
 ),
 
-believed_readings as (
+{% if is_incremental() %}
 
-    select
-        store_location,
-        product_id,
-        event_timestamp,
-        category,
-        quantity,
-        reported_price,
-        content_count
-        {% if is_incremental() %}
-            , null as standing_level_before
-            , null as standing_previous_level
-            , null as standing_previous_category
-            , null as standing_previous_price
-        {% endif %}
-    from decided
-    union all
-    {% if is_incremental() %}
+    numbered as (
+
         select
-            standing.store_location,
-            standing.product_id,
-            standing.event_timestamp,
-            standing.category,
-            standing.quantity,
-            standing.reported_price,
-            standing.content_count,
-            standing.level_before as standing_level_before,
-            standing.previous_level as standing_previous_level,
-            standing.previous_category as standing_previous_category,
-            standing.previous_price as standing_previous_price
+            {'store_location': store_location, 'product_id': product_id} as product,
+            category,
+            event_timestamp,
+            quantity,
+            reported_price,
+            content_count,
+            level_before as standing_level_before,
+            previous_level as standing_previous_level,
+            previous_category as standing_previous_category,
+            previous_price as standing_previous_price
         from standing
-        anti join decided
-            on
-                standing.store_location = decided.store_location
-                and standing.product_id = decided.product_id
-                and standing.event_timestamp = decided.event_timestamp
-    {% else %}
+        anti join decided using (store_location, product_id, event_timestamp)
+        union all by name
+        select
+            {'store_location': store_location, 'product_id': product_id} as product,
+            * exclude (store_location, product_id)
+        from decided
+
+    ),
+
+{% else %}
+
+    -- the windows below sort numbers instead of names, which takes a third of the memory
+    products as materialized (
+
+        select
+            store_location,
+            product_id,
+            cast(row_number() over (order by store_location, product_id) as integer) as product
+        from readings
+        group by store_location, product_id
+
+    ),
+
+    categories as materialized (
+
+        select
+            category as category_name,
+            cast(row_number() over (order by category) as integer) as category
+        from readings
+        group by category_name
+
+    ),
+
+    believed_readings as (
+
+        select * from decided
+        union all
         select
             readings.store_location,
             readings.product_id,
@@ -202,9 +218,29 @@ believed_readings as (
             on
                 hash(readings.store_location, readings.product_id, readings.event_timestamp)
                 = contested_moments.moment_hash
-    {% endif %}
 
-),
+    ),
+
+    numbered as (
+
+        select
+            products.product,
+            categories.category,
+            believed_readings.event_timestamp,
+            believed_readings.quantity,
+            believed_readings.reported_price,
+            believed_readings.content_count
+        from believed_readings
+        inner join products
+            on
+                believed_readings.store_location = products.store_location
+                and believed_readings.product_id = products.product_id
+        inner join categories
+            on believed_readings.category = categories.category_name
+
+    ),
+
+{% endif %}
 
 neighbours as (
 
@@ -214,10 +250,10 @@ neighbours as (
         {{ or_standing('lag(greatest(quantity, 0)) over product_readings', 'level_before') }} as level_before,
         lead(greatest(quantity, 0)) over product_readings as level_after,
         lead(event_timestamp) over product_readings as next_reading_at
-    from believed_readings
+    from numbered
     window
         product_readings as (
-            partition by store_location, product_id
+            partition by product
             order by event_timestamp
         )
 
@@ -244,7 +280,7 @@ judged as (
 ),
 
 -- a suspect reading is not believed in its price either
-believed_values as (
+believed as (
 
     select
         *,
@@ -255,35 +291,69 @@ believed_values as (
 
 ),
 
-final as (
+carried as (
 
     select
-        store_location,
-        product_id,
+        product,
         category,
         quantity,
         stock_level,
         reported_price,
-        {{ or_standing('last_value(believed_price ignore nulls) over until_now', 'previous_price') }} as price,
         is_suspect,
         content_count,
         level_before,
+        event_timestamp,
+        next_reading_at,
+        {{ or_standing('last_value(believed_price ignore nulls) over until_now', 'previous_price') }} as price,
         {{ or_standing('last_value(believed_level ignore nulls) over before_now', 'previous_level') }}
             as previous_level,
         {{ or_standing('last_value(believed_category ignore nulls) over before_now', 'previous_category') }}
             as previous_category,
         {{ or_standing('last_value(believed_price ignore nulls) over before_now', 'previous_price') }}
-            as previous_price,
-        event_timestamp,
-        next_reading_at
-    from believed_values
+            as previous_price
+    from believed
     window
         product_readings as (
-            partition by store_location, product_id
+            partition by product
             order by event_timestamp
         ),
         until_now as (product_readings rows between unbounded preceding and current row),
         before_now as (product_readings rows between unbounded preceding and 1 preceding)
+    {% if not is_incremental() %}
+        -- an incremental build reads the last weeks: they lie together
+        order by event_timestamp
+    {% endif %}
+
+),
+
+final as (
+
+    select
+        {{ 'carried.product' if is_incremental() else 'products' }}.store_location,
+        {{ 'carried.product' if is_incremental() else 'products' }}.product_id,
+        {{ 'carried.category' if is_incremental() else 'categories.category_name' }} as category,
+        carried.quantity,
+        carried.stock_level,
+        carried.reported_price,
+        carried.price,
+        carried.is_suspect,
+        carried.content_count,
+        carried.level_before,
+        carried.previous_level,
+        {{ 'carried.previous_category' if is_incremental() else 'previous_categories.category_name' }}
+            as previous_category,
+        carried.previous_price,
+        carried.event_timestamp,
+        carried.next_reading_at
+    from carried
+    {% if not is_incremental() %}
+        inner join products
+            on carried.product = products.product
+        inner join categories
+            on carried.category = categories.category
+        left join categories as previous_categories
+            on carried.previous_category = previous_categories.category
+    {% endif %}
 
 )
 
@@ -292,7 +362,4 @@ select * from final
     -- what comes out as it stands stays where it is
     except
     select * from standing
-{% else %}
-    -- an incremental build reads the last weeks: they lie together
-    order by event_timestamp
 {% endif %}

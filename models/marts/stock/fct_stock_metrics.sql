@@ -85,18 +85,18 @@ steps as (
         previous_category,
         event_timestamp,
         cast(stock_level as hugeint) as stock_level,
-        coalesce(price, 0) as price,
-        cast(price is not null as integer) as priced_count,
-        cast(stock_level = 0 as integer) as out_of_stock_count,
-        stock_level * coalesce(price, 0) as stock_value,
         cast(previous_level as hugeint) as previous_level,
-        coalesce(previous_price, 0) as previous_price,
+        cast(price is not null as integer) as priced_count,
         cast(previous_price is not null as integer) as previous_priced_count,
+        cast(stock_level = 0 as integer) as out_of_stock_count,
         cast(previous_level = 0 as integer) as previous_out_of_stock_count,
+        cast(coalesce(category = previous_category, false) as integer) as is_kept,
+        coalesce(price, 0) as price,
+        coalesce(previous_price, 0) as previous_price,
+        stock_level * coalesce(price, 0) as stock_value,
         previous_level * coalesce(previous_price, 0) as previous_value,
         coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
-        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in,
-        cast(coalesce(category = previous_category, false) as integer) as is_kept
+        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in
     from believable_levels
 
 ),
