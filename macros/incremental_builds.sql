@@ -80,18 +80,15 @@
 {% endmacro %}
 
 
-{% macro note_touched_products(readings) %}
+{% macro note_new_readings(readings) %}
     {%- if not execute or flags.WHICH not in ('build', 'run') or noted('late_before') is none -%}
         {{- return('select 1') -}}
     {%- endif -%}
-    create or replace table build_audit.touched_products as
-    select
-        store_location,
-        product_id,
-        min(event_timestamp) as first_touched_at
-    from {{ readings }}
-    where {{ is_new_reading() }}
-    group by store_location, product_id;
+    create or replace table build_audit.new_readings as
+    select * from {{ readings }}
+    where
+        {% if noted('backfill_from') is none -%} batch_id > {{ noted('after_batch_id') }} and {% endif -%}
+        event_timestamp >= timestamp '{{ noted("late_before") }}';
 
     update build_audit.batches
     set unchanged_until = least(unchanged_until, (select min(changed_from) from ({{ touched_stores() }})))
@@ -173,10 +170,9 @@
 {% endmacro %}
 
 
-{% macro is_new_reading() %}
-    {%- if noted('backfill_from') is none -%} batch_id > {{ noted('after_batch_id') }} and {% endif -%}
-    event_timestamp >= timestamp '{{ noted("late_before") }}'
-{%- endmacro %}
+{% macro new_readings() %}
+    {{- 'build_audit.new_readings' -}}
+{% endmacro %}
 
 
 {% macro is_late_reading() %}
@@ -198,8 +194,8 @@
 {% macro touched_stores() %}
     select
         store_location,
-        min(first_touched_at) - interval '{{ var("spike_returns_within") }}' as changed_from
-    from build_audit.touched_products
+        min(event_timestamp) - interval '{{ var("spike_returns_within") }}' as changed_from
+    from {{ new_readings() }}
     group by store_location
 {%- endmacro %}
 

@@ -32,16 +32,16 @@ spike_rule as (
 
     new_readings as (
 
-        select * from readings
-        where {{ is_new_reading() }}
+        select * from {{ new_readings() }}
 
     ),
 
-    touched_products as (
+    products as materialized (
 
         select
             store_location,
             product_id,
+            row_number() over (order by store_location, product_id) as product,
             min(event_timestamp) as first_touched_at
         from new_readings
         group by store_location, product_id
@@ -53,13 +53,13 @@ spike_rule as (
 
         select stored.*
         from {{ this }} as stored
-        inner join touched_products
+        inner join products
             on
-                stored.store_location = touched_products.store_location
-                and stored.product_id = touched_products.product_id
+                stored.store_location = products.store_location
+                and stored.product_id = products.product_id
         where
             (stored.next_reading_at >= {{ unchanged_until() }} or stored.next_reading_at is null)
-            and (stored.next_reading_at >= touched_products.first_touched_at or stored.next_reading_at is null)
+            and (stored.next_reading_at >= products.first_touched_at or stored.next_reading_at is null)
 
     ),
 
@@ -67,15 +67,15 @@ spike_rule as (
     contested_moments as (
 
         select
-            standing.store_location,
-            standing.product_id,
-            standing.event_timestamp
-        from standing
-        semi join new_readings
+            new_readings.store_location,
+            new_readings.product_id,
+            new_readings.event_timestamp
+        from new_readings
+        semi join standing
             on
-                standing.store_location = new_readings.store_location
-                and standing.product_id = new_readings.product_id
-                and standing.event_timestamp = new_readings.event_timestamp
+                new_readings.store_location = standing.store_location
+                and new_readings.product_id = standing.product_id
+                and new_readings.event_timestamp = standing.event_timestamp
 
     ),
 
@@ -83,12 +83,12 @@ spike_rule as (
 
         select readings.*
         from readings
-        inner join contested_moments
+        semi join contested_moments
             on
                 readings.store_location = contested_moments.store_location
                 and readings.product_id = contested_moments.product_id
                 and readings.event_timestamp = contested_moments.event_timestamp
-        where readings.event_timestamp >= {{ unchanged_until() }}
+        where readings.event_month >= strftime({{ unchanged_until() }}, '%Y-%m')
         union all
         select * from new_readings
 
@@ -154,10 +154,11 @@ decided as (
 
 {% if is_incremental() %}
 
-    numbered as (
+    believed_readings as (
 
         select
-            {'store_location': store_location, 'product_id': product_id} as product,
+            store_location,
+            product_id,
             category,
             event_timestamp,
             quantity,
@@ -170,10 +171,20 @@ decided as (
         from standing
         anti join decided using (store_location, product_id, event_timestamp)
         union all by name
+        select * from decided
+
+    ),
+
+    numbered as (
+
         select
-            {'store_location': store_location, 'product_id': product_id} as product,
-            * exclude (store_location, product_id)
-        from decided
+            believed_readings.*,
+            products.product
+        from believed_readings
+        inner join products
+            on
+                believed_readings.store_location = products.store_location
+                and believed_readings.product_id = products.product_id
 
     ),
 
@@ -329,8 +340,8 @@ carried as (
 final as (
 
     select
-        {{ 'carried.product' if is_incremental() else 'products' }}.store_location,
-        {{ 'carried.product' if is_incremental() else 'products' }}.product_id,
+        products.store_location,
+        products.product_id,
         {{ 'carried.category' if is_incremental() else 'categories.category_name' }} as category,
         carried.quantity,
         carried.stock_level,
@@ -346,9 +357,9 @@ final as (
         carried.event_timestamp,
         carried.next_reading_at
     from carried
+    inner join products
+        on carried.product = products.product
     {% if not is_incremental() %}
-        inner join products
-            on carried.product = products.product
         inner join categories
             on carried.category = categories.category
         left join categories as previous_categories

@@ -17,6 +17,7 @@ renamed as (
         -- text
         category,
         extra,
+        event_month,
 
         -- numerics
         cast(quantity as bigint) as quantity,
