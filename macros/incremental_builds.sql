@@ -14,7 +14,7 @@
     {%- endif -%}
 
     {%- set settings = build_settings() -%}
-    {%- set mark = none if flags.FULL_REFRESH else last_whole_build(followers) -%}
+    {%- set mark = none if flags.FULL_REFRESH else last_good_build(followers) -%}
     {%- if mark is not none -%}
         {%- do check_continuity(mark, readings, settings) -%}
     {%- endif -%}
@@ -107,9 +107,11 @@
 
 
 {# The oldest of the models' newest good builds: what came since then is new to at least one of them. A table whose
-   build was never noted as good (its run was killed) is dropped, so that it is built whole. #}
-{% macro last_whole_build(followers) %}
+   build was never noted as good (its run was killed) is dropped, so that it is built whole; and all are when the
+   levels, on which the others rest, are. #}
+{% macro last_good_build(followers) %}
     {%- set builds = [] -%}
+    {%- set standing = [] -%}
     {%- for node in followers -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation is not none -%}
@@ -131,12 +133,17 @@
             {%- set newest = run_query(query).rows -%}
             {%- if newest | length == 1 -%}
                 {%- do builds.append(newest[0]) -%}
+                {%- do standing.append(relation) -%}
             {%- else -%}
                 {%- do log(node.name ~ ': no build of it came to its end, so it is built whole', info=true) -%}
                 {%- do adapter.drop_relation(relation) -%}
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if adapter.get_relation(target.database, target.schema, 'int_stock_levels') is none -%}
+        {%- for relation in standing -%} {%- do adapter.drop_relation(relation) -%} {%- endfor -%}
+        {{- return(none) -}}
+    {%- endif -%}
     {{- return((builds | sort(attribute='started_at'))[0] if builds else none) -}}
 {% endmacro %}
 
