@@ -66,6 +66,13 @@ run: pipeline .venv-superset/.ready ## Set everything up, fill the dashboards, l
 stop: ## Stop what `make run` started
 	@[ ! -x .venv-superset/bin/python ] || $(SUPERSET) stop
 
+.PHONY: broker broker-stop
+broker: .venv/.runtime maven ## Start a real Pulsar broker on pulsar://127.0.0.1:6650 (PULSAR_PORT, PULSAR_WEB_PORT move it)
+	@.venv/bin/python -m ingest.broker start
+
+broker-stop: ## Stop the broker of `make broker`
+	@[ ! -x .venv/bin/python ] || .venv/bin/python -m ingest.broker stop
+
 # Events come from the file that INVENTORY_EVENTS names, else from the generated demo; once events of one's own are
 # landed, the demo makes way for them (it can be generated again) and is not made anew.
 .PHONY: events
@@ -96,7 +103,7 @@ pipeline: events ## The same without Superset: events to SQLite files
 # ---------------------------------------------------------------- checks
 
 .PHONY: test
-test: .venv/.dev .venv-superset/.ready chromium ## Run all tests
+test: .venv/.dev .venv-superset/.ready chromium maven ## Run all tests
 	.venv/bin/pytest
 
 .PHONY: lint
@@ -115,6 +122,14 @@ format: .venv/.dev ## Format Python and SQL
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 	.venv/bin/sqlfluff fix models tests/dbt
+
+.PHONY: maven
+maven:
+	@[ -z "$$(.venv/bin/python -c 'from ingest.broker import obstacle; print(obstacle() or "")')" ] || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "» installing Maven and Java for the Pulsar broker"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends maven default-jre-headless >/dev/null; \
+	fi
 
 .PHONY: chromium
 chromium:

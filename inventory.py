@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
     "load": ("ingest.load", "Land events from a file, each exactly once."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
+    "compact": ("ingest.compaction", "Merge the small files of past days."),
     "export": ("dashboards.export", "Publish the warehouse as SQLite files."),
     "status": ("dashboards.status", "Show what is landed, built, published and waiting."),
     "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),

@@ -24,18 +24,30 @@ def command(data_dir: Path, port: int) -> None:
 def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
     import duckdb
 
-    landing = data_dir / "landing"
-    if not any(landing.glob("publish_date=*/*.parquet")):
-        yield "events", f"none landed in {landing}; run `make pipeline`"
+    # what Spark read straight from a topic is not landed, but for what it put in quarantine
+    messages = "[lq]*[ge]/publish_date=*/*.parquet"
+    if not any(data_dir.glob(messages)):
+        yield "events", f"none landed in {data_dir / 'landing'}; run `make pipeline`"
         return
     with duckdb.connect() as connection:
-        row = connection.execute(
-            "select count(*) filter (error is null), count(error) from read_parquet(?)",
-            [str(landing / "publish_date=*" / "*.parquet")],
-        ).fetchone()
-    assert row is not None
-    yield "events landed", f"{row[0]:,}"
-    yield "events quarantined", f"{row[1]:,}"
+
+        def counts(query: str, files: str) -> tuple[int, ...]:
+            row = connection.execute(query, [str(data_dir / files)]).fetchone()
+            assert row is not None
+            return row
+
+        landed, quarantined = counts(
+            "select count(*) filter (error is null), count(error) from read_parquet(?)", messages
+        )
+        if any((data_dir / "landing").glob("publish_date=*/*.parquet")):
+            yield "events landed", f"{landed:,}"
+        yield "events quarantined", f"{quarantined:,}"
+        if any((data_dir / "raw").glob("features/batch-*/*.parquet")):
+            (refined,) = counts("select count(*) from read_parquet(?)", "raw/readings/batch-*/*/*.parquet")
+            (late,) = counts(
+                "select coalesce(sum(late_count), 0)::bigint from read_parquet(?)", "raw/features/batch-*/*.parquet"
+            )
+            yield "readings refined", f"{refined:,}, {late:,} of them too late for their five-minute window"
 
 
 def _published(data_dir: Path) -> Iterator[tuple[str, str]]:

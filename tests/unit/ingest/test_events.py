@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.events import Reading, Rejection, decode
+from ingest.events import NOTES, READINGS, Reading, Rejection, decode
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 EVENT = {
@@ -98,3 +99,41 @@ def test_no_json_makes_it_raise(changes, without):
     kept = {key: value for key, value in {**EVENT, **changes}.items() if key not in without}
     outcome = decode(msgspec.json.encode(kept), NOW)
     assert isinstance(outcome, Rejection) if without else isinstance(outcome, Reading | Rejection)
+
+
+notes = st.sampled_from(["note_id", "note", "shelf", "extra"])
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(list(EVENT)) | notes, json_values)
+        | st.fixed_dictionaries({"event_timestamp": st.datetimes(timezones=st.none() | st.timezones()).map(str)})
+        | st.fixed_dictionaries({"quantity": st.integers(), "price": st.floats()}),
+        max_size=5,
+    ),
+    st.sampled_from([READINGS, NOTES]),
+)
+def test_columns_hold_what_each_message_alone_would_be(changes, contract):
+    whole = {**EVENT, "note_id": "N1", "note": "top"} if contract is NOTES else EVENT
+    if contract is NOTES:
+        whole = {name: whole[name] for name in NOTES.fields}
+    messages = [msgspec.json.encode({**whole, **change}) for change in changes] + [b"{", msgspec.json.encode(whole)]
+    published = [NOW + timedelta(seconds=index) for index in range(len(messages))]
+    columns = contract.decode_columns(messages, pa.array(published, pa.timestamp("us", tz="UTC")))
+    for index, (message, now) in enumerate(zip(messages, published, strict=True)):
+        alone = contract.decode(message, now)
+        row = {name: column[index].as_py() for name, column in columns.fields.items()}
+        if isinstance(alone, Rejection):
+            assert columns.rejections[index] == alone
+            assert set(row.values()) == {None}
+        else:
+            assert index not in columns.rejections
+            assert row | {"extra": columns.extras.get(index)} == msgspec.structs.asdict(alone)
+
+
+def test_a_note_may_be_empty_but_not_without_its_id():
+    note = {"note_id": "N1", **{name: EVENT[name] for name in ("product_id", "category", "store_location")}}
+    note |= {"note": "", "event_timestamp": EVENT["event_timestamp"]}
+    assert NOTES.decode(msgspec.json.encode(note), NOW).note == ""
+    assert NOTES.decode(msgspec.json.encode(note | {"note_id": ""}), NOW).kind == "wrong_type"
+    assert NOTES.decode(event(), NOW) == Rejection("missing_field", "note_id")

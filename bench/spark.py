@@ -1,0 +1,146 @@
+"""Spark's refining against the least that Spark and a Pulsar client do: read the same events and write Parquet."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from bench import Figure
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from ingest.broker import Broker
+
+COPIES = 4  # of the demo, as stores of their own
+ROUNDS = 3
+PUBLISHED = 400_000
+EVENT_SCHEMA = (
+    "product_id string, category string, store_location string, quantity bigint, price double, "
+    "event_timestamp timestamp"
+)
+
+
+def run() -> Iterator[Figure]:
+    """Refining from landing and from Pulsar, with all that goes with it: repeats, months, quarantine, features."""
+    from ingest.broker import obstacle, running
+    from ingest.spark_job import session
+
+    with TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        events = _events(data_dir)
+        spark = session("local[*]")
+        plain, refined = _alternately(
+            lambda: _plain_spark(spark, events, data_dir), lambda: _refine(spark, data_dir, {}, "landing")
+        )
+        lines = sum(1 for _ in events.open("rb"))
+        yield Figure(
+            "refining landed events",
+            f"{lines / refined:,.0f} events/s",
+            f"plain Spark reading JSON and writing Parquet, {lines / plain:,.0f} events/s",
+            plain / refined,
+            "≥ 0.8",
+        )
+        lacking = obstacle()
+        if lacking:
+            yield Figure("refining from Pulsar", lacking)
+            return
+        with running(data_dir / "broker") as broker:
+            options = _publish(broker, events)
+            loop, refined = _alternately(
+                lambda: _plain_loop(broker.service_url, options["topic"], data_dir),
+                lambda: _refine(spark, data_dir, options, "pulsar"),
+            )
+            yield Figure(
+                "refining from Pulsar",
+                f"{PUBLISHED / refined:,.0f} events/s",
+                "one process reading each partition after the other, decoding and writing Parquet, "
+                f"{PUBLISHED / loop:,.0f} events/s",
+                loop / refined,
+                "≥ 0.8",
+            )
+        spark.stop()
+
+
+def _events(data_dir: Path) -> Path:
+    """Demo events several times over, as NDJSON and landed."""
+    demo, events = data_dir / "demo.ndjson", data_dir / "events.ndjson"
+    inventory = Path(sys.executable).with_name("inventory")
+    subprocess.run([inventory, "generate-data", "--profile", "demo", "--out", demo], check=True, capture_output=True)
+    content = demo.read_bytes()
+    with events.open("wb") as file:
+        for copy in range(COPIES):
+            file.write(content.replace(b"Store_", b"Store_%d" % copy))
+    subprocess.run([inventory, "load", "--source", events, "--data-dir", data_dir], check=True, capture_output=True)
+    return events
+
+
+def _alternately(baseline: Callable[[], float], ours: Callable[[], float]) -> tuple[float, float]:
+    """The median seconds of each, run in turns, so that a busy moment of the machine strikes both; the first round,
+    in which Java compiles what it runs, does not count."""
+    rounds = [(baseline(), ours()) for _ in range(1 + ROUNDS)][1:]
+    return median(seconds for seconds, _ in rounds), median(seconds for _, seconds in rounds)
+
+
+def _plain_spark(spark: SparkSession, events: Path, data_dir: Path) -> float:
+    target = data_dir / "plain"
+    shutil.rmtree(target, ignore_errors=True)
+    started = time.monotonic()
+    spark.read.schema(EVENT_SCHEMA).json(f"file://{events}").write.parquet(f"file://{target}")
+    return time.monotonic() - started
+
+
+def _refine(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], source: str) -> float:
+    from ingest.spark_job import claim, land
+
+    target = data_dir / f"from-{source}"
+    shutil.rmtree(target, ignore_errors=True)
+    (target / "raw").mkdir(parents=True)
+    if not pulsar:
+        (target / "landing").symlink_to(data_dir / "landing")
+    claim(target / "raw", pulsar)
+    started = time.monotonic()
+    land(spark, target, pulsar, once=True)
+    return time.monotonic() - started
+
+
+def _publish(broker: Broker, events: Path) -> dict[str, str]:
+    from ingest.broker import create_topic
+    from ingest.events import READINGS, Rejection
+    from ingest.publisher import publish_events
+
+    topic = "persistent://public/default/bench"
+    create_topic(broker, topic, 2)
+    now = datetime.now(UTC)
+    with events.open("rb") as lines:
+        good = (line for line in lines if not isinstance(READINGS.decode(line, now), Rejection))
+        publish_events(broker.service_url, topic, islice(good, PUBLISHED))
+    return {"url": broker.service_url, "topic": topic, "subscription": "inventory-land"}
+
+
+def _plain_loop(url: str, topic: str, data_dir: Path) -> float:
+    import msgspec
+    import pulsar
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from ingest.pulsar_connection import connected, settings
+
+    started = time.monotonic()
+    with connected(settings(url)) as client:
+        for partition in client.get_topic_partitions(topic):
+            reader = client.create_reader(partition, pulsar.MessageId.earliest, receiver_queue_size=20_000)
+            rows = []
+            while reader.has_message_available():
+                rows.append(msgspec.json.decode(reader.read_next().data()))
+            pq.write_table(pa.Table.from_pylist(rows), data_dir / "loop.parquet", compression="zstd")
+    return time.monotonic() - started
