@@ -142,8 +142,11 @@ final as (
         cast(
             case when quantity < reorder_point then ceil(order_up_to_level - quantity) else 0 end as bigint
         ) as suggested_order,
-        cast(greatest(quantity - ceil(order_up_to_level), 0) as bigint) as excess_quantity,
-        cast(greatest(quantity - ceil(order_up_to_level), 0) * price as double) as excess_value,
+        case
+            when order_up_to_level is not null
+                then cast(greatest(quantity - ceil(order_up_to_level), 0) as bigint)
+        end as excess_quantity,
+        cast(excess_quantity * price as double) as excess_value,
         days_without_out,
         cast(coalesce(value_at_risk, 0) as double) as value_at_risk,
         case
