@@ -9,8 +9,10 @@
         max(epoch_us(event_timestamp) - epoch_us(arrival[1])) / 60e6 as reading_value,
         reading_value as observed_value,
         strftime(event_timestamp, '%Y-%m-%d %H:%M') as evidence
-    from distinct_readings
-    where event_timestamp > arrival[1]
+    from readings
+    where
+        event_timestamp > arrival[1]
+        and event_timestamp <= (select as_of.as_of from as_of)
     group by store_location, product_id, event_timestamp
 
     union all

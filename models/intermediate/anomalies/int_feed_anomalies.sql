@@ -6,6 +6,12 @@ distinct_readings as (
 
 ),
 
+readings as (
+
+    select * from {{ ref('stg_inventory_events__readings') }}
+
+),
+
 messages as (
 
     select * from {{ ref('stg_inventory_events__messages') }}
@@ -33,6 +39,12 @@ product_history as (
 product_categories as (
 
     select * from {{ ref('int_product_categories') }}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
 
 ),
 

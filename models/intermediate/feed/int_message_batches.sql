@@ -6,9 +6,15 @@ messages as (
 
 ),
 
-distinct_readings as (
+readings as (
 
-    select * from {{ ref('int_distinct_readings') }}
+    select * from {{ ref('stg_inventory_events__readings') }}
+
+),
+
+levels as (
+
+    select * from {{ ref('int_stock_levels') }}
 
 ),
 
@@ -35,7 +41,7 @@ batches as (
 
 ),
 
--- the readings that first arrived with the batch
+-- what refining kept of the batch: the readings that first arrived with it
 fresh as (
 
     select
@@ -44,7 +50,7 @@ fresh as (
         arrival[4] as ledger_id,
         date_trunc('hour', arrival[1]) as batch_hour,
         count(*) as fresh_count
-    from distinct_readings
+    from readings
     group by topic, partition_number, ledger_id, batch_hour
 
 ),
@@ -112,11 +118,11 @@ final as (
     where
         exists (
             select 1
-            from distinct_readings
+            from levels
             where
-                distinct_readings.store_location = candidate_messages.store_location
-                and distinct_readings.product_id = candidate_messages.product_id
-                and distinct_readings.event_timestamp = candidate_messages.event_timestamp
+                levels.store_location = candidate_messages.store_location
+                and levels.product_id = candidate_messages.product_id
+                and levels.event_timestamp = candidate_messages.event_timestamp
         )
     group by topic, partition_number, ledger_id, batch_hour, message_count, fresh_count
 
