@@ -1,8 +1,8 @@
 with
 
-daily_stock as (
+product_daily as (
 
-    select * from {{ ref('fct_daily_stock') }}
+    select * from {{ ref('int_product_daily') }}
 
 ),
 
@@ -11,7 +11,7 @@ span as (
     select
         min(event_date) as first_date,
         max(event_date) as last_date
-    from daily_stock
+    from product_daily
 
 ),
 

@@ -106,7 +106,7 @@ estimated as (
 
     select
         *,
-        units_out * cast(observed_us as double) / nullif(observed_us - restocked_us, 0) as estimated_units_out
+        units_out / nullif(1 - restocked_us / nullif(observed_us, 0), 0) as estimated_units_out
     from ranked
 
 ),
