@@ -1,0 +1,94 @@
+with
+
+history as (
+
+    select * from {{ ref('int_reading_history') }}
+
+),
+
+rules as (
+
+    select * from {{ ref('anomaly_rules') }}
+
+),
+
+-- what falls from a level that was never on the shelf is no demand
+plausible_readings as (
+
+    select history.*
+    from history
+    inner join rules
+        on rules.rule_id = 'quantity_jump'
+    where
+        not history.is_suspect
+        and coalesce(history.times_highest_before < rules.limit_value, true)
+
+),
+
+steps as (
+
+    select
+        store_location,
+        product_id,
+        category,
+        event_timestamp,
+        stock_level,
+        price,
+        {{ day_of('event_timestamp') }} as event_date,
+        lag(stock_level) over product_readings as previous_level,
+        lag(event_timestamp) over product_readings as previous_event_timestamp,
+        lead(event_timestamp) over product_readings as next_event_timestamp
+    from plausible_readings
+    window
+        product_readings as (
+            partition by store_location, product_id
+            order by event_timestamp
+        )
+
+),
+
+-- flows and the time since the reading before are credited to the later reading; a level stands until the next one
+flows as (
+
+    select
+        *,
+        coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
+        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in,
+        epoch_us(event_timestamp) - epoch_us(previous_event_timestamp) as since_previous_us,
+        case
+            when {{ day_of('next_event_timestamp') }} = event_date
+                then epoch_us(next_event_timestamp) - epoch_us(event_timestamp)
+            else 0
+        end as within_day_us
+    from steps
+
+),
+
+final as (
+
+    select
+        store_location,
+        product_id,
+        event_date,
+        cast(sum(units_out) as bigint) as units_out,
+        cast(sum(units_in) as bigint) as units_in,
+        cast(sum(case when stock_level > 0 then within_day_us else 0 end) as bigint) as in_stock_us,
+        cast(sum(since_previous_us) as bigint) as observed_us,
+        cast(sum(since_previous_us) filter (where units_in > 0) as bigint) as restocked_us,
+        arg_max(category, event_timestamp) as category,
+        arg_min(stock_level, event_timestamp) as first_quantity,
+        arg_max(stock_level, event_timestamp) as closing_quantity,
+        count(*) as reading_count,
+        sum(units_out * price) as out_value,
+        sum(cast(stock_level as hugeint) * within_day_us) as unit_us,
+        max(since_previous_us) as longest_gap_us,
+        min(event_timestamp) as first_reading_at,
+        max(event_timestamp) as last_reading_at,
+        max(event_timestamp) filter (where stock_level = 0 and coalesce(previous_level, 1) > 0) as emptied_at,
+        arg_max_null(next_event_timestamp, event_timestamp) as next_reading_at
+    from flows
+    group by store_location, product_id, event_date
+
+)
+
+select * from final

@@ -1,0 +1,40 @@
+-- Catches a rule's file without its line in the seed, which would find things and tell nobody, and a line of a family of
+-- rules without its file, which would never fire. A row is a rule with the one and not the other.
+{% set files = [] %}
+{% for name in context if name.startswith("rule__") %}
+    {% do files.append(name.split("__")[1:3]) %}
+{% endfor %}
+
+with
+
+rules as (
+
+    select * from {{ ref('anomaly_rules') }}
+
+),
+
+files as (
+
+    select
+        names.family,
+        names.rule_id
+    from (
+        values
+        {% for family, rule_id in files | sort %}
+            ('{{ family }}', '{{ rule_id }}'){{ "," if not loop.last }}
+        {% endfor %}
+    ) as names (family, rule_id)
+
+)
+
+select
+    rules.rule_id as rule_of_the_seed,
+    files.rule_id as rule_of_a_file
+from (select * from rules where family in (select files.family from files)) as rules
+full outer join files
+    on
+        rules.family = files.family
+        and rules.rule_id = files.rule_id
+where
+    rules.rule_id is null
+    or files.rule_id is null
