@@ -207,6 +207,16 @@
 {%- endmacro %}
 
 
+{% macro touched_products() %}
+    select
+        store_location,
+        product_id,
+        min(event_timestamp) - interval '{{ var("spike_returns_within") }}' as changed_from
+    from {{ new_readings() }}
+    group by store_location, product_id
+{%- endmacro %}
+
+
 {% macro or_standing(expression, column) %}
     {%- if is_incremental() -%}
         coalesce({{ expression }}, first_value(standing_{{ column }}) over product_readings)

@@ -221,7 +221,7 @@ MUTANTS = {
         ),
     ],
     "int_stock_levels": [
-        ("int_stock_levels", "order by arrival desc", "order by arrival"),
+        ("int_stock_levels", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
@@ -229,7 +229,7 @@ MUTANTS = {
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
-        ("int_product_daily", "< rules.limit_value", "<= rules.limit_value"),
+        ("int_product_daily", ">= rules.limit_value", "> rules.limit_value"),
     ],
     "int_product_windows": [
         ("int_product_windows", "- lengths.window_days + 1", "- lengths.window_days"),

@@ -1,6 +1,12 @@
 with
 
-history as (
+levels as (
+
+    select * from {{ ref('int_stock_levels') }}
+
+),
+
+reading_history as (
 
     select * from {{ ref('int_reading_history') }}
 
@@ -12,16 +18,30 @@ rules as (
 
 ),
 
+jumps as (
+
+    select
+        reading_history.store_location,
+        reading_history.product_id,
+        reading_history.event_timestamp
+    from reading_history
+    inner join rules
+        on rules.rule_id = 'quantity_jump'
+    where reading_history.times_highest_before >= rules.limit_value
+
+),
+
 -- what falls from a level that was never on the shelf is no demand
 plausible_readings as (
 
-    select history.*
-    from history
-    inner join rules
-        on rules.rule_id = 'quantity_jump'
-    where
-        not history.is_suspect
-        and coalesce(history.times_highest_before < rules.limit_value, true)
+    select levels.*
+    from levels
+    anti join jumps
+        on
+            levels.store_location = jumps.store_location
+            and levels.product_id = jumps.product_id
+            and levels.event_timestamp = jumps.event_timestamp
+    where not levels.is_suspect
 
 ),
 

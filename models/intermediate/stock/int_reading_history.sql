@@ -1,3 +1,19 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        tags=['by_batch'],
+        pre_hook="{% if is_incremental() %}
+            delete from {{ this }} as stored using ({{ touched_products() }}) as touched
+            where
+                stored.store_location = touched.store_location
+                and stored.product_id = touched.product_id
+                and stored.event_timestamp >= touched.changed_from
+        {% endif %}"
+    )
+}}
+
 with
 
 levels as (
@@ -6,14 +22,100 @@ levels as (
 
 ),
 
+{% if is_incremental() %}
+
+    touched_products as materialized (
+
+        {{ touched_products() }}
+
+    ),
+
+    -- a reading rests on the twenty before it, and what those say of themselves on twenty more
+    lately as materialized (
+
+        select
+            levels.*,
+            touched_products.changed_from
+        from levels
+        inner join touched_products
+            on
+                levels.store_location = touched_products.store_location
+                and levels.product_id = touched_products.product_id
+        where levels.event_timestamp >= {{ unchanged_until() }} - interval '45 days'
+
+    ),
+
+    seldom_read as (
+
+        select
+            store_location,
+            product_id
+        from lately
+        group by store_location, product_id
+        having
+            count(*) filter (where event_timestamp < changed_from) < 41
+            and arg_min_null(level_before, event_timestamp) is not null
+
+    ),
+
+    relevant_levels as (
+
+        select lately.* exclude (changed_from)
+        from lately
+        anti join seldom_read
+            on
+                lately.store_location = seldom_read.store_location
+                and lately.product_id = seldom_read.product_id
+        union all
+        select levels.*
+        from levels
+        semi join seldom_read
+            on
+                levels.store_location = seldom_read.store_location
+                and levels.product_id = seldom_read.product_id
+
+    ),
+
+{% else %}
+
+    relevant_levels as (
+
+        select * from levels
+
+    ),
+
+{% endif %}
+
+-- windows sort numbers faster than names
+products as materialized (
+
+    select
+        store_location,
+        product_id,
+        cast(row_number() over () as integer) as product
+    from relevant_levels
+    group by store_location, product_id
+
+),
+
 -- a level below zero and a spike that came back are no past to judge others by
 judged as (
 
     select
-        *,
+        products.product,
+        relevant_levels.category,
+        relevant_levels.quantity,
+        relevant_levels.stock_level,
+        relevant_levels.reported_price,
+        relevant_levels.is_suspect,
+        relevant_levels.event_timestamp,
         case when not is_suspect and quantity >= 0 then quantity end as believed_quantity,
         case when reported_price > 0 then reported_price end as believed_price
-    from levels
+    from relevant_levels
+    inner join products
+        on
+            relevant_levels.store_location = products.store_location
+            and relevant_levels.product_id = products.product_id
 
 ),
 
@@ -21,7 +123,7 @@ past as (
 
     select
         *,
-        last_value(believed_quantity ignore nulls) over all_before as previous_quantity,
+        last_value(believed_quantity ignore nulls) over last_twenty as previous_quantity,
         lead(stock_level) over product_readings as next_level,
         lag(stock_level) over product_readings as previous_level,
         max(believed_quantity) over last_twenty as highest_quantity_before,
@@ -32,10 +134,9 @@ past as (
     from judged
     window
         product_readings as (
-            partition by store_location, product_id
+            partition by product
             order by event_timestamp
         ),
-        all_before as (product_readings rows between unbounded preceding and 1 preceding),
         last_twenty as (product_readings rows between 20 preceding and 1 preceding)
 
 ),
@@ -54,27 +155,10 @@ moves as (
 
 ),
 
-final as (
+compared as (
 
     select
-        store_location,
-        product_id,
-        category,
-        quantity,
-        stock_level,
-        reported_price,
-        price,
-        is_suspect,
-        event_timestamp,
-        previous_level,
-        next_level,
-        units_fallen,
-        units_risen,
-        quantities_before,
-        lowest_price_before,
-        highest_price_before,
-        prices_before,
-        times_highest_before,
+        *,
         max(units_fallen) over last_twenty as largest_fall_before,
         max(units_risen) over last_twenty as largest_rise_before,
         count(nullif(units_risen, 0)) over last_twenty as rises_before,
@@ -82,11 +166,51 @@ final as (
     from moves
     window
         product_readings as (
-            partition by store_location, product_id
+            partition by product
             order by event_timestamp
         ),
         last_twenty as (product_readings rows between 20 preceding and 1 preceding)
 
+),
+
+final as (
+
+    select
+        products.store_location,
+        products.product_id,
+        compared.category,
+        compared.quantity,
+        compared.stock_level,
+        compared.reported_price,
+        compared.is_suspect,
+        compared.event_timestamp,
+        compared.previous_level,
+        -- what came later says something about a spike alone
+        case when compared.is_suspect then compared.next_level end as next_level,
+        compared.units_fallen,
+        compared.units_risen,
+        compared.quantities_before,
+        compared.lowest_price_before,
+        compared.highest_price_before,
+        compared.prices_before,
+        compared.times_highest_before,
+        compared.largest_fall_before,
+        compared.largest_rise_before,
+        compared.rises_before,
+        compared.previous_times_highest_before
+    from compared
+    inner join products
+        on compared.product = products.product
+    where {{ stands_out() }}
+
 )
 
-select * from final
+select final.*
+from final
+{% if is_incremental() %}
+    inner join touched_products
+        on
+            final.store_location = touched_products.store_location
+            and final.product_id = touched_products.product_id
+            and final.event_timestamp >= touched_products.changed_from
+{% endif %}
