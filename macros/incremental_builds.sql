@@ -106,9 +106,9 @@
 {% endmacro %}
 
 
-{# The oldest of the models' newest good builds: what came since then is new to at least one of them. A table whose
-   build was never noted as good (its run was killed) is dropped, so that it is built whole; and all are when the
-   levels, on which the others rest, are. #}
+{# The oldest of the models' newest good builds: what came since then is new to at least one of them. A table is dropped,
+   so that it is built whole, when no build of it was noted as good (its run was killed) since the levels, on which all
+   rest, were built whole. #}
 {% macro last_good_build(followers) %}
     {%- set builds = [] -%}
     {%- set standing = [] -%}
@@ -126,7 +126,21 @@
                     on results.invocation_id = invocations.invocation_id
                 inner join build_audit.batches as batches
                     on results.invocation_id = batches.invocation_id
-                where results.node_id = '{{ node.unique_id }}' and results.status = 'success'
+                where
+                    results.node_id = '{{ node.unique_id }}'
+                    and results.status = 'success'
+                    and invocations.started_at >= (
+                        select max(whole_builds.started_at)
+                        from build_audit.invocations as whole_builds
+                        inner join build_audit.batches as whole_batches
+                            on whole_builds.invocation_id = whole_batches.invocation_id
+                        inner join build_audit.node_results as whole_results
+                            on whole_builds.invocation_id = whole_results.invocation_id
+                        where
+                            whole_batches.after_batch_id is null
+                            and whole_results.node_id = 'model.inventory.int_stock_levels'
+                            and whole_results.status = 'success'
+                    )
                 order by invocations.started_at desc
                 limit 1
             {%- endset -%}
@@ -135,7 +149,7 @@
                 {%- do builds.append(newest[0]) -%}
                 {%- do standing.append(relation) -%}
             {%- else -%}
-                {%- do log(node.name ~ ': no build of it came to its end, so it is built whole', info=true) -%}
+                {%- do log(node.name ~ ': it was not built to its end since the levels were built whole, so it is built whole', info=true) -%}
                 {%- do adapter.drop_relation(relation) -%}
             {%- endif -%}
         {%- endif -%}

@@ -158,6 +158,20 @@ def test_a_reading_too_late_waits_until_it_is_backfilled(project):
     assert rows(project, *TABLES, "late_events") == backfilled
 
 
+def test_what_rests_on_levels_that_were_built_whole_is_built_whole(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(100 - day, day) for day in range(50)])
+    project.build(*SELECTION)
+    write_raw(project.data_dir, [event(40, 2.5)], batch_id=1, entries=[100])
+    project.build(*SELECTION, with_seeds=False)
+    project.build("--full-refresh", "--select", "int_stock_levels", with_seeds=False)
+    project.build(*SELECTION, with_seeds=False)
+    mended = rows(project, *TABLES, "late_events")
+    assert mended["late_events"] == []
+    project.build("--full-refresh", *SELECTION, with_seeds=False)
+    assert rows(project, *TABLES, "late_events") == mended
+
+
 def test_raw_that_was_made_anew_is_not_added_to(project):
     start_anew(project)
     write_raw(project.data_dir, [event(10, 0), event(9, 1)])
