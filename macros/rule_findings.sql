@@ -13,7 +13,7 @@
     {{ context[name]() }}
 ),
 {% endfor %}
-findings as (
+measured as (
     {% for rule_id in macros | sort | map('replace', prefix, '') %}
     select
         '{{ rule_id }}' as rule_id,
@@ -27,6 +27,16 @@ findings as (
     from {{ rule_id }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+findings as (
+
+    select measured.*
+    from measured
+    inner join rules
+        on measured.rule_id = rules.rule_id
+    where measured.observed_value >= rules.limit_value
+
 )
 {%- endmacro %}
 

@@ -18,16 +18,6 @@ rules as (
 
 ),
 
-{{ rule_findings('quantity') }},
+{{ rule_findings('quantity') }}
 
-final as (
-
-    select findings.*
-    from findings
-    inner join rules
-        on findings.rule_id = rules.rule_id
-    where findings.observed_value >= rules.limit_value
-
-)
-
-select * from final
+select * from findings
