@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +25,8 @@ ROOT = Path(__file__).parents[1]
 DAYS = 400
 NEW_READINGS = 10_000
 MEMORY_LIMIT = "8GB"
-# everything that stands on readings alone: forecasts and outliers are Python, features are Spark's
-EXCLUDED = ("int_forecasts+", "int_quantity_outliers+", "stg_inventory_events__features")
+# everything that stands on readings alone; forecasts and outliers are Python
+ON_MODELS = ("int_forecasts+", "int_quantity_outliers+")
 CORE = ("int_stock_levels", "int_as_of", "fct_stock_metrics", "fct_daily_stock", "int_late_readings")
 
 
@@ -59,12 +60,13 @@ def _measure(millions: int, data_dir: Path) -> Iterator[Figure]:
     yield Figure(f"{name}, peak memory of that build", f"{whole.peak_gib:.1f} GiB", goal=f"memory_limit {MEMORY_LIMIT}")
     for batch_id, (kind, readings) in enumerate({"recent": _recent(size), "late": _late(size)}.items(), start=1):
         _write_readings(data_dir, batch_id, readings)
-        build = _build(data_dir)
-        yield Figure(
-            f"{name}, {NEW_READINGS:,} {kind} ones more, all SQL models", f"{build.seconds:.1f} s", goal="≤ 5 s"
-        )
-        yield Figure(f"{name}, {NEW_READINGS:,} {kind} ones more, levels and metrics", f"{build.core_seconds:.1f} s")
-        yield Figure(f"{name}, slowest models after {kind} ones", build.slowest)
+        after = f"{name}, {NEW_READINGS:,} {kind} ones more"
+        frequent = _build(data_dir, "--select", *_models("--selector", "frequent") - _models("--select", *ON_MODELS))
+        yield Figure(f"{after}, frequent build", f"{frequent.seconds:.1f} s", goal="≤ 5 s")
+        yield Figure(f"{after}, its slowest models", frequent.slowest)
+        nightly = _build(data_dir)
+        yield Figure(f"{after}, all SQL models", f"{nightly.seconds:.1f} s")
+        yield Figure(f"{after}, their slowest", nightly.slowest)
 
 
 def _figure(name: str, seconds: float, baseline: float, goal: str) -> Figure:
@@ -113,12 +115,28 @@ def _readings(days_and_series: str, size: Size, second: str = "hash(series, day)
 
 
 def _write_readings(data_dir: Path, batch_id: int, readings: str) -> None:
-    """One batch of raw Parquet, and landing as it would tell of its first day only: no model scans more of it."""
+    """One batch of raw Parquet, and landing as it would tell of its first day only: no model scans more of it.
+
+    There are no features: they are a view that nothing reads here.
+    """
+    features = data_dir / "raw/features/batch-000000"
+    features.mkdir(parents=True, exist_ok=True)
     batch = data_dir / f"raw/readings/batch-{batch_id:06d}"
     landing = data_dir / "landing/publish_date=2025-01-01"
     batch.mkdir(parents=True)
     landing.mkdir(parents=True, exist_ok=True)
     with _duckdb(data_dir) as connection:
+        connection.execute(
+            f"""
+            copy (
+                select
+                    '' as store_location, '' as category, 0 as reading_count, 0 as units_out, 0 as units_in,
+                    0 as restock_count, 0 as price_change_count, 0 as late_count,
+                    timestamptz '2025-01-01 00:00:00+00' as window_end
+                where false
+            ) to '{features}/part.parquet'
+            """
+        )
         connection.execute(
             f"""
             copy (
@@ -193,7 +211,7 @@ def _build(data_dir: Path, *arguments: str) -> Build:
     subprocess.run(
         [
             *(sys.executable, "-m", "bench.dbt", "build", "--quiet", "--threads", "1"),
-            *("--exclude", *EXCLUDED, "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+            *("--exclude", *ON_MODELS, "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
             *("--project-dir", ROOT, "--profiles-dir", ROOT, "--target-path", target, "--log-path", target),
             *arguments,
         ],
@@ -215,6 +233,24 @@ def _build(data_dir: Path, *arguments: str) -> Build:
         float((target / "peak_gib").read_text()),
         ", ".join(f"{name} {seconds[name]:.1f} s" for name in slowest),
     )
+
+
+@cache
+def _models(*selection: str) -> frozenset[str]:
+    """The names of the models that dbt selects."""
+    with tempfile.TemporaryDirectory(prefix="bench-dbt-") as target:
+        listed = subprocess.run(
+            [
+                *(Path(sys.executable).with_name("dbt"), "--quiet", "list", "--resource-type", "model"),
+                *("--output", "name", "--profiles-dir", ROOT, "--target-path", target, "--log-path", target),
+                *selection,
+            ],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    return frozenset(listed.stdout.split())
 
 
 def _run_dbt(arguments: list[str]) -> None:

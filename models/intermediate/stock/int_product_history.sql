@@ -16,6 +16,7 @@ dated as (
 
     select
         product_daily.*,
+        as_of.as_of,
         {{ day_of('as_of.as_of') }} - product_daily.event_date as days_ago
     from product_daily
     cross join as_of
@@ -27,6 +28,7 @@ lifetimes as (
     select
         store_location,
         product_id,
+        any_value(as_of) as planned_at,
         arg_max(category, event_date) as category,
         min(first_reading_at) as first_reading_at,
         max(last_reading_at) as last_reading_at,
@@ -80,6 +82,7 @@ final as (
         lifetimes.store_location,
         lifetimes.product_id,
         lifetimes.category,
+        lifetimes.planned_at,
         lifetimes.first_reading_at,
         lifetimes.last_reading_at,
         lifetimes.last_out_at,

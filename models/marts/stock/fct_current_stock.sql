@@ -80,10 +80,14 @@ planned as (
         as_of.as_of,
         rules.limit_value as dead_after_days,
         history.last_out_at,
+        history.planned_at,
         demand.daily_units_out,
         demand.daily_units_out_sd,
-        (epoch_us(as_of.as_of) - epoch_us(coalesce(history.last_out_at, history.first_reading_at)))
-        / 86400e6 as days_without_out,
+        -- a product that is newer than its last planning has its first reading just behind it
+        (
+            epoch_us(as_of.as_of)
+            - epoch_us(coalesce(history.last_out_at, history.first_reading_at, with_policy.last_reading_at))
+        ) / 86400e6 as days_without_out,
         with_policy.quantity / nullif(demand.daily_units_out, 0) as days_of_supply,
         with_policy.service_z * sqrt(
             with_policy.lead_time_days * power(demand.daily_units_out_sd, 2)
@@ -161,7 +165,8 @@ final as (
             when days_of_supply < lead_time_days then 'runs out before delivery'
             when quantity < reorder_point then 'reorder'
             else 'ok'
-        end as status
+        end as status,
+        planned_at
     from leveled
 
 )

@@ -101,7 +101,7 @@ def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance)
 
 
 def test_long_histories_are_judged_from_where_they_changed(project):
-    """A product read twice a day has its last twenty readings within days, one that is read now and then within years."""
+    """A product read twice a day has its last twenty readings within days, one that is read now and then in years."""
     start_anew(project)
     chance = random.Random(5)
     history = [
@@ -113,7 +113,9 @@ def test_long_histories_are_judged_from_where_they_changed(project):
     project.build(*ALL_BUT_MODELS)
     for batch_id in range(1, 4):
         batch = [
-            event(chance.choice([-2, 9, 24, 120, 190, 400]), 118 - chance.uniform(-1, 30), product=chance.choice(products))
+            event(
+                chance.choice([-2, 9, 24, 120, 190, 400]), 118 - chance.uniform(-1, 30), product=chance.choice(products)
+            )
             for products in [["often", "seldom"]] * 6
         ]
         write_raw(project.data_dir, batch, batch_id=batch_id, entries=[1000 * batch_id + n for n in range(len(batch))])
