@@ -1,5 +1,5 @@
--- Catches a rule's file without its line in the seed, which would find things and tell nobody, and a line of a family of
--- rules without its file, which would never fire. A row is a rule with the one and not the other.
+-- Catches a rule's file without its line in the seed, which would find things and tell nobody, and a line of a family
+-- of rules without its file, which would never fire. A row is a rule with the one and not the other.
 {% set files = [] %}
 {% for name in context if name.startswith("rule__") %}
     {% do files.append(name.split("__")[1:3]) %}
@@ -16,25 +16,34 @@ rules as (
 files as (
 
     select
-        names.family,
-        names.rule_id
+        rule_files.family,
+        rule_files.rule_id
     from (
         values
         {% for family, rule_id in files | sort %}
             ('{{ family }}', '{{ rule_id }}'){{ "," if not loop.last }}
         {% endfor %}
-    ) as names (family, rule_id)
+    ) as rule_files (family, rule_id)
+
+),
+
+-- the models' lines have no file
+lines as (
+
+    select rules.*
+    from rules
+    where rules.family in (select files.family from files)
 
 )
 
 select
-    rules.rule_id as rule_of_the_seed,
+    lines.rule_id as rule_of_the_seed,
     files.rule_id as rule_of_a_file
-from (select * from rules where family in (select files.family from files)) as rules
+from lines
 full outer join files
     on
-        rules.family = files.family
-        and rules.rule_id = files.rule_id
+        lines.family = files.family
+        and lines.rule_id = files.rule_id
 where
-    rules.rule_id is null
+    lines.rule_id is null
     or files.rule_id is null

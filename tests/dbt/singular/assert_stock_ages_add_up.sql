@@ -1,5 +1,5 @@
--- Catches units that the ageing loses or invents: over its buckets they are the units on hand, product by product. Units
--- are integers: no tolerance.
+-- Catches units that the ageing loses or invents: over its buckets they are the units on hand, product by product.
+-- Units are integers: no tolerance.
 with
 
 current_stock as (
