@@ -237,12 +237,12 @@ def _build(data_dir: Path, *arguments: str) -> Build:
 
 @cache
 def _models(*selection: str) -> frozenset[str]:
-    """The names of the models that dbt selects."""
+    """The paths of the models that dbt selects: `inventory` names a model and the whole project."""
     with tempfile.TemporaryDirectory(prefix="bench-dbt-") as target:
         listed = subprocess.run(
             [
                 *(Path(sys.executable).with_name("dbt"), "--quiet", "list", "--resource-type", "model"),
-                *("--output", "name", "--profiles-dir", ROOT, "--target-path", target, "--log-path", target),
+                *("--output", "path", "--profiles-dir", ROOT, "--target-path", target, "--log-path", target),
                 *selection,
             ],
             cwd=ROOT,
