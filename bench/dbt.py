@@ -25,7 +25,7 @@ DAYS = 400
 NEW_READINGS = 10_000
 MEMORY_LIMIT = "8GB"
 # everything that stands on readings alone; forecasts and outliers are Python
-EXCLUDED = ("int_forecasts+", "int_quantity_outliers+", *os.environ.get("XEX", "").split())
+EXCLUDED = ("int_forecasts+", "int_quantity_outliers+")
 CORE = ("int_stock_levels", "int_as_of", "fct_stock_metrics", "fct_daily_stock", "int_late_readings")
 
 
