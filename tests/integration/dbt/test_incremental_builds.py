@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.dbt.project import ROOT, Project, Tables
@@ -81,7 +81,8 @@ READINGS = st.builds(
 BATCHES = st.lists(st.lists(READINGS, min_size=20, max_size=60), min_size=3, max_size=4)
 
 
-@settings(max_examples=5)
+# an example takes five builds: a failing one is told as it is, not shrunk
+@settings(max_examples=5, phases=(Phase.explicit, Phase.generate))
 @given(batches=BATCHES, chance=st.randoms(use_true_random=False))
 def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance):
     start_anew(project)
