@@ -225,7 +225,7 @@ MUTANTS = {
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
-        ("int_reading_history", "not is_suspect and quantity >= 0", "not is_suspect"),
+        ("int_reading_history", "and relevant_levels.quantity >= 0", ""),
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),

@@ -31,11 +31,32 @@ jumps as (
 
 ),
 
+-- windows sort numbers faster than names
+products as materialized (
+
+    select
+        store_location,
+        product_id,
+        cast(row_number() over () as integer) as product
+    from levels
+    group by store_location, product_id
+
+),
+
 -- what falls from a level that was never on the shelf is no demand
 plausible_readings as (
 
-    select levels.*
+    select
+        products.product,
+        levels.category,
+        levels.event_timestamp,
+        levels.stock_level,
+        levels.price
     from levels
+    inner join products
+        on
+            levels.store_location = products.store_location
+            and levels.product_id = products.product_id
     anti join jumps
         on
             levels.store_location = jumps.store_location
@@ -48,8 +69,7 @@ plausible_readings as (
 steps as (
 
     select
-        store_location,
-        product_id,
+        product,
         category,
         event_timestamp,
         stock_level,
@@ -61,7 +81,7 @@ steps as (
     from plausible_readings
     window
         product_readings as (
-            partition by store_location, product_id
+            partition by product
             order by event_timestamp
         )
 
@@ -84,11 +104,10 @@ flows as (
 
 ),
 
-final as (
+days as (
 
     select
-        store_location,
-        product_id,
+        product,
         event_date,
         cast(sum(units_out) as bigint) as units_out,
         cast(sum(units_in) as bigint) as units_in,
@@ -107,7 +126,35 @@ final as (
         max(event_timestamp) filter (where stock_level = 0 and coalesce(previous_level, 1) > 0) as emptied_at,
         arg_max_null(next_event_timestamp, event_timestamp) as next_reading_at
     from flows
-    group by store_location, product_id, event_date
+    group by product, event_date
+
+),
+
+final as (
+
+    select
+        products.store_location,
+        products.product_id,
+        days.event_date,
+        days.units_out,
+        days.units_in,
+        days.in_stock_us,
+        days.observed_us,
+        days.restocked_us,
+        days.category,
+        days.first_quantity,
+        days.closing_quantity,
+        days.reading_count,
+        days.out_value,
+        days.unit_us,
+        days.longest_gap_us,
+        days.first_reading_at,
+        days.last_reading_at,
+        days.emptied_at,
+        days.next_reading_at
+    from days
+    inner join products
+        on days.product = products.product
 
 )
 

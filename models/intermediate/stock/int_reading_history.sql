@@ -109,8 +109,10 @@ judged as (
         relevant_levels.reported_price,
         relevant_levels.is_suspect,
         relevant_levels.event_timestamp,
-        case when not is_suspect and quantity >= 0 then quantity end as believed_quantity,
-        case when reported_price > 0 then reported_price end as believed_price
+        case
+            when not relevant_levels.is_suspect and relevant_levels.quantity >= 0 then relevant_levels.quantity
+        end as believed_quantity,
+        case when relevant_levels.reported_price > 0 then relevant_levels.reported_price end as believed_price
     from relevant_levels
     inner join products
         on
@@ -173,35 +175,44 @@ compared as (
 
 ),
 
+remarkable as (
+
+    select
+        *,
+        -- what came later says something about a spike alone
+        case when is_suspect then next_level end as level_after_spike
+    from compared
+    where {{ stands_out() }}
+
+),
+
 final as (
 
     select
         products.store_location,
         products.product_id,
-        compared.category,
-        compared.quantity,
-        compared.stock_level,
-        compared.reported_price,
-        compared.is_suspect,
-        compared.event_timestamp,
-        compared.previous_level,
-        -- what came later says something about a spike alone
-        case when compared.is_suspect then compared.next_level end as next_level,
-        compared.units_fallen,
-        compared.units_risen,
-        compared.quantities_before,
-        compared.lowest_price_before,
-        compared.highest_price_before,
-        compared.prices_before,
-        compared.times_highest_before,
-        compared.largest_fall_before,
-        compared.largest_rise_before,
-        compared.rises_before,
-        compared.previous_times_highest_before
-    from compared
+        remarkable.category,
+        remarkable.quantity,
+        remarkable.stock_level,
+        remarkable.reported_price,
+        remarkable.is_suspect,
+        remarkable.event_timestamp,
+        remarkable.previous_level,
+        remarkable.level_after_spike as next_level,
+        remarkable.units_fallen,
+        remarkable.units_risen,
+        remarkable.quantities_before,
+        remarkable.lowest_price_before,
+        remarkable.highest_price_before,
+        remarkable.prices_before,
+        remarkable.times_highest_before,
+        remarkable.largest_fall_before,
+        remarkable.largest_rise_before,
+        remarkable.rises_before,
+        remarkable.previous_times_highest_before
+    from remarkable
     inner join products
-        on compared.product = products.product
-    where {{ stands_out() }}
+        on remarkable.product = products.product
 
 )
 
