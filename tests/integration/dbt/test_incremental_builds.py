@@ -123,7 +123,7 @@ def test_long_histories_are_judged_from_where_they_changed(project):
         project.build(*ALL_BUT_MODELS, with_seeds=False)
     incremental = rows(project, *SERVED)
     found = str(incremental["anomalies"])
-    assert all(rule in found for rule in ("quantity_jump", "quantity_drop", "negative_stock"))
+    assert all(rule in found for rule in ("quantity_jump", "quantity_drop", "returned_spike"))
     project.build("--full-refresh", *ALL_BUT_MODELS)
     whole = rows(project, *SERVED)
     for table in SERVED:
