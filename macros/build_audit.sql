@@ -1,4 +1,5 @@
-{# What was built when, and how it went, kept in the warehouse beside the data it speaks of: publishing reads it. #}
+{# What was built when, from which batches, and how it went, kept in the warehouse beside the data it speaks of:
+   publishing and incremental builds read it. #}
 
 {% macro record_invocation() %}
     {% if execute and flags.WHICH in ('build', 'run', 'test', 'seed') %}
@@ -8,6 +9,16 @@
         );
         create table if not exists build_audit.node_results (
             invocation_id varchar, node_id varchar, status varchar, message varchar, finished_at timestamptz
+        );
+        create table if not exists build_audit.batches (
+            invocation_id varchar,
+            settings varchar,
+            reading_count bigint,
+            last_batch_id bigint,
+            after_batch_id bigint,
+            backfill_from timestamp,
+            late_before timestamp,
+            unchanged_until timestamp
         );
         insert into build_audit.invocations
         values ('{{ invocation_id }}', '{{ flags.WHICH }}', now(), null)

@@ -18,63 +18,78 @@ current_stock as (
 
 ),
 
+single_matters as (
+
+    select
+        rule_id,
+        store_location,
+        category,
+        product_id,
+        reading_value,
+        observed_value,
+        evidence,
+        event_timestamp,
+        null as value_at_risk
+    from anomalies
+    where rule_id <> 'stale_product'
+
+),
+
+-- one matter a store: a scanner or a line that is down is one, however many products it silences
+silent_products as (
+
+    select
+        anomalies.rule_id,
+        anomalies.store_location,
+        'N/A' as category,
+        'N/A' as product_id,
+        count(*) as reading_value,
+        min(anomalies.reading_value) as observed_value,
+        string_agg(distinct anomalies.category, ', ' order by anomalies.category asc) as evidence,
+        min(anomalies.event_timestamp) as event_timestamp,
+        {{ exact_sum('current_stock.stock_value') }} as value_at_risk
+    from anomalies
+    inner join current_stock
+        on
+            anomalies.store_location = current_stock.store_location
+            and anomalies.product_id = current_stock.product_id
+    where anomalies.rule_id = 'stale_product'
+    group by anomalies.rule_id, anomalies.store_location
+
+),
+
+matters as (
+
+    select * from single_matters
+    union all
+    select * from silent_products
+
+),
+
 final as (
 
     select
         rules.channel as notification_type,
-        anomalies.severity,
-        anomalies.rule_id,
-        anomalies.store_location,
-        anomalies.category,
-        anomalies.product_id,
-        anomalies.event_timestamp as seen_at,
-        case anomalies.rule_id
-            when 'negative_stock'
-                then format(
-                    'was read as {:.0f} units. Stock cannot be below zero, so orders rest on a wrong level. '
-                    || 'Count the shelf and correct the record.',
-                    anomalies.reading_value
-                )
-            when 'quantity_jump'
-                then format(
-                    'jumped to {:.0f} units, more than {:.0f} times anything in its last 20 readings. '
-                    || 'If no such delivery came, correct the record, or it will not be reordered.',
-                    anomalies.reading_value, anomalies.limit_value
-                )
-            when 'returned_spike'
-                then format(
-                    'was read as {:.0f} units and came straight back. The reading is left out of all figures. '
-                    || 'Check the scanner or the unit (pieces or cases).',
-                    anomalies.reading_value
-                )
-            when 'zero_price'
-                then format(
-                    'has a price of {:.2f}. Tills may give it away and its stock value is wrong. Correct the price.',
-                    anomalies.reading_value
-                )
-            when 'price_outlier'
-                then format(
-                    'has a price of {:.2f}, over {:.0f} times beyond its last 20. '
-                    || 'Check the price label and the price file.',
-                    anomalies.reading_value, anomalies.limit_value
-                )
-            when 'conflicting_reading'
-                then format(
-                    'has {:.0f} different readings for one moment; the later one is used. '
-                    || 'Check whether two devices report this product.',
-                    anomalies.reading_value
-                )
-        end as matter,
-        coalesce(current_stock.stock_value, 0) as value_at_risk
-    from anomalies
+        rules.severity,
+        matters.rule_id,
+        matters.store_location,
+        matters.category,
+        matters.product_id,
+        matters.event_timestamp as seen_at,
+        {{ notice_text('rules.notice', 'matters', 'current_stock') }} as matter,
+        coalesce(
+            matters.value_at_risk,
+            case when rules.channel = 'stock' then nullif(current_stock.value_at_risk, 0) end,
+            current_stock.stock_value,
+            0
+        ) as value_at_risk
+    from matters
     inner join rules
-        on anomalies.rule_id = rules.rule_id
+        on matters.rule_id = rules.rule_id
     left join current_stock
         on
-            anomalies.store_location = current_stock.store_location
-            and anomalies.product_id = current_stock.product_id
-    -- a quiet feed is one matter for the whole store, see int_feed_notices
-    where anomalies.rule_id <> 'stale_feed'
+            matters.store_location = current_stock.store_location
+            and matters.product_id = current_stock.product_id
 
 )
 

@@ -61,7 +61,8 @@ numbered as (
 
 ),
 
--- an episode tells its last occurrence; it rests when the matter has not come again for the rule's quiet days
+-- an episode tells its last occurrence; it rests when the matter has not come again for the rule's quiet days, and a
+-- state, which has none, while it does not hold
 final as (
 
     select
@@ -72,11 +73,15 @@ final as (
         numbered.category,
         numbered.product_id,
         min(numbered.seen_at) as first_seen_at,
-        max(numbered.seen_at) as last_seen_at,
+        case
+            when any_value(numbered.quiet_days) is null then any_value(as_of.as_of) else max(numbered.seen_at)
+        end as last_seen_at,
         count(*) as occurrence_count,
         arg_max(numbered.matter, numbered.seen_at) as matter,
         arg_max(numbered.value_at_risk, numbered.seen_at) as value_at_risk,
-        max(numbered.seen_at) >= any_value(as_of.as_of) - to_days(any_value(numbered.quiet_days)) as is_open
+        coalesce(
+            max(numbered.seen_at) >= any_value(as_of.as_of) - to_days(any_value(numbered.quiet_days)), true
+        ) as is_open
     from numbered
     cross join as_of
     group by

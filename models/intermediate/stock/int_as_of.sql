@@ -2,9 +2,9 @@
 
 with
 
-readings as (
+levels as (
 
-    select * from {{ ref('int_distinct_readings') }}
+    select * from {{ ref('int_stock_levels') }}
 
 ),
 
@@ -12,7 +12,7 @@ readings as (
 as_of as (
 
     select {{ newest }} as as_of
-    from readings
+    from levels
     having count(*) > 0
 
 )

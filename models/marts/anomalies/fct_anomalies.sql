@@ -1,5 +1,11 @@
 with
 
+stock_anomalies as (
+
+    select * from {{ ref('int_stock_anomalies') }}
+
+),
+
 quantity_anomalies as (
 
     select * from {{ ref('int_quantity_anomalies') }}
@@ -26,6 +32,8 @@ rules as (
 
 findings as (
 
+    select * from stock_anomalies
+    union all
     select * from quantity_anomalies
     union all
     select * from price_anomalies
@@ -38,6 +46,7 @@ final as (
 
     select
         findings.rule_id,
+        rules.family,
         -- the documented name of the column is a keyword
         'rule-based' as method,  -- noqa: RF04
         rules.severity,
@@ -47,16 +56,23 @@ final as (
         findings.reading_value,
         findings.observed_value,
         rules.limit_value,
+        findings.evidence,
         findings.event_timestamp,
+        -- a state stands until it is mended, an occurrence until it has not come again for the rule's quiet days
+        rules.quiet_days is null as is_state,
         md5(
             concat_ws(
-                '|', findings.rule_id, findings.store_location, findings.product_id,
+                '|', findings.rule_id, findings.store_location, findings.category, findings.product_id,
                 epoch_us(findings.event_timestamp)
             )
         ) as anomaly_id,
         format(
             '{} · {}: {:.6g} {}, limit {:.6g} (rule {})',
-            findings.product_id,
+            coalesce(
+                nullif(findings.product_id, 'N/A'),
+                case when findings.store_location <> 'N/A' then 'All products' end,
+                'All stores'
+            ),
             rules.title,
             findings.observed_value,
             rules.measure,

@@ -17,9 +17,9 @@ products as (
     select
         store_location,
         product_id,
-        arg_max(category, event_timestamp) as category
+        category
     from levels
-    group by store_location, product_id
+    where next_reading_at is null
 
 ),
 

@@ -6,27 +6,6 @@ notice_episodes as (
 
 ),
 
-stock_notices as (
-
-    select * from {{ ref('int_stock_notices') }}
-
-),
-
-feed_notices as (
-
-    select * from {{ ref('int_feed_notices') }}
-
-),
-
-episodes as (
-
-    select * from notice_episodes
-    union all by name
-    select * from stock_notices
-    union all by name
-    select * from feed_notices
-
-),
 
 worded as (
 
@@ -46,7 +25,7 @@ worded as (
             ),
             case when store_location <> 'N/A' then matter end
         ) as notification
-    from episodes
+    from notice_episodes
 
 ),
 

@@ -1,3 +1,15 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        tags=['by_batch'],
+        pre_hook="{% if is_incremental() %}
+            delete from {{ this }} where event_date >= {{ day_of(unchanged_until()) }}
+        {% endif %}"
+    )
+}}
+
 with
 
 stock_metrics as (
@@ -10,9 +22,11 @@ dated as (
 
     select
         *,
-        -- a bucket belongs to the day in which it lies, its end at midnight included
-        cast(event_timestamp - interval '1 microsecond' as date) as event_date
+        {{ day_of('event_timestamp') }} as event_date
     from stock_metrics
+    {% if is_incremental() %}
+        where event_timestamp > {{ day_of(unchanged_until()) }}
+    {% endif %}
 
 ),
 
@@ -25,7 +39,7 @@ final as (
         cast(sum(units_out) as bigint) as units_out,
         cast(sum(units_in) as bigint) as units_in,
         arg_max(total_quantity, event_timestamp) as total_quantity,
-        arg_max(avg_price, event_timestamp) as avg_price,
+        arg_max_null(avg_price, event_timestamp) as avg_price,
         arg_max(total_stock_value, event_timestamp) as total_stock_value,
         arg_max(product_count, event_timestamp) as product_count,
         arg_max(out_of_stock_count, event_timestamp) as out_of_stock_count,

@@ -1,3 +1,16 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        tags=['by_batch'],
+        pre_hook="{% if is_incremental() %}
+            delete from {{ this }} as stored using ({{ touched_stores() }}) as touched
+            where stored.store_location = touched.store_location and stored.event_timestamp >= touched.changed_from
+        {% endif %}"
+    )
+}}
+
 {% set grain = "interval '" ~ var('metrics_grain') ~ "'" %}
 {% set turnover_window = "interval '" ~ var('turnover_window') ~ "'" %}
 
@@ -9,60 +22,102 @@ levels as (
 
 ),
 
-believable_levels as (
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+{% if is_incremental() %}
+
+    -- each group goes on from its last bucket that stands, see the pre-hook
+    standing as (
+
+        select * from {{ this }}
+        where event_timestamp >= {{ unchanged_until() }} - {{ grain }}
+        qualify
+            row_number() over (
+                partition by store_location, category
+                order by event_timestamp desc
+            ) = 1
+
+    ),
+
+    standing_stores as (
+
+        select
+            store_location,
+            max(event_timestamp) as stands_until
+        from standing
+        group by store_location
+
+    ),
+
+    believable_levels as (
+
+        select levels.*
+        from levels
+        left join standing_stores
+            on levels.store_location = standing_stores.store_location
+        where
+            not levels.is_suspect
+            and levels.event_timestamp >= {{ unchanged_until() }} - {{ grain }}
+            and coalesce(levels.event_timestamp > standing_stores.stands_until, true)
+
+    ),
+
+{% else %}
+
+    believable_levels as (
+
+        select * from levels
+        where not is_suspect
+
+    ),
+
+{% endif %}
+
+steps as (
 
     select
         store_location,
-        product_id,
         category,
+        previous_category,
         event_timestamp,
         cast(stock_level as hugeint) as stock_level,
+        cast(previous_level as hugeint) as previous_level,
         cast(price is not null as integer) as priced_count,
+        cast(previous_price is not null as integer) as previous_priced_count,
         cast(stock_level = 0 as integer) as out_of_stock_count,
-        cast(epoch_us(event_timestamp) as hugeint) as reading_us,
+        cast(previous_level = 0 as integer) as previous_out_of_stock_count,
+        cast(coalesce(category = previous_category, false) as integer) as is_kept,
         coalesce(price, 0) as price,
-        stock_level * coalesce(price, 0) as stock_value
-    from levels
-    where not is_suspect
-
-),
-
-product_steps as (
-
-    select
-        *,
-        lag(category) over product_readings as previous_category,
-        lag(stock_level) over product_readings as previous_level,
-        lag(price) over product_readings as previous_price,
-        lag(priced_count) over product_readings as previous_priced_count,
-        lag(out_of_stock_count) over product_readings as previous_out_of_stock_count,
-        lag(stock_value) over product_readings as previous_value
+        coalesce(previous_price, 0) as previous_price,
+        stock_level * coalesce(price, 0) as stock_value,
+        previous_level * coalesce(previous_price, 0) as previous_value,
+        coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
+        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in
     from believable_levels
-    window
-        product_readings as (
-            partition by store_location, product_id
-            order by event_timestamp
-        )
 
 ),
 
--- a product's reading takes its former state out of the category it stood in and puts the new one into its own
+-- a reading takes its product's former state out of the category it stood in and puts the new one into its own
 changes as (
 
     select
         store_location,
         category,
         event_timestamp,
-        reading_us,
-        stock_level as level_change,
-        price as price_change,
-        priced_count as priced_change,
-        stock_value as value_change,
-        out_of_stock_count as out_of_stock_change,
-        1 as product_change,
-        coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
-        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in
-    from product_steps
+        event_timestamp as reading_at,
+        stock_level - coalesce(is_kept * previous_level, 0) as level_change,
+        price - is_kept * previous_price as price_change,
+        priced_count - is_kept * previous_priced_count as priced_change,
+        stock_value - coalesce(is_kept * previous_value, 0) as value_change,
+        out_of_stock_count - coalesce(is_kept * previous_out_of_stock_count, 0) as out_of_stock_change,
+        1 - is_kept as product_change,
+        units_out,
+        units_in
+    from steps
 
     union all
 
@@ -70,7 +125,7 @@ changes as (
         store_location,
         previous_category as category,
         event_timestamp,
-        reading_us,
+        null as reading_at,
         -previous_level as level_change,
         -previous_price as price_change,
         -previous_priced_count as priced_change,
@@ -79,8 +134,8 @@ changes as (
         -1 as product_change,
         0 as units_out,
         0 as units_in
-    from product_steps
-    where previous_category is not null
+    from steps
+    where previous_category <> category
 
 ),
 
@@ -92,7 +147,7 @@ bucket_changes as (
         -- a bucket ending at b holds the readings in (b - grain, b]
         time_bucket({{ grain }}, event_timestamp - interval '1 microsecond') + {{ grain }} as bucket_end,
         sum(level_change) as level_change,
-        sum(level_change * reading_us) as moment_change,
+        sum(level_change * epoch_us(event_timestamp)) as moment_change,
         sum(price_change) as price_change,
         sum(priced_change) as priced_change,
         sum(value_change) as value_change,
@@ -100,15 +155,34 @@ bucket_changes as (
         sum(product_change) as product_change,
         sum(units_out) as units_out,
         sum(units_in) as units_in,
-        max(event_timestamp) filter (where product_change = 1) as last_reading_at
+        min(event_timestamp) as first_reading_at,
+        max(reading_at) as last_reading_at
     from changes
-    group by all
+    group by store_location, category, bucket_end
 
-),
+    {% if is_incremental() %}
 
-as_of as (
+        union all
 
-    select * from {{ ref('int_as_of') }}
+        -- what stands is one change from nothing
+        select
+            store_location,
+            category,
+            event_timestamp as bucket_end,
+            total_quantity as level_change,
+            level_moment as moment_change,
+            price_sum as price_change,
+            priced_count as priced_change,
+            value_sum as value_change,
+            out_of_stock_count as out_of_stock_change,
+            product_count as product_change,
+            units_out_so_far as units_out,
+            0 as units_in,
+            first_reading_at,
+            last_reading_at
+        from standing
+
+    {% endif %}
 
 ),
 
@@ -117,10 +191,10 @@ group_spans as (
     select
         store_location,
         category,
-        min(event_timestamp) as first_reading_at,
-        time_bucket({{ grain }}, min(event_timestamp) - interval '1 microsecond') + {{ grain }} as first_bucket_end
-    from changes
-    group by all
+        min(first_reading_at) as first_reading_at,
+        min(bucket_end) as first_bucket_end
+    from bucket_changes
+    group by store_location, category
 
 ),
 
@@ -152,10 +226,10 @@ running as (
         coalesce(bucket_changes.units_out, 0) as units_out,
         coalesce(bucket_changes.units_in, 0) as units_in,
         sum(bucket_changes.level_change) over until_now as total_quantity,
-        sum(bucket_changes.moment_change) over until_now as moment,
+        sum(bucket_changes.moment_change) over until_now as level_moment,
         sum(bucket_changes.price_change) over until_now as price_sum,
         sum(bucket_changes.priced_change) over until_now as priced_count,
-        sum(bucket_changes.value_change) over until_now as total_stock_value,
+        sum(bucket_changes.value_change) over until_now as value_sum,
         sum(bucket_changes.out_of_stock_change) over until_now as out_of_stock_count,
         sum(bucket_changes.product_change) over until_now as product_count,
         sum(bucket_changes.units_out) over until_now as units_out_so_far,
@@ -175,31 +249,54 @@ running as (
 
 ),
 
--- stock held from 0 to t, in unit-microseconds, is t * level(t) - sum(time of change * change)
-held as (
+openings as (
 
     select
-        *,
-        cast(epoch_us(bucket_end) as hugeint) * total_quantity - moment as stock_held
+        store_location,
+        category,
+        bucket_end,
+        total_quantity,
+        level_moment,
+        units_out_so_far
     from running
+
+    {% if is_incremental() %}
+
+        union
+
+        select
+            store_location,
+            category,
+            event_timestamp as bucket_end,
+            total_quantity,
+            level_moment,
+            units_out_so_far
+        from {{ this }}
+        where event_timestamp >= {{ unchanged_until() }} - {{ grain }} - {{ turnover_window }}
+
+    {% endif %}
 
 ),
 
--- what the window adds is the figure at its end less that at its start; before the first bucket nothing was held
+-- Stock held from 0 to t, in unit-microseconds, is t * level(t) - sum(time of change * change). What the window adds is
+-- the figure at its end less that at its start; before the first bucket nothing was held.
 windowed as (
 
     select
-        held.*,
-        held.units_out_so_far - coalesce(opening.units_out_so_far, 0) as window_units_out,
-        held.stock_held - coalesce(opening.stock_held, 0) as window_stock_held,
-        epoch_us(held.bucket_end)
-        - epoch_us(greatest(held.bucket_end - {{ turnover_window }}, held.first_reading_at)) as span_us
-    from held
-    left join held as opening
+        running.*,
+        epoch_us(running.bucket_end) * running.total_quantity - running.level_moment
+        - coalesce(
+            epoch_us(openings.bucket_end) * openings.total_quantity - openings.level_moment, 0
+        ) as window_stock_held,
+        running.units_out_so_far - coalesce(openings.units_out_so_far, 0) as window_units_out,
+        epoch_us(running.bucket_end)
+        - epoch_us(greatest(running.bucket_end - {{ turnover_window }}, running.first_reading_at)) as span_us
+    from running
+    left join openings
         on
-            held.store_location = opening.store_location
-            and held.category = opening.category
-            and held.bucket_end - {{ turnover_window }} = opening.bucket_end
+            running.store_location = openings.store_location
+            and running.category = openings.category
+            and running.bucket_end - {{ turnover_window }} = openings.bucket_end
 
 ),
 
@@ -221,19 +318,36 @@ final as (
         store_location,
         category,
         bucket_end as event_timestamp,
+        first_reading_at,
         last_reading_at,
         average_quantity,
         cast(total_quantity as bigint) as total_quantity,
-        cast(total_stock_value as double) as total_stock_value,
+        cast(value_sum as double) as total_stock_value,
         cast(units_out as bigint) as units_out,
         cast(units_in as bigint) as units_in,
+        cast(units_out_so_far as bigint) as units_out_so_far,
         cast(window_units_out as bigint) as window_units_out,
         cast(product_count as bigint) as product_count,
+        cast(priced_count as bigint) as priced_count,
         cast(out_of_stock_count as bigint) as out_of_stock_count,
+        cast(level_moment as hugeint) as level_moment,
+        cast(price_sum as decimal(38, 9)) as price_sum,
+        cast(value_sum as decimal(38, 9)) as value_sum,
         cast(price_sum as double) / nullif(priced_count, 0) as avg_price,
         cast(window_units_out as double) / nullif(average_quantity, 0) as turnover_rate
     from averaged
 
 )
 
-select * from final
+select final.*
+from final
+{% if is_incremental() %}
+    anti join standing
+        on
+            final.store_location = standing.store_location
+            and final.category = standing.category
+            and final.event_timestamp = standing.event_timestamp
+{% else %}
+    -- an incremental build reads the last weeks: they lie together
+    order by final.event_timestamp
+{% endif %}

@@ -1,12 +1,13 @@
+{{ config(materialized='view') }}
+
 with
 
-distinct_readings as (
+levels as (
 
-    select * from {{ ref('int_distinct_readings') }}
+    select * from {{ ref('int_stock_levels') }}
 
 ),
 
--- one row per product and moment: of two conflicting readings the later arrival
 final as (
 
     select
@@ -14,14 +15,9 @@ final as (
         category,
         store_location,
         quantity,
-        cast(price as double) as price,
+        cast(reported_price as double) as price,
         {{ iso_timestamp('event_timestamp') }} as event_timestamp
-    from distinct_readings
-    qualify
-        row_number() over (
-            partition by store_location, product_id, event_timestamp
-            order by arrival desc
-        ) = 1
+    from levels
 
 )
 

@@ -28,8 +28,10 @@ rule_findings as (
         method,
         severity,
         reading_value,
+        observed_value,
         limit_value,
         description,
+        is_state,
         event_timestamp
     from anomalies
 
@@ -46,7 +48,9 @@ model_findings as (
         'isolation forest' as method,  -- noqa: RF04
         rules.severity,
         outliers.observed_quantity as reading_value,
+        outliers.score as observed_value,
         cast(null as double) as limit_value,
+        false as is_state,
         outliers.product_id || ' · ' || replace(outliers.anomaly_type, '_', ' ') as description,
         cast(outliers.event_date as timestamp) as event_timestamp
     from outliers
@@ -73,8 +77,10 @@ final as (
         method,
         severity,
         reading_value,
+        observed_value,
         limit_value,
         description,
+        cast(is_state as integer) as is_state,
         strftime(event_timestamp, '%Y-%m-%d %H:%M:%S') as event_timestamp,
         strftime(event_timestamp, '%Y-%m-%d') as event_date
     from findings

@@ -6,9 +6,9 @@ messages as (
 
 ),
 
-distinct_readings as (
+levels as (
 
-    select * from {{ ref('int_distinct_readings') }}
+    select * from {{ ref('int_stock_levels') }}
 
 ),
 
@@ -29,8 +29,8 @@ message_counts as (
 
 reading_counts as (
 
-    select count(*) as reading_count
-    from distinct_readings
+    select cast(sum(content_count) as bigint) as reading_count
+    from levels
 
 ),
 

@@ -15,15 +15,19 @@ renamed as (
         ledger_id,
         entry_id,
         batch_index,
+        product_id,
+        store_location,
 
         -- text
         error as rejection_reason,
+        try(decode(raw)) as rejected_text,
         md5(raw) as content_digest,
 
         -- booleans
         error is not null as is_quarantined,
 
         -- timestamps
+        timezone('UTC', cast(event_timestamp as timestamptz)) as event_timestamp,
         timezone('UTC', cast(publish_time as timestamptz)) as published_at
 
     from messages

@@ -12,10 +12,12 @@ renamed as (
         -- ids
         product_id,
         store_location,
+        batch_id,
 
         -- text
         category,
         extra,
+        event_month,
 
         -- numerics
         cast(quantity as bigint) as quantity,
@@ -23,6 +25,7 @@ renamed as (
 
         -- timestamps
         timezone('UTC', cast(event_timestamp as timestamptz)) as event_timestamp,
+        timezone('UTC', cast(publish_time as timestamptz)) as published_at,
 
         -- arrival
         row(

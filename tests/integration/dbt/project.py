@@ -13,27 +13,46 @@ ROOT = Path(__file__).parents[3]
 Tables = dict[str, list[tuple[object, ...]]]
 
 
-def build(data_dir: Path, *arguments: str, steps: str = "run") -> None:
-    """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first faults that dbt tells."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
+class Project:
+    """The dbt project on one data folder; parsed once, so that the next build takes its models' time only."""
 
-    connections: Any = DuckDBConnectionManager
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._manifest: Any = None
 
-    places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--quiet"]
-    artefacts = ["--target-path", str(data_dir / "dbt"), "--log-path", str(data_dir / "dbt")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INVENTORY_DATA_DIR", str(data_dir))
-        for command in (["seed"], [steps, *arguments]):
-            outcome = dbtRunner().invoke([*command, *places, *artefacts])
+    def build(self, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
+        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first faults that dbt tells."""
+        if with_seeds:
+            self._invoke("seed")
+        self._invoke(steps, *arguments)
+
+    def _invoke(self, *command: str) -> None:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        connections: Any = DuckDBConnectionManager
+        places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--quiet"]
+        artefacts = ["--target-path", str(self.data_dir / "dbt"), "--log-path", str(self.data_dir / "dbt")]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("INVENTORY_DATA_DIR", str(self.data_dir))
+            if self._manifest is None and "--vars" not in command:
+                self._manifest = dbtRunner().invoke(["parse", *places, *artefacts]).result
+            # variables shape what is parsed
+            manifest = None if "--vars" in command else self._manifest
+            outcome = dbtRunner(manifest=manifest).invoke([*command, *places, *artefacts])
             faults = [
                 f"{result.node.name}: {result.message}"
                 for result in getattr(outcome.result, "results", [])
                 if result.status in {"error", "fail"}
             ]
-            assert outcome.success, "\n".join(faults[:5]) or outcome.exception
             # dbt holds the warehouse open for its next command; a test wants to read it
             connections.close_all_connections()
+            assert outcome.success, "\n".join(faults[:5]) or outcome.exception
+
+
+def build(data_dir: Path, *arguments: str, steps: str = "run") -> None:
+    """Seed, then `dbt run` (or `steps`) with the arguments, once."""
+    Project(data_dir).build(*arguments, steps=steps)
 
 
 def served(data_dir: Path) -> Tables:

@@ -40,7 +40,7 @@ def test_messages_are_counted_wherever_they_are_kept(tmp_path, landed, quarantin
         folder.mkdir(parents=True)
         duckdb.sql(
             "copy (select * replace (partition + 1 as partition, 'not_json: what' as error, 'what'::blob as raw) "
-            f"from '{tmp_path}/landing/*/events.parquet') to '{folder}/batch-000000.parquet'"
+            f"from '{tmp_path}/landing/*/events-0.parquet') to '{folder}/batch-000000.parquet'"
         )
     if not landed:
         (tmp_path / "landing").rename(tmp_path / "elsewhere")

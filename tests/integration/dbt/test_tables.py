@@ -75,13 +75,14 @@ def test_a_published_forecast_stays_and_gets_its_actuals(events: list[Event], tm
     newest = max(event.moment for event in events)
     cut = newest - timedelta(days=3)
     data_dir = tmp_path / "grown"
-    write_raw(data_dir, [event for event in events if event.moment <= cut])
+    known, later = (
+        [event for event in events if event.moment <= cut],
+        [event for event in events if event.moment > cut],
+    )
+    write_raw(data_dir, known)
     build(data_dir)
     before = _forecasts(data_dir)
-    write_raw(tmp_path / "all", events)
-    for folder in ("raw", "landing"):
-        (data_dir / folder).rename(tmp_path / folder)
-        (tmp_path / "all" / folder).rename(data_dir / folder)
+    write_raw(data_dir, later, batch_id=1, entries=list(range(len(known), len(events))))
     build(data_dir)
     after = _forecasts(data_dir)
     assert before.items() <= after.items()

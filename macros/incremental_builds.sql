@@ -1,0 +1,240 @@
+{# An incremental build looks at the batches that came since the last one. Which these are, which of their readings are
+   late, and from when on figures change, is noted before the first model runs: all models of a build agree on it, and
+   a build that takes up one that was broken off does the same work again. #}
+
+{% macro note_batches(readings) %}
+    {%- set followers = [] -%}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- for node in graph.nodes.values() if 'by_batch' in node.tags and node.unique_id in selected_resources -%}
+            {%- do followers.append(node) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if not followers -%}
+        {{- return('select 1') -}}
+    {%- endif -%}
+
+    {%- set settings = build_settings() -%}
+    {%- set mark = none if flags.FULL_REFRESH else last_good_build(followers) -%}
+    {%- if mark is not none -%}
+        {%- do check_continuity(mark, readings, settings) -%}
+    {%- endif -%}
+
+    {%- set backfill = "timestamp '" ~ var('backfill_from') ~ "'" if var('backfill_from') else 'null' -%}
+
+    insert into build_audit.batches by name
+    with
+    raw as (
+        select
+            count(*) as reading_count,
+            coalesce(max(batch_id), -1) as last_batch_id
+        from {{ readings }}
+    )
+    {% if mark is none -%}
+        select
+            '{{ invocation_id }}' as invocation_id,
+            '{{ settings }}' as settings,
+            raw.*
+        from raw
+    {%- else -%}
+        , earlier_attempts as (
+            select
+                min(batches.backfill_from) as backfill_from,
+                min(batches.late_before) as late_before,
+                min(batches.unchanged_until) as unchanged_until
+            from build_audit.batches as batches
+            inner join build_audit.invocations as invocations
+                on batches.invocation_id = invocations.invocation_id
+            where invocations.started_at > timestamptz '{{ mark.started_at }}'
+        ),
+        standing as (
+            select max(event_timestamp) as newest_reading_at
+            from {{ adapter.get_relation(target.database, target.schema, 'int_stock_levels') }}
+        ),
+        limits as (
+            select
+                least(earlier_attempts.backfill_from, {{ backfill }}) as backfill_from,
+                -- where no reading stands none is late
+                coalesce(
+                    least(
+                        earlier_attempts.late_before,
+                        standing.newest_reading_at - interval '{{ var("late_after") }}',
+                        {{ backfill }}
+                    ),
+                    timestamp '-infinity'
+                ) as late_before,
+                coalesce(
+                    least(earlier_attempts.unchanged_until, standing.newest_reading_at), timestamp '-infinity'
+                ) as unchanged_until
+            from standing
+            cross join earlier_attempts
+        )
+        select
+            '{{ invocation_id }}' as invocation_id,
+            '{{ settings }}' as settings,
+            raw.*,
+            {{ mark.last_batch_id }} as after_batch_id,
+            limits.*
+        from raw
+        cross join limits
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro note_new_readings(readings) %}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or noted('late_before') is none -%}
+        {{- return('select 1') -}}
+    {%- endif -%}
+    create or replace table build_audit.new_readings as
+    select * from {{ readings }}
+    where
+        {% if noted('backfill_from') is none -%} batch_id > {{ noted('after_batch_id') }} and {% endif -%}
+        event_timestamp >= timestamp '{{ noted("late_before") }}';
+
+    update build_audit.batches
+    set unchanged_until = least(unchanged_until, (select min(changed_from) from ({{ touched_stores() }})))
+    where invocation_id = '{{ invocation_id }}'
+{% endmacro %}
+
+
+{# What the tables rest on beside the readings; with another of these, what stands cannot be added to. #}
+{% macro build_settings() %}
+    {%- set settings = {'anomaly_rules': graph.nodes['seed.inventory.anomaly_rules'].checksum.checksum} -%}
+    {%- for name in ('as_of', 'metrics_grain', 'turnover_window', 'spike_returns_within', 'spike_return_share') -%}
+        {%- do settings.update({name: var(name)}) -%}
+    {%- endfor -%}
+    {{- return(tojson(settings, sort_keys=true) | replace("'", "''")) -}}
+{% endmacro %}
+
+
+{# The oldest of the models' newest good builds: what came since then is new to at least one of them. A table is dropped,
+   so that it is built whole, when no build of it was noted as good (its run was killed) since the levels, on which all
+   rest, were built whole. #}
+{% macro last_good_build(followers) %}
+    {%- set builds = [] -%}
+    {%- set standing = [] -%}
+    {%- for node in followers -%}
+        {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
+        {%- if relation is not none -%}
+            {%- set query -%}
+                select
+                    cast(invocations.started_at as varchar) as started_at,
+                    batches.last_batch_id,
+                    batches.reading_count,
+                    batches.settings
+                from build_audit.node_results as results
+                inner join build_audit.invocations as invocations
+                    on results.invocation_id = invocations.invocation_id
+                inner join build_audit.batches as batches
+                    on results.invocation_id = batches.invocation_id
+                where
+                    results.node_id = '{{ node.unique_id }}'
+                    and results.status = 'success'
+                    and invocations.started_at >= (
+                        select max(whole_builds.started_at)
+                        from build_audit.invocations as whole_builds
+                        inner join build_audit.batches as whole_batches
+                            on whole_builds.invocation_id = whole_batches.invocation_id
+                        inner join build_audit.node_results as whole_results
+                            on whole_builds.invocation_id = whole_results.invocation_id
+                        where
+                            whole_batches.after_batch_id is null
+                            and whole_results.node_id = 'model.inventory.int_stock_levels'
+                            and whole_results.status = 'success'
+                    )
+                order by invocations.started_at desc
+                limit 1
+            {%- endset -%}
+            {%- set newest = run_query(query).rows -%}
+            {%- if newest | length == 1 -%}
+                {%- do builds.append(newest[0]) -%}
+                {%- do standing.append(relation) -%}
+            {%- else -%}
+                {%- do log(node.name ~ ': it was not built to its end since the levels were built whole, so it is built whole', info=true) -%}
+                {%- do adapter.drop_relation(relation) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if adapter.get_relation(target.database, target.schema, 'int_stock_levels') is none -%}
+        {%- for relation in standing -%} {%- do adapter.drop_relation(relation) -%} {%- endfor -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {{- return((builds | sort(attribute='started_at'))[0] if builds else none) -}}
+{% endmacro %}
+
+
+{% macro check_continuity(mark, readings, settings) %}
+    {%- set query -%}
+        select count(*) from {{ readings }} where batch_id <= {{ mark.last_batch_id }}
+    {%- endset -%}
+    {%- set reading_count = run_query(query).rows[0][0] -%}
+    {%- if reading_count != mark.reading_count -%}
+        {%- do exceptions.raise_compiler_error(
+            'Raw has ' ~ reading_count ~ ' readings up to batch ' ~ mark.last_batch_id ~ ', the tables were built from '
+            ~ mark.reading_count ~ ': raw was made anew. Run `dbt build --full-refresh`.'
+        ) -%}
+    {%- endif -%}
+    {%- if settings | replace("''", "'") != mark.settings -%}
+        {%- do exceptions.raise_compiler_error(
+            'The tables were built with ' ~ mark.settings ~ ', this build has ' ~ settings
+            ~ '. Run `dbt build --full-refresh`.'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro noted(column) %}
+    {%- set query -%}
+        select cast({{ column }} as varchar) from build_audit.batches where invocation_id = '{{ invocation_id }}'
+    {%- endset -%}
+    {%- set rows = run_query(query).rows if execute else [] -%}
+    {{- return(rows[0][0] if rows else none) -}}
+{% endmacro %}
+
+
+{% macro new_readings() %}
+    {{- 'build_audit.new_readings' -}}
+{% endmacro %}
+
+
+{% macro is_late_reading() %}
+    batch_id > {{ noted('after_batch_id') }} and event_timestamp < timestamp '{{ noted("late_before") }}'
+{%- endmacro %}
+
+
+{% macro is_judged_again() %}
+    batch_id > {{ noted('after_batch_id') }}
+    {%- if noted('backfill_from') is not none %} or event_timestamp >= timestamp '{{ noted("late_before") }}'{% endif %}
+{%- endmacro %}
+
+
+{% macro unchanged_until() %}
+    {{- "timestamp '" ~ noted('unchanged_until') ~ "'" -}}
+{% endmacro %}
+
+
+{% macro touched_stores() %}
+    select
+        store_location,
+        min(event_timestamp) - interval '{{ var("spike_returns_within") }}' as changed_from
+    from {{ new_readings() }}
+    group by store_location
+{%- endmacro %}
+
+
+{% macro touched_products() %}
+    select
+        store_location,
+        product_id,
+        min(event_timestamp) - interval '{{ var("spike_returns_within") }}' as changed_from
+    from {{ new_readings() }}
+    group by store_location, product_id
+{%- endmacro %}
+
+
+{% macro or_standing(expression, column) %}
+    {%- if is_incremental() -%}
+        coalesce({{ expression }}, first_value(standing_{{ column }}) over product_readings)
+    {%- else -%}
+        {{- expression -}}
+    {%- endif -%}
+{% endmacro %}

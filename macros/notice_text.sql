@@ -1,0 +1,18 @@
+{# A rule's sentence, the names in its braces filled in: `{observed:.1f}` becomes the measured value with one digit. #}
+{% macro notice_text(template, finding, current_stock) %}
+    {%- set fields = {
+        'reading': finding ~ '.reading_value',
+        'observed': finding ~ '.observed_value',
+        'percent': '100 * ' ~ finding ~ '.observed_value',
+        'evidence': "coalesce(" ~ finding ~ ".evidence, '')",
+        'daily_units_out': 'coalesce(' ~ current_stock ~ '.daily_units_out, 0)',
+        'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
+        'suggested_order': 'coalesce(' ~ current_stock ~ '.suggested_order, 0)',
+        'stock_value': 'coalesce(' ~ current_stock ~ '.stock_value, 0)',
+    } -%}
+    {%- set numbered = namespace(template=template) -%}
+    {%- for field in fields -%}
+        {%- set numbered.template = "replace(" ~ numbered.template ~ ", '{" ~ field ~ "', '{" ~ loop.index0 ~ "')" -%}
+    {%- endfor -%}
+    format({{ numbered.template }}, {{ fields.values() | join(', ') }})
+{%- endmacro %}

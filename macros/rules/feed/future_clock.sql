@@ -1,0 +1,46 @@
+{# A device whose clock runs ahead. Up to five minutes the reading is taken and stands at a moment still to come; further
+   ahead the message is kept aside, and what it says about itself is all there is to name it by. #}
+{% macro rule__feed__future_clock() %}
+    select
+        store_location,
+        any_value(category order by arrival) as category,
+        product_id,
+        event_timestamp,
+        max(epoch_us(event_timestamp) - epoch_us(arrival[1])) / 60e6 as reading_value,
+        reading_value as observed_value,
+        strftime(event_timestamp, '%Y-%m-%d %H:%M') as evidence
+    from readings
+    where
+        event_timestamp > arrival[1]
+        and event_timestamp <= (select as_of.as_of from as_of)
+    group by store_location, product_id, event_timestamp
+
+    union all
+
+    select
+        store_location,
+        min(category) as category,
+        product_id,
+        min(published_at) as event_timestamp,
+        max(minutes_ahead) as reading_value,
+        max(minutes_ahead) as observed_value,
+        strftime(max(claimed_at), '%Y-%m-%d %H:%M') as evidence
+    from (
+        select
+            coalesce(message ->> 'store_location', 'N/A') as store_location,
+            coalesce(message ->> 'category', 'N/A') as category,
+            coalesce(message ->> 'product_id', 'N/A') as product_id,
+            published_at,
+            timezone('UTC', try_cast(message ->> 'event_timestamp' as timestamptz)) as claimed_at,
+            (epoch_us(claimed_at) - epoch_us(published_at)) / 60e6 as minutes_ahead
+        from (
+            select
+                published_at,
+                try_cast(rejected_text as json) as message
+            from messages
+            where rejection_reason like 'future_timestamp:%'
+        )
+    )
+    where minutes_ahead is not null
+    group by store_location, product_id, cast(published_at as date)
+{% endmacro %}

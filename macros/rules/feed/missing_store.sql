@@ -1,0 +1,12 @@
+{# A store that used to send and has been gone for many times its own longest gap in the last quarter before. #}
+{% macro rule__feed__missing_store() %}
+    select
+        store_location,
+        'N/A' as category,
+        'N/A' as product_id,
+        last_reading_at as event_timestamp,
+        silent_days * 24 as reading_value,
+        silent_days / longest_gap_days as observed_value,
+        null as evidence
+    from store_history
+{% endmacro %}

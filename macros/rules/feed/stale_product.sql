@@ -1,0 +1,21 @@
+{# A product that has gone silent while its store goes on sending: longer than the tables call stale, and longer than its
+   own longest gap of the last quarter. With fewer than ten readings in the quarter a product has no rhythm to miss. #}
+{% macro rule__feed__stale_product() %}
+    select
+        store_location,
+        category,
+        product_id,
+        last_reading_at as event_timestamp,
+        silent_us / 3600e6 as reading_value,
+        silent_us / quarter_longest_gap_us as observed_value,
+        null as evidence
+    from (
+        select
+            *,
+            epoch_us(max(last_reading_at) over (partition by store_location)) - epoch_us(last_reading_at) as silent_us
+        from product_history
+    )
+    where
+        silent_us > epoch_us(interval '{{ var("stale_after") }}')
+        and quarter_reading_count >= 10
+{% endmacro %}

@@ -1,0 +1,13 @@
+{# A store that has sent nothing for longer than its own longest gap in the last quarter, and not so long that it is missing. #}
+{% macro rule__feed__stale_store() %}
+    select
+        store_location,
+        'N/A' as category,
+        'N/A' as product_id,
+        last_reading_at as event_timestamp,
+        silent_days * 24 as reading_value,
+        silent_days / longest_gap_days as observed_value,
+        null as evidence
+    from store_history
+    where silent_days / longest_gap_days < {{ rule_limit('missing_store') }}
+{% endmacro %}

@@ -1,0 +1,13 @@
+{# A refund or a sign lost on the way; no product costs less than nothing. #}
+{% macro rule__price__negative_price() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        reported_price as reading_value,
+        -reported_price as observed_value,
+        null as evidence
+    from reading_history
+    where reported_price < 0
+{% endmacro %}

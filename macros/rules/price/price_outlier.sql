@@ -1,0 +1,16 @@
+{# Beyond all of the product's last twenty prices, above or below: a lost decimal point, or another product's price. Ten
+   prices say how far it swings by itself. #}
+{% macro rule__price__price_outlier() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        reported_price as reading_value,
+        greatest(reported_price / highest_price_before, lowest_price_before / reported_price) as observed_value,
+        null as evidence
+    from reading_history
+    where
+        reported_price > 0
+        and prices_before >= 10
+{% endmacro %}

@@ -1,0 +1,13 @@
+{# Given away at the till, and worth nothing in the stock value. #}
+{% macro rule__price__zero_price() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        reported_price as reading_value,
+        reported_price as observed_value,
+        null as evidence
+    from reading_history
+    where reported_price = 0
+{% endmacro %}

@@ -1,0 +1,17 @@
+{# A fall far beyond the largest of the last twenty readings: theft, breakage, a transfer nobody booked, or a miscount.
+   What falls back from a jump is no fall, and half a dozen units in one reading are a customer. #}
+{% macro rule__quantity__quantity_drop() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        quantity as reading_value,
+        units_fallen / greatest(largest_fall_before, 4) as observed_value,
+        cast(units_fallen as varchar) as evidence
+    from reading_history
+    where
+        units_fallen > 0
+        and quantities_before >= 10
+        and coalesce(previous_times_highest_before < {{ rule_limit('quantity_jump') }}, true)
+{% endmacro %}

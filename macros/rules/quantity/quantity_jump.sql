@@ -1,0 +1,13 @@
+{# A restock fills the shelf to where it has been before; many times the highest of the last twenty levels does not. #}
+{% macro rule__quantity__quantity_jump() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        quantity as reading_value,
+        times_highest_before as observed_value,
+        null as evidence
+    from reading_history
+    where times_highest_before is not null
+{% endmacro %}

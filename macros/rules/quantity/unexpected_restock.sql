@@ -1,0 +1,16 @@
+{# A receipt far beyond the largest among the last twenty readings, short of a jump. Whether a receipt comes too early
+   cannot be told from levels alone: that needs an order feed. #}
+{% macro rule__quantity__unexpected_restock() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        quantity as reading_value,
+        units_risen / greatest(largest_rise_before, 4) as observed_value,
+        cast(units_risen as varchar) as evidence
+    from reading_history
+    where
+        rises_before >= 2
+        and times_highest_before < {{ rule_limit('quantity_jump') }}
+{% endmacro %}

@@ -1,0 +1,13 @@
+{# No shelf holds less than nothing: a record that was booked wrongly. #}
+{% macro rule__stock__negative_stock() %}
+    select
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        quantity as reading_value,
+        -quantity as observed_value,
+        null as evidence
+    from reading_history
+    where quantity < 0
+{% endmacro %}

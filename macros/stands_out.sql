@@ -1,0 +1,14 @@
+{# Which readings int_reading_history keeps: those that a rule could name, for they break a record of the last twenty or
+   are odd by themselves. What falls into the usual is most of all readings, and costs nothing further. #}
+{% macro stands_out() %}
+    (
+        quantity < 0
+        or reported_price <= 0
+        or is_suspect
+        or times_highest_before > 1
+        or units_fallen > greatest(largest_fall_before, 4)
+        or units_risen > greatest(largest_rise_before, 4)
+        or reported_price > highest_price_before
+        or reported_price < lowest_price_before
+    )
+{%- endmacro %}

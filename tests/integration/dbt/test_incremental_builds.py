@@ -1,0 +1,244 @@
+"""An incremental build against one from nothing: the same rows, whatever came in which batch and in which order."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+from datetime import datetime, timedelta
+
+import duckdb
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.dbt.project import ROOT, Project, Tables
+from tests.integration.oracle import Event
+from tests.integration.test_metrics import write_raw
+
+START = datetime(2026, 1, 1)
+TABLES = (
+    "int_stock_levels",
+    "int_reading_history",
+    "fct_stock_metrics",
+    "fct_daily_stock",
+    "int_price_anomalies",
+    "inventory",
+    "metrics",
+)
+SELECTION = (
+    *("--select", "+serving.*.metrics", "+serving.*.inventory", "+fct_daily_stock", "+serving.*.late_events"),
+    "+int_price_anomalies",
+)
+# all that rests on readings alone; the Python models keep what they published
+ALL_BUT_MODELS = ("--exclude", "int_forecasts+", "int_quantity_outliers+")
+SERVED = (
+    *TABLES,
+    "anomalies",
+    "current_stock",
+    "daily_stock",
+    "int_anomaly_notices",
+    "pipeline_status",
+    "product_performance",
+    "stock_ageing",
+    "stock_performance",
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("incremental"))
+
+
+def start_anew(project: Project) -> None:
+    """Forget all data; what dbt has parsed stays."""
+    for folder in ("raw", "landing", "warehouse"):
+        shutil.rmtree(project.data_dir / folder, ignore_errors=True)
+
+
+def rows(project: Project, *names: str) -> Tables:
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in names}
+
+
+# Few stores, products and moments, so that readings meet: repeats, conflicts, spikes that a later batch unmasks or
+# explains, moves between categories, prices that are carried over several batches.
+READINGS = st.builds(
+    Event,
+    store_location=st.sampled_from(["Store_A", "Store_B", "Store_C", "Store_D"]),
+    product_id=st.sampled_from(["P1", "P2"]),
+    category=st.sampled_from(["Toys", "Toys", "Toys", "Home"]),
+    quantity=st.sampled_from([-3, 0, 4, 5, 6, 7, 60, 70, 80]),
+    price=st.sampled_from([None, None, "1.50", "2.25"]),
+    moment=st.builds(
+        lambda hours, seconds: START + timedelta(hours=hours, seconds=seconds),
+        st.integers(0, 30).map(lambda step: step * 23),
+        st.sampled_from([0, 0, 0, 1, 1800]),
+    ),
+)
+BATCHES = st.lists(st.lists(READINGS, min_size=20, max_size=60), min_size=3, max_size=4)
+
+
+# an example takes five builds: a failing one is told as it is, not shrunk
+@settings(max_examples=5, phases=(Phase.explicit, Phase.generate))
+@given(batches=BATCHES, chance=st.randoms(use_true_random=False))
+def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance):
+    start_anew(project)
+    # arrival is one thing, the batch in which a reading is refined another: a partition may lag
+    entries = list(range(sum(map(len, batches))))
+    chance.shuffle(entries)
+    for batch_id, batch in enumerate(batches):
+        arrivals = [entries.pop() for _ in batch]
+        write_raw(project.data_dir, batch, batch_id=batch_id, entries=arrivals)
+        project.build(*SELECTION, with_seeds=batch_id == 0)
+    incremental = rows(project, *TABLES)
+    assert rows(project, "late_events")["late_events"] == []
+    project.build("--full-refresh", *SELECTION)
+    whole = rows(project, *TABLES)
+    for table in TABLES:
+        assert incremental[table] == whole[table], table
+
+
+def test_long_histories_are_judged_from_where_they_changed(project):
+    """A product read twice a day has its last twenty readings within days, one that is read now and then in years."""
+    start_anew(project)
+    chance = random.Random(5)
+    history = [
+        event(chance.choice([20, 21, 25, 30, 31]), day / 2 if product == "often" else 7 * day, product=product)
+        for product, count in {"often": 240, "seldom": 17, "untouched": 17}.items()
+        for day in range(count)
+    ]
+    write_raw(project.data_dir, history)
+    project.build(*ALL_BUT_MODELS)
+    for batch_id in range(1, 4):
+        batch = [
+            event(
+                chance.choice([-2, 9, 24, 120, 190, 400]), 118 - chance.uniform(-1, 30), product=chance.choice(products)
+            )
+            for products in [["often", "seldom"]] * 6
+        ]
+        write_raw(project.data_dir, batch, batch_id=batch_id, entries=[1000 * batch_id + n for n in range(len(batch))])
+        project.build(*ALL_BUT_MODELS, with_seeds=False)
+    incremental = rows(project, *SERVED)
+    found = str(incremental["anomalies"])
+    assert all(rule in found for rule in ("quantity_jump", "quantity_drop", "returned_spike"))
+    project.build("--full-refresh", *ALL_BUT_MODELS)
+    whole = rows(project, *SERVED)
+    for table in SERVED:
+        assert incremental[table] == whole[table], table
+
+
+def event(quantity: int, day: float, *, product: str = "P1", category: str = "Toys") -> Event:
+    return Event("Store_A", product, category, quantity, "2.00", START + timedelta(days=day))
+
+
+def test_a_reading_too_late_waits_until_it_is_backfilled(project):
+    start_anew(project)
+    history = [event(100 - day, day) for day in range(50)]
+    write_raw(project.data_dir, history)
+    project.build(*SELECTION)
+    before = rows(project, *TABLES)
+
+    # the newest reading is of day 49; 35 days before it is day 14
+    on_time, too_late = event(40, 14.5), event(40, 13.5)
+    write_raw(project.data_dir, [too_late], batch_id=1, entries=[100])
+    project.build(*SELECTION, with_seeds=False)
+    assert rows(project, *TABLES) == before
+    waiting = rows(project, "late_events")["late_events"]
+    assert [row[:6] for row in waiting] == [("P1", "Toys", "Store_A", 40, 2.0, "2026-01-14T12:00:00Z")]
+
+    write_raw(project.data_dir, [on_time], batch_id=2, entries=[101])
+    project.build(*SELECTION, with_seeds=False)
+    assert rows(project, "late_events")["late_events"] == waiting
+    assert len(rows(project, "inventory")["inventory"]) == len(history) + 1
+
+    project.build(*SELECTION, "--vars", "backfill_from: '2026-01-10'", with_seeds=False)
+    backfilled = rows(project, *TABLES, "late_events")
+    assert backfilled["late_events"] == []
+    project.build("--full-refresh", *SELECTION)
+    assert rows(project, *TABLES, "late_events") == backfilled
+
+
+def test_what_rests_on_levels_that_were_built_whole_is_built_whole(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(100 - day, day) for day in range(50)])
+    project.build(*SELECTION)
+    write_raw(project.data_dir, [event(40, 2.5)], batch_id=1, entries=[100])
+    project.build(*SELECTION, with_seeds=False)
+    project.build("--full-refresh", "--select", "int_stock_levels", with_seeds=False)
+    project.build(*SELECTION, with_seeds=False)
+    mended = rows(project, *TABLES, "late_events")
+    assert mended["late_events"] == []
+    project.build("--full-refresh", *SELECTION, with_seeds=False)
+    assert rows(project, *TABLES, "late_events") == mended
+
+
+def test_raw_that_was_made_anew_is_not_added_to(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(10, 0), event(9, 1)])
+    project.build(*SELECTION)
+    shutil.rmtree(project.data_dir / "raw")
+    write_raw(project.data_dir, [event(10, 0)])
+    write_raw(project.data_dir, [event(9, 1)], batch_id=1)
+    with pytest.raises(AssertionError, match="raw was made anew"):
+        project.build(*SELECTION)
+    project.build("--full-refresh", *SELECTION)
+    assert len(rows(project, "inventory")["inventory"]) == 2
+
+
+def test_tables_are_not_added_to_under_other_settings(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(10, 0), event(9, 1)])
+    project.build(*SELECTION)
+    with pytest.raises(AssertionError, match="full-refresh"):
+        project.build(*SELECTION, "--vars", "metrics_grain: 1 day")
+
+
+def test_a_killed_build_is_taken_up_where_it_was(project):
+    """Killed when the levels stand and the metrics do not: the next build brings both to what a full refresh gives."""
+    start_anew(project)
+    # a spike that only the second batch unmasks, and a product that leaves its category there
+    write_raw(project.data_dir, [event(10, 0), event(200, 1), event(5, 0, product="P2")])
+    project.build(*SELECTION)
+    write_raw(
+        project.data_dir,
+        [event(9, 1.5), event(5, 0.5, product="P2", category="Home"), event(1, 40)],
+        batch_id=1,
+        entries=[10, 11, 12],
+    )
+    kill_when(project, "OK created sql incremental model main.int_stock_levels")
+    assert len(rows(project, "int_stock_levels")["int_stock_levels"]) == 6
+    assert len({row[0] for row in rows(project, "fct_daily_stock")["fct_daily_stock"]}) == 2
+    # what came meanwhile and is late by the newest reading was not late when the killed build began
+    write_raw(project.data_dir, [event(7, 2)], batch_id=2, entries=[13])
+    project.build(*SELECTION, with_seeds=False)
+    resumed = rows(project, *TABLES, "late_events")
+    assert resumed["late_events"] == []
+    project.build("--full-refresh", *SELECTION)
+    assert rows(project, *TABLES, "late_events") == resumed
+
+
+def kill_when(project: Project, line: str) -> None:
+    """Start `dbt run` in a process of its own and kill it as soon as it has printed the line."""
+    data_dir = project.data_dir
+    process = subprocess.Popen(
+        [
+            *(ROOT / ".venv/bin/dbt", "run", *SELECTION, "--threads", "1", "--no-use-colors"),
+            *("--profiles-dir", ROOT, "--target-path", data_dir / "killed", "--log-path", data_dir / "killed"),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"INVENTORY_DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    seen = []
+    for printed in process.stdout:
+        seen.append(printed)
+        if line in printed:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL, "".join(seen)
