@@ -281,12 +281,14 @@ KINDS = {
         Kind("level_shift", "levels times magnitude, 21 days", (0.5, 1.5, 2), (0.05, 20), FOREST, _level_shift),
         Kind("phantom_stock", "magnitude units on an empty shelf", (2, 5, 10), (1, 1e6), FOREST, _phantom_stock),
         Kind("stuck_sensor", "the same level for magnitude days", (5, 10, 20), (2, 90), FOREST, _stuck_sensor),
-        Kind("missing_block", "category silent, magnitude days", (3, 7), (1, 90), "stale_feed", _missing_block),
+        Kind("missing_block", "category silent, magnitude days", (3, 7), (1, 90), "stale_product", _missing_block),
         Kind("duplicate", "a message magnitude more times", (1, 3), (1, 100), "deduplication", _duplicate),
         Kind("conflicting", "also read magnitude higher", (1, 5, 30), (1, 1e6), "conflicting_reading", _conflicting),
-        Kind("future_clock", "a clock magnitude years ahead", (2, 10), (2, 100), "quarantine", _future_clock),
+        Kind("future_clock", "a clock magnitude years ahead", (2, 10), (2, 100), "future_clock", _future_clock),
         Kind("swapped_store", "stores exchanged for magnitude days", (3, 7), (1, 60), FOREST, _swapped_store),
-        Kind("wrong_category", "magnitude days elsewhere", (1, 3), (1, 60), "category_change", _wrong_category),
+        Kind(
+            "wrong_category", "magnitude days elsewhere", (1, 3), (1, 60), "product_in_two_categories", _wrong_category
+        ),
         Kind("unexpected_restock", "magnitude times the highest more", (0.5, 1, 2), (0.1, 100), FOREST, _restock),
         Kind("promotion", "true: a week of sales times magnitude, -20 %", (1.8,), (1.1, 10), NONE, _promotion),
         Kind("season_peak", "true: six weeks up to times magnitude", (1.5, 2), (1.1, 10), NONE, _season_peak),

@@ -219,7 +219,7 @@ def _spoil(events: Path, truth: Path, profile: Profile, seed: int) -> int:
     )
     for kind in RECENT:
         introduction.put(KINDS[kind], random, since=midnight - timedelta(days=2))
-    put_many(introduction, [kind for kind in KINDS.values() if kind.detector != "quarantine"], profile.wrong, random)
+    put_many(introduction, [kind for kind in KINDS.values() if kind.name != "future_clock"], profile.wrong, random)
     for message in _malformed(log.messages[0]):
         log.insert(len(log.messages) // 2, message)
     write_introduced(introduction, events, truth)

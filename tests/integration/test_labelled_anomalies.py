@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ingest.simulation.anomalies import WHOLE_CATEGORY
@@ -44,7 +44,7 @@ def test_the_expected_rule_finds_each_labelled_anomaly(built: Path, tiny_events:
             for rule, store, category, product, text in told
             if (rule, store) == (row["expected_detector"], row["store"])
             and (category == row["category"] if whole else product == row["product"])
-            and start <= (moment := datetime.fromisoformat(text).replace(tzinfo=None))
-            and (whole or moment <= end)
+            # a silence is dated by the last reading before it
+            and start - timedelta(days=whole) <= (moment := datetime.fromisoformat(text).replace(tzinfo=None)) <= end
         ]
         assert found, row
