@@ -166,7 +166,7 @@ def export(data_dir: Path) -> subprocess.CompletedProcess[str]:
             "Got 3 results",
         ),
         ("insert into build_audit.invocations values ('x', 'build', now(), null)", "did not end"),
-        ("drop view main.numerical_anomalies; drop table main.metrics", "metrics"),
+        ("drop view main.numerical_anomalies; drop view main.metrics", "metrics"),
     ],
     ids=["failed test", "unfinished build", "missing table"],
 )

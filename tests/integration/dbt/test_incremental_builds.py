@@ -130,6 +130,24 @@ def test_long_histories_are_judged_from_where_they_changed(project):
         assert incremental[table] == whole[table], table
 
 
+def test_a_frequent_build_tells_the_shelf_and_the_next_whole_one_the_rest(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(100 - day, day) for day in range(50)])
+    project.build()
+    planned = rows(project, "product_performance")
+    write_raw(project.data_dir, [event(7, 49.5)], batch_id=1, entries=[100])
+    project.build("--selector", "frequent", steps="build", with_seeds=False)
+    assert rows(project, "product_performance") == planned
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        shelf = connection.execute("select quantity, last_reading_at, planned_at from current_stock").fetchall()
+    assert shelf == [(7, "2026-02-19 12:00:00", "2026-02-19 00:00:00")]
+    write_raw(project.data_dir, [event(90, 40.5), event(500, 50)], batch_id=2, entries=[101, 102])
+    project.build(*ALL_BUT_MODELS, with_seeds=False)
+    whole = rows(project, *SERVED)
+    project.build("--full-refresh", *ALL_BUT_MODELS, with_seeds=False)
+    assert rows(project, *SERVED) == whole
+
+
 def event(quantity: int, day: float, *, product: str = "P1", category: str = "Toys") -> Event:
     return Event("Store_A", product, category, quantity, "2.00", START + timedelta(days=day))
 
