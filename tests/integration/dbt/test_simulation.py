@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 
 from dashboards import export
 from ingest import load
+from ingest.raw import batch_folder
 from ingest.simulation import introduce_actual_quantity
 from ingest.simulation.catalogue import Profile
 from ingest.simulation.generate_data import generate
+from ingest.stock_features import follow_readings
 from tests.integration.dbt.project import build
 
 END = date(2025, 6, 30)
@@ -26,14 +28,17 @@ def publish(data_dir: Path, events: Path) -> None:
     """Land a file of events, build and export, with raw Parquet as Spark leaves it."""
     landed = CliRunner().invoke(load.command, ["--source", str(events), "--data-dir", str(data_dir)])
     assert landed.exit_code == 0, landed.output
-    raw = data_dir / "raw/readings/batch-000000/event_month=any"
-    raw.mkdir(parents=True, exist_ok=True)
+    batch_id = len(list(data_dir.glob("raw/readings/batch-*")))
+    raw = batch_folder(data_dir / "raw/readings", batch_id) / "event_month=any"
+    raw.mkdir(parents=True)
     (data_dir / "warehouse").mkdir(exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute(
-            f"copy (select * exclude (error, raw) from read_parquet('{data_dir}/landing/*/*.parquet', "
-            f"hive_partitioning = false) where error is null) to '{raw}/part.parquet'"
+            f"copy (select * exclude (error, raw), {batch_id}::bigint as batch_id "
+            f"from read_parquet('{data_dir}/landing/*/*.parquet', hive_partitioning = false) "
+            f"where error is null and topic = '{events.name}') to '{raw}/part.parquet'"
         )
+    follow_readings(data_dir / "raw")
     build(data_dir, steps="build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
