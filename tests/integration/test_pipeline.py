@@ -225,7 +225,7 @@ MUTANTS = {
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
-        ("int_reading_history", "and relevant_levels.quantity >= 0", ""),
+        ("int_reading_history", "not relevant_levels.is_suspect and relevant_levels.quantity >= 0", "true"),
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
@@ -235,8 +235,8 @@ MUTANTS = {
         ("int_product_windows", "- lengths.window_days + 1", "- lengths.window_days"),
         (
             "int_product_windows",
-            "greatest(product_daily.last_reading_at, windows.starts_at)",
-            "product_daily.last_reading_at",
+            "greatest(lifetimes.last_reading_at, windows.starts_at)",
+            "lifetimes.last_reading_at",
         ),
     ],
     "int_product_demand": [

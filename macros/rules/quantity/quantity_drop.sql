@@ -13,5 +13,13 @@
     where
         units_fallen > 0
         and quantities_before >= 10
-        and coalesce(previous_times_highest_before < {{ rule_limit('quantity_jump') }}, true)
+        and not exists (
+            select 1
+            from reading_history as jumps
+            where
+                jumps.store_location = reading_history.store_location
+                and jumps.product_id = reading_history.product_id
+                and jumps.event_timestamp = reading_history.previous_reading_at
+                and jumps.times_highest_before >= {{ rule_limit('quantity_jump') }}
+        )
 {% endmacro %}

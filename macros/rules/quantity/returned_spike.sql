@@ -6,7 +6,7 @@
         product_id,
         event_timestamp,
         quantity as reading_value,
-        stock_level / greatest(previous_level, next_level) as observed_value,
+        stock_level / greatest(level_before, next_level) as observed_value,
         null as evidence
     from reading_history
     where is_suspect

@@ -1,3 +1,19 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        tags=['by_batch'],
+        pre_hook="{% if is_incremental() %}
+            delete from {{ this }} as stored using ({{ touched_products() }}) as touched
+            where
+                stored.store_location = touched.store_location
+                and stored.product_id = touched.product_id
+                and stored.event_date >= {{ day_of('touched.changed_from') }}
+        {% endif %}"
+    )
+}}
+
 with
 
 levels as (
@@ -18,12 +34,50 @@ rules as (
 
 ),
 
+{% if is_incremental() %}
+
+    touched_products as materialized (
+
+        {{ touched_products() }}
+
+    ),
+
+    -- whole days, from the first that changed on
+    relevant_levels as (
+
+        select levels.*
+        from levels
+        inner join touched_products
+            on
+                levels.store_location = touched_products.store_location
+                and levels.product_id = touched_products.product_id
+                and {{ day_of('levels.event_timestamp') }} >= {{ day_of('touched_products.changed_from') }}
+        where levels.event_timestamp > {{ day_of(unchanged_until()) }}
+
+    ),
+
+{% else %}
+
+    relevant_levels as (
+
+        select * from levels
+
+    ),
+
+{% endif %}
+
 jumps as (
 
     select
         reading_history.store_location,
         reading_history.product_id,
-        reading_history.event_timestamp
+        reading_history.event_timestamp,
+        reading_history.previous_quantity,
+        reading_history.previous_reading_at,
+        lag(reading_history.event_timestamp) over (
+            partition by reading_history.store_location, reading_history.product_id
+            order by reading_history.event_timestamp
+        ) is not distinct from reading_history.previous_reading_at as follows_a_jump
     from reading_history
     inner join rules
         on rules.rule_id = 'quantity_jump'
@@ -31,15 +85,33 @@ jumps as (
 
 ),
 
--- windows sort numbers faster than names
-products as materialized (
+-- jumps in a row have the same plausible reading before them
+jumps_in_a_row as (
+
+    select
+        *,
+        count(*) filter (where not follows_a_jump) over (
+            partition by store_location, product_id
+            order by event_timestamp
+        ) as row_number_of_jumps
+    from jumps
+
+),
+
+before_jumps as (
 
     select
         store_location,
         product_id,
-        cast(row_number() over () as integer) as product
-    from levels
-    group by store_location, product_id
+        event_timestamp,
+        first_value(previous_quantity) over jumps_so_far as previous_quantity,
+        first_value(previous_reading_at) over jumps_so_far as previous_reading_at
+    from jumps_in_a_row
+    window
+        jumps_so_far as (
+            partition by store_location, product_id, row_number_of_jumps
+            order by event_timestamp
+        )
 
 ),
 
@@ -47,115 +119,80 @@ products as materialized (
 plausible_readings as (
 
     select
-        products.product,
-        levels.category,
-        levels.event_timestamp,
-        levels.stock_level,
-        levels.price
-    from levels
-    inner join products
+        relevant_levels.store_location,
+        relevant_levels.product_id,
+        relevant_levels.category,
+        relevant_levels.event_timestamp,
+        relevant_levels.stock_level,
+        relevant_levels.price,
+        {{ day_of('relevant_levels.event_timestamp') }} as event_date,
+        case
+            when before_jumps.event_timestamp is not null then before_jumps.previous_quantity
+            else relevant_levels.previous_quantity
+        end as previous_quantity,
+        case
+            when before_jumps.event_timestamp is not null then before_jumps.previous_reading_at
+            else relevant_levels.previous_reading_at
+        end as previous_reading_at
+    from relevant_levels
+    left join before_jumps
         on
-            levels.store_location = products.store_location
-            and levels.product_id = products.product_id
+            relevant_levels.store_location = before_jumps.store_location
+            and relevant_levels.product_id = before_jumps.product_id
+            and relevant_levels.previous_reading_at = before_jumps.event_timestamp
     anti join jumps
         on
-            levels.store_location = jumps.store_location
-            and levels.product_id = jumps.product_id
-            and levels.event_timestamp = jumps.event_timestamp
-    where not levels.is_suspect
+            relevant_levels.store_location = jumps.store_location
+            and relevant_levels.product_id = jumps.product_id
+            and relevant_levels.event_timestamp = jumps.event_timestamp
+    where not relevant_levels.is_suspect
 
 ),
 
-steps as (
-
-    select
-        product,
-        category,
-        event_timestamp,
-        stock_level,
-        price,
-        {{ day_of('event_timestamp') }} as event_date,
-        lag(stock_level) over product_readings as previous_level,
-        lag(event_timestamp) over product_readings as previous_event_timestamp,
-        lead(event_timestamp) over product_readings as next_event_timestamp
-    from plausible_readings
-    window
-        product_readings as (
-            partition by product
-            order by event_timestamp
-        )
-
-),
-
--- flows and the time since the reading before are credited to the later reading; a level stands until the next one
+-- flows, the time since the reading before and the stock held in it are credited to the later reading
 flows as (
 
     select
         *,
+        case when previous_quantity is not null then greatest(previous_quantity, 0) end as previous_level,
         coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
         coalesce(greatest(stock_level - previous_level, 0), 0) as units_in,
-        epoch_us(event_timestamp) - epoch_us(previous_event_timestamp) as since_previous_us,
-        case
-            when {{ day_of('next_event_timestamp') }} = event_date
-                then epoch_us(next_event_timestamp) - epoch_us(event_timestamp)
-            else 0
-        end as within_day_us
-    from steps
+        epoch_us(event_timestamp) - epoch_us(previous_reading_at) as since_previous_us,
+        coalesce({{ day_of('previous_reading_at') }} < event_date, true) as opens_day
+    from plausible_readings
 
 ),
 
 days as (
 
     select
-        product,
+        store_location,
+        product_id,
         event_date,
         cast(sum(units_out) as bigint) as units_out,
         cast(sum(units_in) as bigint) as units_in,
-        cast(sum(case when stock_level > 0 then within_day_us else 0 end) as bigint) as in_stock_us,
+        cast(coalesce(sum(since_previous_us) filter (where previous_level > 0), 0) as bigint) as in_stock_us,
         cast(sum(since_previous_us) as bigint) as observed_us,
         cast(sum(since_previous_us) filter (where units_in > 0) as bigint) as restocked_us,
-        arg_max(category, event_timestamp) as category,
-        arg_min(stock_level, event_timestamp) as first_quantity,
+        max(previous_level) filter (where opens_day) as opening_quantity,
+        max(previous_reading_at) filter (where opens_day) as opened_at,
+        max(stock_level) filter (where opens_day) as first_quantity,
         arg_max(stock_level, event_timestamp) as closing_quantity,
+        arg_max(category, event_timestamp) as category,
         count(*) as reading_count,
         sum(units_out * price) as out_value,
-        sum(cast(stock_level as hugeint) * within_day_us) as unit_us,
+        coalesce(sum(cast(previous_level as hugeint) * since_previous_us), 0) as unit_us,
         max(since_previous_us) as longest_gap_us,
         min(event_timestamp) as first_reading_at,
         max(event_timestamp) as last_reading_at,
-        max(event_timestamp) filter (where stock_level = 0 and coalesce(previous_level, 1) > 0) as emptied_at,
-        arg_max_null(next_event_timestamp, event_timestamp) as next_reading_at
+        max(event_timestamp) filter (where stock_level = 0 and coalesce(previous_level, 1) > 0) as emptied_at
     from flows
-    group by product, event_date
-
-),
-
-final as (
-
-    select
-        products.store_location,
-        products.product_id,
-        days.event_date,
-        days.units_out,
-        days.units_in,
-        days.in_stock_us,
-        days.observed_us,
-        days.restocked_us,
-        days.category,
-        days.first_quantity,
-        days.closing_quantity,
-        days.reading_count,
-        days.out_value,
-        days.unit_us,
-        days.longest_gap_us,
-        days.first_reading_at,
-        days.last_reading_at,
-        days.emptied_at,
-        days.next_reading_at
-    from days
-    inner join products
-        on days.product = products.product
+    group by store_location, product_id, event_date
 
 )
 
-select * from final
+select * from days
+{% if not is_incremental() %}
+    -- an incremental build reads the last weeks: they lie together
+    order by event_date
+{% endif %}

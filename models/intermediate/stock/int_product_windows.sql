@@ -6,6 +6,12 @@ product_daily as (
 
 ),
 
+lifetimes as (
+
+    select * from {{ ref('int_product_lifetimes') }}
+
+),
+
 as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -28,18 +34,64 @@ windows as (
 
 ),
 
--- the days in the window, and the last day before it as far as its level stands into it
-days as (
+days_inside as (
 
     select
-        product_daily.*,
+        product_daily.store_location,
+        product_daily.product_id,
         windows.window_name,
-        product_daily.first_reading_at > windows.starts_at as is_inside,
-        epoch_us(coalesce(product_daily.next_reading_at, windows.as_of))
-        - epoch_us(greatest(product_daily.last_reading_at, windows.starts_at)) as closing_us
+        sum(product_daily.units_out) as units_out,
+        sum(product_daily.units_in) as units_in,
+        sum(product_daily.in_stock_us) as in_stock_us,
+        sum(product_daily.unit_us) as unit_us,
+        coalesce(sum(product_daily.reading_count) filter (where product_daily.observed_us is not null), 0)
+            as reading_count,
+        coalesce(sum(product_daily.observed_us), 0) as observed_us,
+        coalesce(sum(product_daily.restocked_us), 0) as restocked_us,
+        sum(cast(product_daily.units_out as hugeint) * product_daily.units_out) as units_out_squared,
+        count(*) filter (where product_daily.units_out > 0) as days_with_units_out,
+        arg_min_null(product_daily.opening_quantity, product_daily.event_date) as opening_quantity,
+        arg_min_null(product_daily.opened_at, product_daily.event_date) as opened_at,
+        arg_min(product_daily.first_quantity, product_daily.event_date) as first_quantity
     from product_daily
+    inner join windows
+        on product_daily.event_date >= cast(windows.starts_at as date)
+    group by product_daily.store_location, product_daily.product_id, windows.window_name
+
+),
+
+-- a product that is new in the window opens with its first level
+opened as (
+
+    select
+        lifetimes.store_location,
+        lifetimes.product_id,
+        lifetimes.closing_quantity,
+        windows.window_name,
+        days_inside.units_out,
+        days_inside.units_in,
+        days_inside.in_stock_us,
+        days_inside.unit_us,
+        days_inside.reading_count,
+        days_inside.observed_us,
+        days_inside.restocked_us,
+        days_inside.units_out_squared,
+        days_inside.days_with_units_out,
+        case
+            when days_inside.window_name is null then lifetimes.closing_quantity
+            else coalesce(days_inside.opening_quantity, days_inside.first_quantity)
+        end as opening_quantity,
+        epoch_us(windows.as_of) - epoch_us(greatest(lifetimes.first_reading_at, windows.starts_at)) as tracked_us,
+        -- what the first reading inside is credited with may have begun before the window
+        coalesce(greatest(epoch_us(windows.starts_at) - epoch_us(days_inside.opened_at), 0), 0) as before_us,
+        epoch_us(windows.as_of) - epoch_us(greatest(lifetimes.last_reading_at, windows.starts_at)) as closing_us
+    from lifetimes
     cross join windows
-    where coalesce(product_daily.next_reading_at, windows.as_of) > windows.starts_at
+    left join days_inside
+        on
+            lifetimes.store_location = days_inside.store_location
+            and lifetimes.product_id = days_inside.product_id
+            and windows.window_name = days_inside.window_name
 
 ),
 
@@ -49,30 +101,24 @@ final as (
         store_location,
         product_id,
         window_name,
-        cast(coalesce(sum(units_out) filter (where is_inside), 0) as bigint) as units_out,
-        cast(coalesce(sum(units_in) filter (where is_inside), 0) as bigint) as units_in,
+        opening_quantity,
+        tracked_us,
+        cast(coalesce(units_out, 0) as bigint) as units_out,
+        cast(coalesce(units_in, 0) as bigint) as units_in,
         cast(
-            sum(
-                case when is_inside then epoch_us(last_reading_at) - epoch_us(first_reading_at) else 0 end + closing_us
-            ) as bigint
-        ) as tracked_us,
-        cast(
-            sum(
-                case when is_inside then in_stock_us else 0 end
-                + case when closing_quantity > 0 then closing_us else 0 end
-            ) as bigint
+            coalesce(in_stock_us, 0)
+            - case when opening_quantity > 0 then before_us else 0 end
+            + case when closing_quantity > 0 then closing_us else 0 end as bigint
         ) as in_stock_us,
-        cast(coalesce(sum(reading_count) filter (where is_inside and observed_us is not null), 0) as bigint)
-            as reading_count,
-        cast(coalesce(sum(observed_us) filter (where is_inside), 0) as bigint) as observed_us,
-        cast(coalesce(sum(restocked_us) filter (where is_inside), 0) as bigint) as restocked_us,
-        -- a product that is new in the window opens with its first level
-        arg_min(case when is_inside then first_quantity else closing_quantity end, event_date) as opening_quantity,
-        coalesce(sum(cast(units_out as hugeint) * units_out) filter (where is_inside), 0) as units_out_squared,
-        count(*) filter (where is_inside and units_out > 0) as days_with_units_out,
-        sum(case when is_inside then unit_us else 0 end + cast(closing_quantity as hugeint) * closing_us) as unit_us
-    from days
-    group by store_location, product_id, window_name
+        cast(coalesce(reading_count, 0) as bigint) as reading_count,
+        cast(coalesce(observed_us, 0) as bigint) as observed_us,
+        cast(coalesce(restocked_us, 0) as bigint) as restocked_us,
+        coalesce(units_out_squared, 0) as units_out_squared,
+        coalesce(days_with_units_out, 0) as days_with_units_out,
+        coalesce(unit_us, 0)
+        - cast(opening_quantity as hugeint) * before_us
+        + cast(closing_quantity as hugeint) * closing_us as unit_us
+    from opened
 
 )
 

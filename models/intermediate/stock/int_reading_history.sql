@@ -30,7 +30,7 @@ levels as (
 
     ),
 
-    -- a reading rests on the twenty before it, and what those say of themselves on twenty more
+    -- a reading rests on the twenty before it
     lately as materialized (
 
         select
@@ -53,7 +53,7 @@ levels as (
         from lately
         group by store_location, product_id
         having
-            count(*) filter (where event_timestamp < changed_from) < 41
+            count(*) filter (where event_timestamp < changed_from) < 20
             and arg_min_null(level_before, event_timestamp) is not null
 
     ),
@@ -98,7 +98,7 @@ products as materialized (
 
 ),
 
--- a level below zero and a spike that came back are no past to judge others by
+-- a level below zero and a spike that came back are no past to judge others by, and nothing moves to or from them
 judged as (
 
     select
@@ -106,12 +106,19 @@ judged as (
         relevant_levels.category,
         relevant_levels.quantity,
         relevant_levels.stock_level,
+        relevant_levels.level_before,
+        relevant_levels.previous_quantity,
+        relevant_levels.previous_reading_at,
         relevant_levels.reported_price,
         relevant_levels.is_suspect,
         relevant_levels.event_timestamp,
+        not relevant_levels.is_suspect and relevant_levels.quantity >= 0 as is_plausible,
+        case when is_plausible then relevant_levels.quantity end as believed_quantity,
         case
-            when not relevant_levels.is_suspect and relevant_levels.quantity >= 0 then relevant_levels.quantity
-        end as believed_quantity,
+            when is_plausible and relevant_levels.previous_quantity >= 0
+                then relevant_levels.quantity - relevant_levels.previous_quantity
+            else 0
+        end as units_moved,
         case when relevant_levels.reported_price > 0 then relevant_levels.reported_price end as believed_price
     from relevant_levels
     inner join products
@@ -125,11 +132,14 @@ past as (
 
     select
         *,
-        last_value(believed_quantity ignore nulls) over last_twenty as previous_quantity,
+        greatest(-units_moved, 0) as units_fallen,
+        greatest(units_moved, 0) as units_risen,
         lead(stock_level) over product_readings as next_level,
-        lag(stock_level) over product_readings as previous_level,
         max(believed_quantity) over last_twenty as highest_quantity_before,
         count(believed_quantity) over last_twenty as quantities_before,
+        greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
+        greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
+        count(*) filter (where units_moved > 0) over last_twenty as rises_before,
         min(believed_price) over last_twenty as lowest_price_before,
         max(believed_price) over last_twenty as highest_price_before,
         count(believed_price) over last_twenty as prices_before
@@ -143,35 +153,15 @@ past as (
 
 ),
 
-moves as (
+compared as (
 
     select
         *,
-        greatest(previous_quantity - believed_quantity, 0) as units_fallen,
-        greatest(believed_quantity - previous_quantity, 0) as units_risen,
         -- five readings say what is usual; below four units any delivery is many times more
         case
             when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
         end as times_highest_before
     from past
-
-),
-
-compared as (
-
-    select
-        *,
-        max(units_fallen) over last_twenty as largest_fall_before,
-        max(units_risen) over last_twenty as largest_rise_before,
-        count(nullif(units_risen, 0)) over last_twenty as rises_before,
-        lag(times_highest_before) over product_readings as previous_times_highest_before
-    from moves
-    window
-        product_readings as (
-            partition by product
-            order by event_timestamp
-        ),
-        last_twenty as (product_readings rows between 20 preceding and 1 preceding)
 
 ),
 
@@ -197,7 +187,9 @@ final as (
         remarkable.reported_price,
         remarkable.is_suspect,
         remarkable.event_timestamp,
-        remarkable.previous_level,
+        remarkable.level_before,
+        remarkable.previous_quantity,
+        remarkable.previous_reading_at,
         remarkable.level_after_spike as next_level,
         remarkable.units_fallen,
         remarkable.units_risen,
@@ -208,8 +200,7 @@ final as (
         remarkable.times_highest_before,
         remarkable.largest_fall_before,
         remarkable.largest_rise_before,
-        remarkable.rises_before,
-        remarkable.previous_times_highest_before
+        remarkable.rises_before
     from remarkable
     inner join products
         on remarkable.product = products.product

@@ -165,9 +165,10 @@ decided as (
             reported_price,
             content_count,
             level_before as standing_level_before,
-            previous_level as standing_previous_level,
+            previous_quantity as standing_previous_quantity,
             previous_category as standing_previous_category,
-            previous_price as standing_previous_price
+            previous_price as standing_previous_price,
+            previous_reading_at as standing_previous_reading_at
         from standing
         anti join decided using (store_location, product_id, event_timestamp)
         union all by name
@@ -295,9 +296,10 @@ believed as (
 
     select
         *,
-        case when not is_suspect then stock_level end as believed_level,
+        case when not is_suspect then quantity end as believed_quantity,
         case when not is_suspect then category end as believed_category,
-        case when not is_suspect then reported_price end as believed_price
+        case when not is_suspect then reported_price end as believed_price,
+        case when not is_suspect then event_timestamp end as believed_reading_at
     from judged
 
 ),
@@ -316,12 +318,14 @@ carried as (
         event_timestamp,
         next_reading_at,
         {{ or_standing('last_value(believed_price ignore nulls) over until_now', 'previous_price') }} as price,
-        {{ or_standing('last_value(believed_level ignore nulls) over before_now', 'previous_level') }}
-            as previous_level,
+        {{ or_standing('last_value(believed_quantity ignore nulls) over before_now', 'previous_quantity') }}
+            as previous_quantity,
         {{ or_standing('last_value(believed_category ignore nulls) over before_now', 'previous_category') }}
             as previous_category,
         {{ or_standing('last_value(believed_price ignore nulls) over before_now', 'previous_price') }}
-            as previous_price
+            as previous_price,
+        {{ or_standing('last_value(believed_reading_at ignore nulls) over before_now', 'previous_reading_at') }}
+            as previous_reading_at
     from believed
     window
         product_readings as (
@@ -350,10 +354,11 @@ final as (
         carried.is_suspect,
         carried.content_count,
         carried.level_before,
-        carried.previous_level,
+        carried.previous_quantity,
         {{ 'carried.previous_category' if is_incremental() else 'previous_categories.category_name' }}
             as previous_category,
         carried.previous_price,
+        carried.previous_reading_at,
         carried.event_timestamp,
         carried.next_reading_at
     from carried

@@ -77,7 +77,8 @@ as_of as (
 
 {% endif %}
 
-steps as (
+-- read anew for each use: a copy of all readings would cost more
+steps as not materialized (
 
     select
         store_location,
@@ -85,7 +86,8 @@ steps as (
         previous_category,
         event_timestamp,
         cast(stock_level as hugeint) as stock_level,
-        cast(previous_level as hugeint) as previous_level,
+        cast(case when previous_quantity is not null then greatest(previous_quantity, 0) end as hugeint)
+            as previous_level,
         cast(price is not null as integer) as priced_count,
         cast(previous_price is not null as integer) as previous_priced_count,
         cast(stock_level = 0 as integer) as out_of_stock_count,
