@@ -12,3 +12,17 @@
         or reported_price < lowest_price_before
     )
 {%- endmacro %}
+
+
+{# Which days int_day_history keeps: those on which stock has stood still for five days, and those that end ten days of
+   trickling away, with nothing in and more out than in the weeks before. #}
+{% macro day_stands_out() %}
+    (
+        still_days >= 5
+        or (
+            ten_days_in = 0
+            and days_with_units_out >= 9
+            and ten_days_out * days_before > 10 * units_out_before
+        )
+    )
+{%- endmacro %}

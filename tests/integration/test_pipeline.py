@@ -231,6 +231,14 @@ MUTANTS = {
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
         ("int_product_daily", ">= rules.limit_value", "> rules.limit_value"),
     ],
+    "int_day_history": [
+        ("int_day_history", "rows between 37 preceding", "rows between 38 preceding"),
+        ("int_day_history", "interval 27 days", "interval 28 days"),
+        ("stands_out", "still_days >= 5", "still_days >= 4"),
+    ],
+    "int_product_lifetimes": [
+        ("int_product_lifetimes", "filter (where product_daily.units_in > 0)", ""),
+    ],
     "int_product_windows": [
         ("int_product_windows", "- lengths.window_days + 1", "- lengths.window_days"),
         (
@@ -270,7 +278,7 @@ MUTANTS = {
     ],
     "int_quantity_anomalies": [
         ("flat_line", "still_days >= 5", "still_days >= 4"),
-        ("slow_leak", "and received = 0", "and received >= 0"),
+        ("slow_leak", "and ten_days_in = 0", "and ten_days_in >= 0"),
     ],
     "int_price_anomalies": [
         ("negative_price", "reported_price < 0", "reported_price <= 0"),

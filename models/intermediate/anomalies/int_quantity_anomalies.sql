@@ -6,9 +6,9 @@ reading_history as (
 
 ),
 
-product_daily as (
+day_history as (
 
-    select * from {{ ref('int_product_daily') }}
+    select * from {{ ref('int_day_history') }}
 
 ),
 
