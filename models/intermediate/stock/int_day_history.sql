@@ -9,6 +9,7 @@
             where
                 stored.store_location = touched.store_location
                 and stored.product_id = touched.product_id
+                and stored.event_date >= {{ day_of('touched.changed_from') }}
         {% endif %}"
     )
 }}
@@ -23,26 +24,71 @@ product_daily as (
 
 {% if is_incremental() %}
 
-    touched_products as (
+    touched_products as materialized (
 
-        {{ touched_products() }}
+        select
+            *,
+            {{ day_of('changed_from') }} as changed_on
+        from ({{ touched_products() }})
 
     ),
 
-    relevant_days as (
+    lately as materialized (
 
-        select product_daily.*
+        select
+            product_daily.*,
+            touched_products.changed_on
         from product_daily
-        semi join touched_products
+        inner join touched_products
             on
                 product_daily.store_location = touched_products.store_location
                 and product_daily.product_id = touched_products.product_id
+        where product_daily.event_date >= {{ day_of(unchanged_until()) }} - 70
+
+    ),
+
+    -- a day rests on 37 before it, and on the four weeks until stock last moved
+    seldom_moved as (
+
+        select
+            store_location,
+            product_id
+        from lately
+        group by store_location, product_id
+        having
+            arg_min_null(opened_at, event_date) is not null
+            and (
+                count(*) filter (where event_date < changed_on) < 37
+                or coalesce(
+                    max(event_date) filter (where event_date < changed_on and (units_out > 0 or units_in > 0))
+                    < {{ day_of(unchanged_until()) }} - 42,
+                    true
+                )
+            )
+
+    ),
+
+    relevant_days as not materialized (
+
+        select lately.* exclude (changed_on)
+        from lately
+        anti join seldom_moved
+            on
+                lately.store_location = seldom_moved.store_location
+                and lately.product_id = seldom_moved.product_id
+        union all
+        select product_daily.*
+        from product_daily
+        semi join seldom_moved
+            on
+                product_daily.store_location = seldom_moved.store_location
+                and product_daily.product_id = seldom_moved.product_id
 
     ),
 
 {% else %}
 
-    relevant_days as (
+    relevant_days as not materialized (
 
         select * from product_daily
 
@@ -158,4 +204,12 @@ final as (
 
 )
 
-select * from final
+select final.*
+from final
+{% if is_incremental() %}
+    inner join touched_products
+        on
+            final.store_location = touched_products.store_location
+            and final.product_id = touched_products.product_id
+            and final.event_date >= touched_products.changed_on
+{% endif %}

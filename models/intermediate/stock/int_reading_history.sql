@@ -58,7 +58,7 @@ levels as (
 
     ),
 
-    relevant_levels as (
+    relevant_levels as not materialized (
 
         select lately.* exclude (changed_from)
         from lately
@@ -78,7 +78,7 @@ levels as (
 
 {% else %}
 
-    relevant_levels as (
+    relevant_levels as not materialized (
 
         select * from levels
 
@@ -98,28 +98,24 @@ products as materialized (
 
 ),
 
--- a level below zero and a spike that came back are no past to judge others by, and nothing moves to or from them
+-- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from them. What
+-- the windows do not need waits in the levels: they hold no more than they must.
 judged as (
 
     select
         products.product,
-        relevant_levels.category,
+        relevant_levels.event_timestamp,
         relevant_levels.quantity,
-        relevant_levels.stock_level,
-        relevant_levels.level_before,
-        relevant_levels.previous_quantity,
-        relevant_levels.previous_reading_at,
         relevant_levels.reported_price,
         relevant_levels.is_suspect,
-        relevant_levels.event_timestamp,
-        not relevant_levels.is_suspect and relevant_levels.quantity >= 0 as is_plausible,
-        case when is_plausible then relevant_levels.quantity end as believed_quantity,
         case
-            when is_plausible and relevant_levels.previous_quantity >= 0
+            when
+                not relevant_levels.is_suspect
+                and relevant_levels.quantity >= 0
+                and relevant_levels.previous_quantity >= 0
                 then relevant_levels.quantity - relevant_levels.previous_quantity
             else 0
-        end as units_moved,
-        case when relevant_levels.reported_price > 0 then relevant_levels.reported_price end as believed_price
+        end as units_moved
     from relevant_levels
     inner join products
         on
@@ -134,15 +130,19 @@ past as (
         *,
         greatest(-units_moved, 0) as units_fallen,
         greatest(units_moved, 0) as units_risen,
-        lead(stock_level) over product_readings as next_level,
-        max(believed_quantity) over last_twenty as highest_quantity_before,
-        count(believed_quantity) over last_twenty as quantities_before,
+        lead(quantity) over product_readings as next_quantity,
+        max(case when quantity >= 0 and not is_suspect then quantity end) over last_twenty as highest_quantity_before,
+        count(case when quantity >= 0 and not is_suspect then 1 end) over last_twenty as quantities_before,
         greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
         greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
-        count(*) filter (where units_moved > 0) over last_twenty as rises_before,
-        min(believed_price) over last_twenty as lowest_price_before,
-        max(believed_price) over last_twenty as highest_price_before,
-        count(believed_price) over last_twenty as prices_before
+        count(case when units_moved > 0 then 1 end) over last_twenty as rises_before,
+        min(case when reported_price > 0 then reported_price end) over last_twenty as lowest_price_before,
+        max(case when reported_price > 0 then reported_price end) over last_twenty as highest_price_before,
+        count(case when reported_price > 0 then 1 end) over last_twenty as prices_before,
+        -- five readings say what is usual; below four units any delivery is many times more
+        case
+            when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
+        end as times_highest_before
     from judged
     window
         product_readings as (
@@ -153,25 +153,15 @@ past as (
 
 ),
 
-compared as (
-
-    select
-        *,
-        -- five readings say what is usual; below four units any delivery is many times more
-        case
-            when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
-        end as times_highest_before
-    from past
-
-),
-
 remarkable as (
 
     select
-        *,
-        -- what came later says something about a spike alone
-        case when is_suspect then next_level end as level_after_spike
-    from compared
+        past.*,
+        products.store_location,
+        products.product_id
+    from past
+    inner join products
+        on past.product = products.product
     where {{ stands_out() }}
 
 ),
@@ -179,18 +169,19 @@ remarkable as (
 final as (
 
     select
-        products.store_location,
-        products.product_id,
-        remarkable.category,
+        remarkable.store_location,
+        remarkable.product_id,
+        relevant_levels.category,
         remarkable.quantity,
-        remarkable.stock_level,
+        relevant_levels.stock_level,
         remarkable.reported_price,
         remarkable.is_suspect,
         remarkable.event_timestamp,
-        remarkable.level_before,
-        remarkable.previous_quantity,
-        remarkable.previous_reading_at,
-        remarkable.level_after_spike as next_level,
+        relevant_levels.level_before,
+        relevant_levels.previous_quantity,
+        relevant_levels.previous_reading_at,
+        -- what came later says something about a spike alone
+        case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level,
         remarkable.units_fallen,
         remarkable.units_risen,
         remarkable.quantities_before,
@@ -202,8 +193,11 @@ final as (
         remarkable.largest_rise_before,
         remarkable.rises_before
     from remarkable
-    inner join products
-        on remarkable.product = products.product
+    inner join relevant_levels
+        on
+            remarkable.store_location = relevant_levels.store_location
+            and remarkable.product_id = relevant_levels.product_id
+            and remarkable.event_timestamp = relevant_levels.event_timestamp
 
 )
 

@@ -22,15 +22,19 @@ START = datetime(2026, 1, 1)
 TABLES = (
     "int_stock_levels",
     "int_reading_history",
+    "int_product_daily",
+    "int_product_lifetimes",
+    "int_day_history",
     "fct_stock_metrics",
     "fct_daily_stock",
     "int_price_anomalies",
+    "int_quantity_anomalies",
     "inventory",
     "metrics",
 )
 SELECTION = (
     *("--select", "+serving.*.metrics", "+serving.*.inventory", "+fct_daily_stock", "+serving.*.late_events"),
-    "+int_price_anomalies",
+    *("+int_price_anomalies", "+int_quantity_anomalies", "+int_product_lifetimes"),
 )
 # all that rests on readings alone; the Python models keep what they published
 ALL_BUT_MODELS = ("--exclude", "int_forecasts+", "int_quantity_outliers+")
