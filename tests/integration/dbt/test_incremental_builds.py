@@ -106,7 +106,10 @@ def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance)
 
 
 def test_long_histories_are_judged_from_where_they_changed(project):
-    """A product read twice a day has its last twenty readings within days, one that is read now and then in years."""
+    """A product read twice a day has its last twenty readings within days, one that is read now and then in years.
+
+    One stands still for longer than an incremental build looks back, one has trickled away week by week.
+    """
     start_anew(project)
     chance = random.Random(5)
     history = [
@@ -114,10 +117,16 @@ def test_long_histories_are_judged_from_where_they_changed(project):
         for product, count in {"often": 240, "seldom": 17, "untouched": 17}.items()
         for day in range(count)
     ]
+    history += [event(max(150 - 3 * day, 30), day, product="stuck") for day in range(119)]
+    history += [event(600 - 2 * week**2, 7 * week, product="trickling") for week in range(17)]
     write_raw(project.data_dir, history)
     project.build(*ALL_BUT_MODELS)
     for batch_id in range(1, 4):
         batch = [
+            event(30, 118 + batch_id / 10, product="stuck"),
+            event(60 - batch_id, 118 + batch_id / 10, product="trickling"),
+        ]
+        batch += [
             event(
                 chance.choice([-2, 9, 24, 120, 190, 400]), 118 - chance.uniform(-1, 30), product=chance.choice(products)
             )
@@ -127,7 +136,9 @@ def test_long_histories_are_judged_from_where_they_changed(project):
         project.build(*ALL_BUT_MODELS, with_seeds=False)
     incremental = rows(project, *SERVED)
     found = str(incremental["anomalies"])
-    assert all(rule in found for rule in ("quantity_jump", "quantity_drop", "returned_spike"))
+    assert all(rule in found for rule in ("quantity_jump", "quantity_drop", "returned_spike", "flat_line"))
+    days = str(incremental["int_day_history"])
+    assert all(f"'{product}', 'Toys', datetime.date(2026, 4, 29)" in days for product in ("stuck", "trickling"))
     project.build("--full-refresh", *ALL_BUT_MODELS)
     whole = rows(project, *SERVED)
     for table in SERVED:
