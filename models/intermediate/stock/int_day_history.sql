@@ -16,7 +16,8 @@
 
 with
 
-product_daily as (
+-- read where it is needed: a copy would hold all days
+product_daily as not materialized (
 
     select * from {{ ref('int_product_daily') }}
 
@@ -68,7 +69,7 @@ product_daily as (
 
     ),
 
-    relevant_days as not materialized (
+    relevant_days as materialized (
 
         select lately.* exclude (changed_on)
         from lately

@@ -16,7 +16,8 @@
 
 with
 
-levels as (
+-- read where it is needed: a copy would hold all readings
+levels as not materialized (
 
     select * from {{ ref('int_stock_levels') }}
 
@@ -58,7 +59,7 @@ levels as (
 
     ),
 
-    relevant_levels as not materialized (
+    relevant_levels as materialized (
 
         select lately.* exclude (changed_from)
         from lately
