@@ -74,10 +74,13 @@ jumps as (
         reading_history.event_timestamp,
         reading_history.previous_quantity,
         reading_history.previous_reading_at,
-        lag(reading_history.event_timestamp) over (
-            partition by reading_history.store_location, reading_history.product_id
-            order by reading_history.event_timestamp
-        ) is not distinct from reading_history.previous_reading_at as follows_a_jump
+        coalesce(
+            reading_history.previous_reading_at = lag(reading_history.event_timestamp) over (
+                partition by reading_history.store_location, reading_history.product_id
+                order by reading_history.event_timestamp
+            ),
+            false
+        ) as follows_a_jump
     from reading_history
     inner join rules
         on rules.rule_id = 'quantity_jump'
@@ -90,10 +93,10 @@ jumps_in_a_row as (
 
     select
         *,
-        count(*) filter (where not follows_a_jump) over (
+        sum(case when follows_a_jump then 0 else 1 end) over (
             partition by store_location, product_id
             order by event_timestamp
-        ) as row_number_of_jumps
+        ) as jump_row
     from jumps
 
 ),
@@ -109,7 +112,7 @@ before_jumps as (
     from jumps_in_a_row
     window
         jumps_so_far as (
-            partition by store_location, product_id, row_number_of_jumps
+            partition by store_location, product_id, jump_row
             order by event_timestamp
         )
 
@@ -140,12 +143,16 @@ plausible_readings as (
             relevant_levels.store_location = before_jumps.store_location
             and relevant_levels.product_id = before_jumps.product_id
             and relevant_levels.previous_reading_at = before_jumps.event_timestamp
-    anti join jumps
-        on
-            relevant_levels.store_location = jumps.store_location
-            and relevant_levels.product_id = jumps.product_id
-            and relevant_levels.event_timestamp = jumps.event_timestamp
-    where not relevant_levels.is_suspect
+    where
+        not relevant_levels.is_suspect
+        and not exists (
+            select 1
+            from jumps
+            where
+                relevant_levels.store_location = jumps.store_location
+                and relevant_levels.product_id = jumps.product_id
+                and relevant_levels.event_timestamp = jumps.event_timestamp
+        )
 
 ),
 

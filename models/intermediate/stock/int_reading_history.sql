@@ -181,8 +181,6 @@ final as (
         relevant_levels.level_before,
         relevant_levels.previous_quantity,
         relevant_levels.previous_reading_at,
-        -- what came later says something about a spike alone
-        case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level,
         remarkable.units_fallen,
         remarkable.units_risen,
         remarkable.quantities_before,
@@ -192,7 +190,9 @@ final as (
         remarkable.times_highest_before,
         remarkable.largest_fall_before,
         remarkable.largest_rise_before,
-        remarkable.rises_before
+        remarkable.rises_before,
+        -- what came later says something about a spike alone
+        case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
     from remarkable
     inner join relevant_levels
         on
