@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
+# of the content, what tells most readings apart: a digest of more would take longer and hardly find less
+TELLING = ["store_location", "product_id", "event_timestamp", "quantity"]
 ROWS_A_TASK = 250_000
+ASIDE = "event_month=__HIVE_DEFAULT_PARTITION__"  # where Spark writes rows that are given no month
+PARQUET = {
+    "parquet.writer.version": "PARQUET_2_0",
+    # nearly every value of these occurs once: their dictionaries would be built only to be given up
+    "parquet.enable.dictionary#event_timestamp": "false",
+    "parquet.enable.dictionary#entry_id": "false",
+}
 LANDED_SCHEMA = (
     "topic string, partition int, ledger_id bigint, entry_id bigint, batch_index int, publish_time timestamp, "
     "product_id string, category string, store_location string, quantity bigint, price double, "
@@ -35,16 +44,16 @@ def refine(messages: DataFrame, raw: Path, batch_id: int, quarantine: Path | Non
     Where `quarantine` is given, rejected messages are kept there; else landing holds them already.
     """
     committed = batch_folder(raw / "readings", batch_id)
-    if quarantine is not None:
-        messages.persist()
+    received = messages
     try:
         if quarantine is not None:
+            received.persist()
+            messages = received.coalesce(1 + received.count() // ROWS_A_TASK)
             _keep_rejected(messages, quarantine, batch_id)
         if not committed.exists():
             _refine_readings(messages, committed, batch_id)
     finally:
-        if quarantine is not None:
-            messages.unpersist()
+        received.unpersist()
     follow_readings(raw)
     click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
 
@@ -52,70 +61,87 @@ def refine(messages: DataFrame, raw: Path, batch_id: int, quarantine: Path | Non
 def _refine_readings(messages: DataFrame, committed: Path, batch_id: int) -> None:
     """Write the readings that raw does not hold yet; of the same content the first arrival stays.
 
-    A digest tells which contents occur more than once, in the batch or in raw. Those few are compared; all others are
-    written as they come, with no need to be brought together first.
+    A digest tells which readings may occur more than once, in the batch or in raw. Those few are set aside by the one
+    pass that writes all others as they come, and are compared then.
     """
     from pyspark.sql import functions as sf
 
-    good = messages.where("error is null").select(*CONTENT, *ARRIVAL, _digest().alias("digest"))
-    rows, known = _known(good, committed.parent)
+    good = messages.where("error is null").select(*CONTENT, *ARRIVAL, _digest())
+    known = _known(good, committed.parent)
     digests = good.select("digest").union(known.select("digest"))
-    repeated = digests.groupBy("digest").count().where("count > 1").select("digest").persist()
-    # each part has its own tasks: were they shared, its large ones would wait for each other
-    tasks = 1 + rows // ROWS_A_TASK
-    fresh = good.select(*CONTENT, *ARRIVAL).coalesce(tasks)
+    # brought together before they are counted, since hardly any would be found twice within a task
+    repeated = digests.repartition("digest").groupBy("digest").count().where("count > 1").select("digest").persist()
+    temporary = temporary_for(committed)
+    month = sf.trunc("event_timestamp", "month")
     if repeated.count():  # counted at once, so that Spark knows how few they are when it plans the joins
-        once = good.join(repeated, "digest", "left_anti").select(*CONTENT, *ARRIVAL)
+        marked = good.join(repeated.withColumn("is_repeated", sf.lit(True)), "digest", "left")
+        _write(marked, batch_id, temporary, sf.when(sf.isnull("is_repeated"), month))
+    else:
+        _write(good, batch_id, temporary, month)
+    if (temporary / ASIDE).exists():
+        aside = good.sparkSession.read.schema(LANDED_SCHEMA).parquet(uri(temporary / ASIDE))
         first = (
-            good.withColumn("is_known", sf.lit(False))
-            .unionByName(known.withColumn("is_known", sf.lit(True)))
-            .join(repeated, "digest", "left_semi")
+            aside.select(*CONTENT, *ARRIVAL, sf.lit(False).alias("is_known"))
+            .union(known.join(repeated, "digest", "left_semi").select(*CONTENT, *ARRIVAL, sf.lit(True)))
             .groupBy(*CONTENT)
             .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.max("is_known").alias("is_known"))
             .where("not is_known")
             .select(*CONTENT, "arrival.*")
         )
-        fresh = once.coalesce(tasks).unionByName(first.coalesce(tasks))
-    month = sf.date_format("event_timestamp", "yyyy-MM")
-    fresh = fresh.withColumns({"batch_id": sf.lit(batch_id).cast("bigint"), "event_month": month})
-    temporary = temporary_for(committed)
-    fresh.write.partitionBy("event_month").parquet(uri(temporary))
+        _write(first, batch_id, temporary, month, mode="append")
+        shutil.rmtree(temporary / ASIDE)
+    repeated.unpersist()
+    for folder in temporary.glob("event_month=*"):
+        folder.rename(folder.with_name(folder.name.removesuffix("-01")))
     # a batch without a single new reading still leaves a file, so that raw always has its schema
     if not any(temporary.glob("event_month=*")):
-        fresh.drop("event_month").limit(0).write.parquet(uri(temporary / "event_month=none"))
-    repeated.unpersist()
+        _write(good.limit(0), batch_id, temporary / "event_month=none")
     commit(temporary, committed)
 
 
-def _known(good: DataFrame, table: Path) -> tuple[int, DataFrame]:
-    """How many readings there are, and what raw holds already of their time spans, month by month."""
+def _write(
+    readings: DataFrame, batch_id: int, folder: Path, month: Column | None = None, mode: str = "errorifexists"
+) -> None:
+    """Write readings in raw's columns; by `month`, given as its first day, which is cheaper to tell than its name."""
     from pyspark.sql import functions as sf
 
+    columns = [*CONTENT, *ARRIVAL, sf.lit(batch_id).cast("bigint").alias("batch_id")]
+    if month is None:
+        readings.select(*columns).write.options(**PARQUET).parquet(uri(folder), mode=mode)
+    else:
+        by_month = readings.select(*columns, month.alias("event_month"))
+        by_month.write.options(**PARQUET).parquet(uri(folder), mode=mode, partitionBy="event_month")
+
+
+def _known(good: DataFrame, table: Path) -> DataFrame:
+    """What raw holds already of the time spans of these readings, month by month."""
+    from pyspark.sql import functions as sf
+
+    if not any(table.glob("batch-*")):
+        return good.limit(0)
     spans = (
         good.groupBy(sf.date_format("event_timestamp", "yyyy-MM").alias("month"))
         .agg(
-            sf.count("*").alias("rows"),
             sf.unix_micros(sf.min("event_timestamp")).alias("first"),
             sf.unix_micros(sf.max("event_timestamp")).alias("last"),
         )
         .collect()
     )
-    rows = sum(span.rows for span in spans)
     folders = [uri(folder) for span in spans for folder in table.glob(f"batch-*/event_month={span.month}")]
     if not folders:
-        return rows, good.limit(0)
+        return good.limit(0)
     touched = " or ".join(
         f"event_timestamp between timestamp_micros({span.first}) and timestamp_micros({span.last})" for span in spans
     )
     known = good.sparkSession.read.schema(LANDED_SCHEMA).parquet(*folders).where(touched)
-    return rows, known.select(*CONTENT, *ARRIVAL, _digest().alias("digest"))
+    return known.select(*CONTENT, *ARRIVAL, _digest())
 
 
 def _digest() -> Column:
-    """The same number for the same content. Adding 0 makes one of the two zeros that floating point has."""
+    """The same number for the same content."""
     from pyspark.sql import functions as sf
 
-    return sf.xxhash64(*(sf.col(name) + 0 if name == "price" else name for name in CONTENT))
+    return sf.xxhash64(*TELLING).alias("digest")
 
 
 def _keep_rejected(messages: DataFrame, quarantine: Path, batch_id: int) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LANDING = "landing"
 OWNER = "_source"
+BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
+BYTES_A_TASK = 4_000_000  # some 250,000 landed readings
+BYTES_A_BATCH = 512_000_000  # so that a long backlog is committed in parts
 CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
 
@@ -78,10 +81,10 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
     raw = data_dir / "raw"
     (raw / "readings").mkdir(parents=True, exist_ok=True)
     follow_readings(raw)  # batches from before there were features
-    messages = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
+    arriving = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
     quarantine = data_dir / "quarantine" if pulsar else None
-    writer = messages.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(
-        lambda batch, batch_id: refine(batch, raw, batch_id, quarantine)
+    writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(
+        lambda batch, batch_id: refine(batch if pulsar else _landed(batch), raw, batch_id, quarantine)
     )
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
     query = writer.start()
@@ -101,13 +104,15 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
 
 
 def session(master: str) -> SparkSession:
-    """A Spark session with the project's settings; on this machine it is reached through loopback alone."""
+    """A Spark session with the project's settings; on this machine it is reached through loopback alone.
+
+    The executors of a cluster run this Python, at the same path; PYSPARK_PYTHON names another.
+    """
     is_local = master.startswith("local")
-    os.environ.update(
-        java_environment(),
-        SPARK_CONF_DIR=str(Path(__file__).with_name("spark_conf")),
-        **({"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"} if is_local else {}),
-    )
+    os.environ.update(java_environment(), SPARK_CONF_DIR=str(Path(__file__).with_name("spark_conf")))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if is_local:
+        os.environ.update(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1")
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master(master).appName("inventory-land")
@@ -119,7 +124,17 @@ def session(master: str) -> SparkSession:
 
 
 def _from_landing(spark: SparkSession, landing: Path) -> DataFrame:
-    return spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(uri(landing))
+    """The names of landed files, and how large they are; Spark reads none of their content for it."""
+    reader = spark.readStream.format("binaryFile").schema(BINARY_FILE).option("recursiveFileLookup", "true")
+    return reader.option("maxBytesPerTrigger", BYTES_A_BATCH).load(uri(landing)).select("path", "length")
+
+
+def _landed(files: DataFrame) -> DataFrame:
+    """The messages in landed files, as a table that Spark reads column by column and as often as it needs to."""
+    found = files.collect()
+    tasks = 1 + sum(file.length for file in found) // BYTES_A_TASK
+    reader = files.sparkSession.read.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true")
+    return reader.parquet(*(file.path for file in found)).coalesce(tasks)
 
 
 def _from_pulsar(spark: SparkSession, pulsar: dict[str, str]) -> DataFrame:

@@ -16,6 +16,8 @@ import pytest
 
 from ingest.compaction import compact_batches, compact_landing
 from ingest.raw import exclusive_raw
+from ingest.refinement import LANDED_SCHEMA
+from ingest.refinement import refine as refine_batch
 from ingest.spark_job import claim
 from ingest.spark_job import land as refine_landing
 
@@ -179,6 +181,71 @@ def test_compacted_files_are_not_refined_again_unless_all_is(spark, tmp_path):
     refine(spark, tmp_path)
     assert raw(tmp_path) == expected(*JANUARY, *FEBRUARY, *(event("P3", n, "2026-03-01T09:00:00Z") for n in range(3)))
     assert {batch_id for batch_id, _ in batches(tmp_path)} == {0}
+
+
+def take_back(data_dir: Path) -> None:
+    """Leave the first batch as a kill does that strikes before its readings have their name."""
+    for part in ("readings/batch-000000", "features/batch-000000", "features_state/batch-000000"):
+        shutil.rmtree(data_dir / "raw" / part)
+    for mark in ("0", ".0.crc"):
+        (data_dir / "raw/_checkpoint/commits" / mark).unlink()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["as it ended", "as a kill left it"])
+def test_a_checkpoint_from_when_the_stream_carried_the_rows_themselves_goes_on(spark, tmp_path, killed):
+    data_dir = tmp_path / "all 50% of it"  # a path that needs quoting in some places and must not be in others
+    table = data_dir / "raw/readings"
+    table.mkdir(parents=True)
+    land(data_dir, "first of all.ndjson", *JANUARY)
+    claim(table.parent, {})
+    rows = spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(f"{data_dir}/landing")
+    writer = rows.writeStream.option("checkpointLocation", f"{table.parent}/_checkpoint").trigger(availableNow=True)
+    writer.foreachBatch(lambda batch, batch_id: refine_batch(batch, table.parent, batch_id)).start().awaitTermination()
+    if killed:
+        take_back(data_dir)
+    land(data_dir, "second.ndjson", *JANUARY[:3], *FEBRUARY)
+    refine(spark, data_dir)
+    assert raw(data_dir) == expected(*JANUARY, *FEBRUARY)
+    assert batches(data_dir) == [(0, len(JANUARY)), (1, len(FEBRUARY))]
+
+
+def test_readings_that_differ_in_one_field_alone_all_stay(spark, tmp_path):
+    """A digest of some of the fields finds them alike; they are compared by all."""
+    alike = [
+        JANUARY[0],
+        JANUARY[0].replace(b"2.5", b"3.5"),
+        JANUARY[0].replace(b"2.5", b"null"),
+        JANUARY[0].replace(b"Toys", b"Home"),
+        JANUARY[0].replace(b"{", b'{"till":1,', 1),
+    ]
+    land(tmp_path, "first.ndjson", *alike[:2], *alike[:2], *alike[2:4])
+    refine(spark, tmp_path)
+    land(tmp_path, "second.ndjson", *alike, *alike)
+    refine(spark, tmp_path)
+    assert batches(tmp_path) == [(0, 4), (1, 1)]
+    assert [(price, category) for *_, price, category in raw(tmp_path)] == [
+        (2.5, "Home"),
+        (2.5, "Toys"),
+        (2.5, "Toys"),
+        (3.5, "Toys"),
+        (None, "Toys"),
+    ]
+
+
+def test_files_of_a_batch_that_a_kill_left_undone_are_refined_before_they_are_merged(spark, tmp_path):
+    for count in (8, 12, 16):  # a file of events that grows
+        land(tmp_path, "events.ndjson", *JANUARY[:count])
+    (day,) = (tmp_path / "landing").glob("publish_date=*")
+    past = day.rename(day.with_name("publish_date=2026-01-31"))
+    assert len(list(past.glob("*.parquet"))) == 3
+    refine(spark, tmp_path)
+    take_back(tmp_path)
+    result = inventory("compact", data_dir=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert len(list(past.glob("*.parquet"))) == 1
+    assert raw(tmp_path) == expected(*JANUARY[:16])
+    refine(spark, tmp_path)
+    assert batches(tmp_path) == [(0, 16)]
 
 
 def test_lost_checkpoint_is_refused_since_all_would_be_refined_twice(tmp_path):
