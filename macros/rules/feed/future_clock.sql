@@ -6,12 +6,12 @@
         any_value(category order by arrival) as category,
         product_id,
         event_timestamp,
-        max(epoch_us(event_timestamp) - epoch_us(arrival[1])) / 60e6 as reading_value,
+        max(epoch_us(event_timestamp) - epoch_us(published_at)) / 60e6 as reading_value,
         reading_value as observed_value,
         strftime(event_timestamp, '%Y-%m-%d %H:%M') as evidence
     from readings
     where
-        event_timestamp > arrival[1]
+        event_timestamp > published_at
         and event_timestamp <= (select as_of.as_of from as_of)
     group by store_location, product_id, event_timestamp
 

@@ -45,10 +45,10 @@ batches as (
 fresh as (
 
     select
-        arrival[2] as topic,
-        arrival[3] as partition_number,
-        arrival[4] as ledger_id,
-        date_trunc('hour', arrival[1]) as batch_hour,
+        topic,
+        partition_number,
+        ledger_id,
+        date_trunc('hour', published_at) as batch_hour,
         count(*) as fresh_count
     from readings
     group by topic, partition_number, ledger_id, batch_hour

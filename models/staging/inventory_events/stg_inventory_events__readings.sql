@@ -13,6 +13,9 @@ renamed as (
         product_id,
         store_location,
         batch_id,
+        topic,
+        partition as partition_number,
+        ledger_id,
 
         -- text
         category,
