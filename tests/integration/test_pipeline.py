@@ -225,7 +225,7 @@ MUTANTS = {
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
-        ("int_reading_history", "max(case when quantity >= 0 and not", "max(case when not"),
+        ("int_reading_history", "quantity >= 0 and not is_suspect then", "not is_suspect then"),
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
