@@ -81,7 +81,14 @@ spike_rule as (
 
     candidates as (
 
-        select readings.*
+        select
+            readings.store_location,
+            readings.product_id,
+            readings.event_timestamp,
+            readings.category,
+            readings.quantity,
+            readings.price,
+            readings.arrival
         from readings
         semi join contested_moments
             on
@@ -90,7 +97,15 @@ spike_rule as (
                 and readings.event_timestamp = contested_moments.event_timestamp
         where readings.event_month >= strftime({{ unchanged_until() }}, '%Y-%m')
         union all
-        select * from new_readings
+        select
+            store_location,
+            product_id,
+            event_timestamp,
+            category,
+            quantity,
+            price,
+            arrival
+        from new_readings
 
     ),
 
