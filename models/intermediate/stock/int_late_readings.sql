@@ -18,7 +18,7 @@ readings as (
 
 final as (
 
-    select
+    select distinct
         store_location,
         product_id,
         category,

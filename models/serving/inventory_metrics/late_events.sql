@@ -8,7 +8,7 @@ late_readings as (
 
 final as (
 
-    select
+    select distinct
         product_id,
         category,
         store_location,
