@@ -95,7 +95,7 @@ def _recent(size: Size) -> str:
 
 
 def _late(size: Size) -> str:
-    """Products anywhere, read at another moment of one of the last thirty days."""
+    """Products anywhere, read at further moments of the day thirty days before the history's end."""
     return _readings(_some_products(DAYS - 30, size), size)
 
 

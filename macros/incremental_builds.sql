@@ -231,6 +231,18 @@
 {%- endmacro %}
 
 
+{# Before an incremental build makes the touched products anew: take out what stands of them, or that part of it. #}
+{% macro delete_touched(products, part=none) %}
+    {% if is_incremental() %}
+        delete from {{ this }} as stored using ({{ products }}) as touched
+        where
+            stored.store_location = touched.store_location
+            and stored.product_id = touched.product_id
+            {% if part %} and stored.{{ part }} {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
 {% macro or_standing(expression, column) %}
     {%- if is_incremental() -%}
         coalesce({{ expression }}, first_value(standing_{{ column }}) over product_readings)

@@ -4,13 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{% if is_incremental() %}
-            delete from {{ this }} as stored using ({{ touched_products() }}) as touched
-            where
-                stored.store_location = touched.store_location
-                and stored.product_id = touched.product_id
-                and stored.event_date >= {{ day_of('touched.changed_from') }}
-        {% endif %}"
+        pre_hook="{{ delete_touched(touched_products(), 'event_date >= ' ~ day_of('touched.changed_from')) }}"
     )
 }}
 
