@@ -20,6 +20,7 @@
             late_before timestamp,
             unchanged_until timestamp
         );
+        create table if not exists build_audit.product_parts (first_product_id varchar);
         insert into build_audit.invocations
         values ('{{ invocation_id }}', '{{ flags.WHICH }}', now(), null)
     {% else %}

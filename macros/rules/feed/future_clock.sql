@@ -31,7 +31,7 @@
             coalesce(message ->> 'category', 'N/A') as category,
             coalesce(message ->> 'product_id', 'N/A') as product_id,
             published_at,
-            timezone('UTC', try_cast(message ->> 'event_timestamp' as timestamptz)) as claimed_at,
+            {{ utc("try_cast(message ->> 'event_timestamp' as timestamptz)") }} as claimed_at,
             (epoch_us(claimed_at) - epoch_us(published_at)) / 60e6 as minutes_ahead
         from (
             select

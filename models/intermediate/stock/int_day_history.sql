@@ -103,108 +103,128 @@ products as materialized (
 
 ),
 
-days as (
+history as (
 
-    select
-        products.product,
-        relevant_days.category,
-        relevant_days.event_date,
-        relevant_days.last_reading_at,
-        relevant_days.closing_quantity,
-        relevant_days.units_out,
-        relevant_days.units_in,
-        case when relevant_days.units_out > 0 or relevant_days.units_in > 0 then relevant_days.event_date end
-            as moving_date
-    from relevant_days
-    inner join products
-        on
-            relevant_days.store_location = products.store_location
-            and relevant_days.product_id = products.product_id
+    {% for part in product_parts() %}
+    {{ 'union all' if not loop.first }}
+    (
+        with
 
-),
+        part_days as not materialized (
 
-past as materialized (
+            select * from relevant_days
+            where {{ part }}
 
-    select
-        *,
-        last_value(moving_date ignore nulls) over so_far as moved_on,
-        sum(units_out) over four_weeks as four_weeks_out,
-        lag(event_date, 9) over product_days as ten_days_began_on,
-        count(nullif(units_out, 0)) over ten_days as days_with_units_out,
-        sum(units_out) over ten_days as ten_days_out,
-        sum(units_out * units_out) over ten_days as ten_days_out_squared,
-        sum(units_in) over ten_days as ten_days_in,
-        sum(units_out) over weeks_before as units_out_before,
-        count(*) over weeks_before as days_before
-    from days
-    window
-        product_days as (
-            partition by product
-            order by event_date
         ),
-        so_far as (product_days rows between unbounded preceding and current row),
-        four_weeks as (product_days range between interval 27 days preceding and current row),
-        ten_days as (product_days rows between 9 preceding and current row),
-        weeks_before as (product_days rows between 37 preceding and 10 preceding)
 
-),
+        days as (
 
-remarkable as (
+            select
+                products.product,
+                part_days.category,
+                part_days.event_date,
+                part_days.last_reading_at,
+                part_days.closing_quantity,
+                part_days.units_out,
+                part_days.units_in,
+                case when part_days.units_out > 0 or part_days.units_in > 0 then part_days.event_date end
+                    as moving_date
+            from part_days
+            inner join products
+                on
+                    part_days.store_location = products.store_location
+                    and part_days.product_id = products.product_id
 
-    select
-        *,
-        event_date - moved_on as still_days,
-        event_date - ten_days_began_on as ten_days_span
-    from past
-    where closing_quantity > 0 and {{ day_stands_out() }}
+        ),
 
-),
+        past as materialized (
 
--- the pace of a product that stands still is that of the four weeks until it last moved
-paced as (
+            select
+                *,
+                last_value(moving_date ignore nulls) over so_far as moved_on,
+                sum(units_out) over four_weeks as four_weeks_out,
+                lag(event_date, 9) over product_days as ten_days_began_on,
+                count(nullif(units_out, 0)) over ten_days as days_with_units_out,
+                sum(units_out) over ten_days as ten_days_out,
+                sum(units_out * units_out) over ten_days as ten_days_out_squared,
+                sum(units_in) over ten_days as ten_days_in,
+                sum(units_out) over weeks_before as units_out_before,
+                count(*) over weeks_before as days_before
+            from days
+            window
+                product_days as (
+                    partition by product
+                    order by event_date
+                ),
+                so_far as (product_days rows between unbounded preceding and current row),
+                four_weeks as (product_days range between interval 27 days preceding and current row),
+                ten_days as (product_days rows between 9 preceding and current row),
+                weeks_before as (product_days rows between 37 preceding and 10 preceding)
 
-    select
-        remarkable.*,
-        past.four_weeks_out / 28.0 as usual_daily_out
-    from remarkable
-    left join past
-        on
-            remarkable.product = past.product
-            and remarkable.moved_on = past.event_date
+        ),
 
-),
+        remarkable as (
 
-final as (
+            select
+                *,
+                event_date - moved_on as still_days,
+                event_date - ten_days_began_on as ten_days_span
+            from past
+            where closing_quantity > 0 and {{ day_stands_out() }}
 
-    select
-        products.store_location,
-        products.product_id,
-        paced.category,
-        paced.event_date,
-        paced.last_reading_at,
-        paced.closing_quantity,
-        paced.moved_on,
-        paced.still_days,
-        paced.usual_daily_out,
-        paced.ten_days_span,
-        paced.days_with_units_out,
-        paced.ten_days_out,
-        paced.ten_days_out_squared,
-        paced.ten_days_in,
-        paced.units_out_before,
-        paced.days_before
-    from paced
-    inner join products
-        on paced.product = products.product
+        ),
+
+        -- the pace of a product that stands still is that of the four weeks until it last moved
+        paced as (
+
+            select
+                remarkable.*,
+                past.four_weeks_out / 28.0 as usual_daily_out
+            from remarkable
+            left join past
+                on
+                    remarkable.product = past.product
+                    and remarkable.moved_on = past.event_date
+
+        ),
+
+        final as (
+
+            select
+                products.store_location,
+                products.product_id,
+                paced.category,
+                paced.event_date,
+                paced.last_reading_at,
+                paced.closing_quantity,
+                paced.moved_on,
+                paced.still_days,
+                paced.usual_daily_out,
+                paced.ten_days_span,
+                paced.days_with_units_out,
+                paced.ten_days_out,
+                paced.ten_days_out_squared,
+                paced.ten_days_in,
+                paced.units_out_before,
+                paced.days_before
+            from paced
+            inner join products
+                on paced.product = products.product
+
+        )
+
+        select * from final
+    )
+    {% endfor %}
 
 )
 
-select final.*
-from final
+select history.*
+from history
 {% if is_incremental() %}
     inner join touched_products
         on
-            final.store_location = touched_products.store_location
-            and final.product_id = touched_products.product_id
-            and final.event_date >= touched_products.changed_on
+            history.store_location = touched_products.store_location
+            and history.product_id = touched_products.product_id
+            and history.event_date >= touched_products.changed_on
 {% endif %}

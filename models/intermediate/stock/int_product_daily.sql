@@ -10,7 +10,8 @@
 
 with
 
-levels as (
+-- read where it is needed: a copy would hold all readings
+levels as not materialized (
 
     select * from {{ ref('int_stock_levels') }}
 
@@ -52,7 +53,7 @@ rules as (
 
 {% else %}
 
-    relevant_levels as (
+    relevant_levels as not materialized (
 
         select * from levels
 
@@ -112,88 +113,108 @@ before_jumps as (
 
 ),
 
--- what falls from a level that was never on the shelf is no demand
-plausible_readings as (
+product_days as (
 
-    select
-        relevant_levels.store_location,
-        relevant_levels.product_id,
-        relevant_levels.category,
-        relevant_levels.event_timestamp,
-        relevant_levels.stock_level,
-        relevant_levels.price,
-        {{ day_of('relevant_levels.event_timestamp') }} as event_date,
-        case
-            when before_jumps.event_timestamp is not null then before_jumps.previous_quantity
-            else relevant_levels.previous_quantity
-        end as previous_quantity,
-        case
-            when before_jumps.event_timestamp is not null then before_jumps.previous_reading_at
-            else relevant_levels.previous_reading_at
-        end as previous_reading_at
-    from relevant_levels
-    left join before_jumps
-        on
-            relevant_levels.store_location = before_jumps.store_location
-            and relevant_levels.product_id = before_jumps.product_id
-            and relevant_levels.previous_reading_at = before_jumps.event_timestamp
-    where
-        not relevant_levels.is_suspect
-        and not exists (
-            select 1
-            from jumps
+    {% for part in product_parts() %}
+    {{ 'union all' if not loop.first }}
+    (
+        with
+
+        part_levels as not materialized (
+
+            select * from relevant_levels
+            where {{ part }}
+
+        ),
+
+        -- what falls from a level that was never on the shelf is no demand
+        plausible_readings as (
+
+            select
+                part_levels.store_location,
+                part_levels.product_id,
+                part_levels.category,
+                part_levels.event_timestamp,
+                part_levels.stock_level,
+                part_levels.price,
+                {{ day_of('part_levels.event_timestamp') }} as event_date,
+                case
+                    when before_jumps.event_timestamp is not null then before_jumps.previous_quantity
+                    else part_levels.previous_quantity
+                end as previous_quantity,
+                case
+                    when before_jumps.event_timestamp is not null then before_jumps.previous_reading_at
+                    else part_levels.previous_reading_at
+                end as previous_reading_at
+            from part_levels
+            left join before_jumps
+                on
+                    part_levels.store_location = before_jumps.store_location
+                    and part_levels.product_id = before_jumps.product_id
+                    and part_levels.previous_reading_at = before_jumps.event_timestamp
             where
-                relevant_levels.store_location = jumps.store_location
-                and relevant_levels.product_id = jumps.product_id
-                and relevant_levels.event_timestamp = jumps.event_timestamp
+                not part_levels.is_suspect
+                and not exists (
+                    select 1
+                    from jumps
+                    where
+                        part_levels.store_location = jumps.store_location
+                        and part_levels.product_id = jumps.product_id
+                        and part_levels.event_timestamp = jumps.event_timestamp
+                )
+
+        ),
+
+        -- flows, the time since the reading before and the stock held in it are credited to the later reading
+        flows as (
+
+            select
+                *,
+                case when previous_quantity is not null then greatest(previous_quantity, 0) end as previous_level,
+                coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
+                coalesce(greatest(stock_level - previous_level, 0), 0) as units_in,
+                epoch_us(event_timestamp) - epoch_us(previous_reading_at) as since_previous_us,
+                coalesce({{ day_of('previous_reading_at') }} < event_date, true) as opens_day
+            from plausible_readings
+
+        ),
+
+        days as (
+
+            select
+                store_location,
+                product_id,
+                event_date,
+                cast(sum(units_out) as bigint) as units_out,
+                cast(sum(units_in) as bigint) as units_in,
+                cast(coalesce(sum(since_previous_us) filter (where previous_level > 0), 0) as bigint) as in_stock_us,
+                cast(sum(since_previous_us) as bigint) as observed_us,
+                cast(sum(since_previous_us) filter (where units_in > 0) as bigint) as restocked_us,
+                max(previous_level) filter (where opens_day) as opening_quantity,
+                max(previous_reading_at) filter (where opens_day) as opened_at,
+                max(stock_level) filter (where opens_day) as first_quantity,
+                arg_max(stock_level, event_timestamp) as closing_quantity,
+                arg_max(category, event_timestamp) as category,
+                count(*) as reading_count,
+                sum(units_out * price) as out_value,
+                coalesce(sum(cast(previous_level as hugeint) * since_previous_us), 0) as unit_us,
+                max(since_previous_us) as longest_gap_us,
+                min(event_timestamp) as first_reading_at,
+                max(event_timestamp) as last_reading_at,
+                max(event_timestamp) filter (where stock_level = 0 and coalesce(previous_level, 1) > 0) as emptied_at
+            from flows
+            group by store_location, product_id, event_date
+
         )
 
-),
-
--- flows, the time since the reading before and the stock held in it are credited to the later reading
-flows as (
-
-    select
-        *,
-        case when previous_quantity is not null then greatest(previous_quantity, 0) end as previous_level,
-        coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
-        coalesce(greatest(stock_level - previous_level, 0), 0) as units_in,
-        epoch_us(event_timestamp) - epoch_us(previous_reading_at) as since_previous_us,
-        coalesce({{ day_of('previous_reading_at') }} < event_date, true) as opens_day
-    from plausible_readings
-
-),
-
-days as (
-
-    select
-        store_location,
-        product_id,
-        event_date,
-        cast(sum(units_out) as bigint) as units_out,
-        cast(sum(units_in) as bigint) as units_in,
-        cast(coalesce(sum(since_previous_us) filter (where previous_level > 0), 0) as bigint) as in_stock_us,
-        cast(sum(since_previous_us) as bigint) as observed_us,
-        cast(sum(since_previous_us) filter (where units_in > 0) as bigint) as restocked_us,
-        max(previous_level) filter (where opens_day) as opening_quantity,
-        max(previous_reading_at) filter (where opens_day) as opened_at,
-        max(stock_level) filter (where opens_day) as first_quantity,
-        arg_max(stock_level, event_timestamp) as closing_quantity,
-        arg_max(category, event_timestamp) as category,
-        count(*) as reading_count,
-        sum(units_out * price) as out_value,
-        coalesce(sum(cast(previous_level as hugeint) * since_previous_us), 0) as unit_us,
-        max(since_previous_us) as longest_gap_us,
-        min(event_timestamp) as first_reading_at,
-        max(event_timestamp) as last_reading_at,
-        max(event_timestamp) filter (where stock_level = 0 and coalesce(previous_level, 1) > 0) as emptied_at
-    from flows
-    group by store_location, product_id, event_date
+        select * from days
+        {% if not is_incremental() %}
+            -- an incremental build reads the last weeks: they lie together
+            order by event_date
+        {% endif %}
+    )
+    {% endfor %}
 
 )
 
-select * from days
-{% if not is_incremental() %}
-    -- an incremental build reads the last weeks: they lie together
-    order by event_date
-{% endif %}
+select * from product_days

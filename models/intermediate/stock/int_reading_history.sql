@@ -93,115 +93,135 @@ products as materialized (
 
 ),
 
--- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from them. What
--- the windows do not need waits in the levels: they hold no more than they must.
-judged as (
+history as (
 
-    select
-        products.product,
-        relevant_levels.event_timestamp,
-        relevant_levels.quantity,
-        relevant_levels.reported_price,
-        relevant_levels.is_suspect,
-        case
-            when
-                not relevant_levels.is_suspect
-                and relevant_levels.quantity >= 0
-                and relevant_levels.previous_quantity >= 0
-                then relevant_levels.quantity - relevant_levels.previous_quantity
-            else 0
-        end as units_moved
-    from relevant_levels
-    inner join products
-        on
-            relevant_levels.store_location = products.store_location
-            and relevant_levels.product_id = products.product_id
+    {% for part in product_parts() %}
+    {{ 'union all' if not loop.first }}
+    (
+        with
 
-),
+        part_levels as not materialized (
 
-past as (
+            select * from relevant_levels
+            where {{ part }}
 
-    select
-        *,
-        greatest(-units_moved, 0) as units_fallen,
-        greatest(units_moved, 0) as units_risen,
-        lead(quantity) over product_readings as next_quantity,
-        max(case when quantity >= 0 and not is_suspect then quantity end) over last_twenty as highest_quantity_before,
-        count(case when quantity >= 0 and not is_suspect then 1 end) over last_twenty as quantities_before,
-        greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
-        greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
-        count(case when units_moved > 0 then 1 end) over last_twenty as rises_before,
-        min(case when reported_price > 0 then reported_price end) over last_twenty as lowest_price_before,
-        max(case when reported_price > 0 then reported_price end) over last_twenty as highest_price_before,
-        count(case when reported_price > 0 then 1 end) over last_twenty as prices_before,
-        -- five readings say what is usual; below four units any delivery is many times more
-        case
-            when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
-        end as times_highest_before
-    from judged
-    window
-        product_readings as (
-            partition by product
-            order by event_timestamp
         ),
-        last_twenty as (product_readings rows between 20 preceding and 1 preceding)
 
-),
+        -- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from them. What
+        -- the windows do not need waits in the levels: they hold no more than they must.
+        judged as (
 
-remarkable as (
+            select
+                products.product,
+                part_levels.event_timestamp,
+                part_levels.quantity,
+                part_levels.reported_price,
+                part_levels.is_suspect,
+                case
+                    when
+                        not part_levels.is_suspect
+                        and part_levels.quantity >= 0
+                        and part_levels.previous_quantity >= 0
+                        then part_levels.quantity - part_levels.previous_quantity
+                    else 0
+                end as units_moved
+            from part_levels
+            inner join products
+                on
+                    part_levels.store_location = products.store_location
+                    and part_levels.product_id = products.product_id
 
-    select
-        past.*,
-        products.store_location,
-        products.product_id
-    from past
-    inner join products
-        on past.product = products.product
-    where {{ stands_out() }}
+        ),
 
-),
+        past as (
 
-final as (
+            select
+                *,
+                greatest(-units_moved, 0) as units_fallen,
+                greatest(units_moved, 0) as units_risen,
+                lead(quantity) over product_readings as next_quantity,
+                max(case when quantity >= 0 and not is_suspect then quantity end) over last_twenty as highest_quantity_before,
+                count(case when quantity >= 0 and not is_suspect then 1 end) over last_twenty as quantities_before,
+                greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
+                greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
+                count(case when units_moved > 0 then 1 end) over last_twenty as rises_before,
+                min(case when reported_price > 0 then reported_price end) over last_twenty as lowest_price_before,
+                max(case when reported_price > 0 then reported_price end) over last_twenty as highest_price_before,
+                count(case when reported_price > 0 then 1 end) over last_twenty as prices_before,
+                -- five readings say what is usual; below four units any delivery is many times more
+                case
+                    when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
+                end as times_highest_before
+            from judged
+            window
+                product_readings as (
+                    partition by product
+                    order by event_timestamp
+                ),
+                last_twenty as (product_readings rows between 20 preceding and 1 preceding)
 
-    select
-        remarkable.store_location,
-        remarkable.product_id,
-        relevant_levels.category,
-        remarkable.quantity,
-        relevant_levels.stock_level,
-        remarkable.reported_price,
-        remarkable.is_suspect,
-        remarkable.event_timestamp,
-        relevant_levels.level_before,
-        relevant_levels.previous_quantity,
-        relevant_levels.previous_reading_at,
-        remarkable.units_fallen,
-        remarkable.units_risen,
-        remarkable.quantities_before,
-        remarkable.lowest_price_before,
-        remarkable.highest_price_before,
-        remarkable.prices_before,
-        remarkable.times_highest_before,
-        remarkable.largest_fall_before,
-        remarkable.largest_rise_before,
-        remarkable.rises_before,
-        -- what came later says something about a spike alone
-        case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
-    from remarkable
-    inner join relevant_levels
-        on
-            remarkable.store_location = relevant_levels.store_location
-            and remarkable.product_id = relevant_levels.product_id
-            and remarkable.event_timestamp = relevant_levels.event_timestamp
+        ),
+
+        remarkable as (
+
+            select
+                past.*,
+                products.store_location,
+                products.product_id
+            from past
+            inner join products
+                on past.product = products.product
+            where {{ stands_out() }}
+
+        ),
+
+        final as (
+
+            select
+                remarkable.store_location,
+                remarkable.product_id,
+                part_levels.category,
+                remarkable.quantity,
+                part_levels.stock_level,
+                remarkable.reported_price,
+                remarkable.is_suspect,
+                remarkable.event_timestamp,
+                part_levels.level_before,
+                part_levels.previous_quantity,
+                part_levels.previous_reading_at,
+                remarkable.units_fallen,
+                remarkable.units_risen,
+                remarkable.quantities_before,
+                remarkable.lowest_price_before,
+                remarkable.highest_price_before,
+                remarkable.prices_before,
+                remarkable.times_highest_before,
+                remarkable.largest_fall_before,
+                remarkable.largest_rise_before,
+                remarkable.rises_before,
+                -- what came later says something about a spike alone
+                case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
+            from remarkable
+            inner join part_levels
+                on
+                    remarkable.store_location = part_levels.store_location
+                    and remarkable.product_id = part_levels.product_id
+                    and remarkable.event_timestamp = part_levels.event_timestamp
+
+        )
+
+        select * from final
+    )
+    {% endfor %}
 
 )
 
-select final.*
-from final
+select history.*
+from history
 {% if is_incremental() %}
     inner join touched_products
         on
-            final.store_location = touched_products.store_location
-            and final.product_id = touched_products.product_id
-            and final.event_timestamp >= touched_products.changed_from
+            history.store_location = touched_products.store_location
+            and history.product_id = touched_products.product_id
+            and history.event_timestamp >= touched_products.changed_from
 {% endif %}

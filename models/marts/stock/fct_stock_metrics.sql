@@ -16,7 +16,8 @@
 
 with
 
-levels as (
+-- read anew for each use: a copy of all readings would cost more
+levels as not materialized (
 
     select * from {{ ref('int_stock_levels') }}
 
@@ -68,7 +69,7 @@ as_of as (
 
 {% else %}
 
-    believable_levels as (
+    believable_levels as not materialized (
 
         select * from levels
         where not is_suspect
@@ -77,7 +78,6 @@ as_of as (
 
 {% endif %}
 
--- read anew for each use: a copy of all readings would cost more
 steps as not materialized (
 
     select

@@ -23,7 +23,7 @@ windows as (
         cast(sum(late_count) as bigint) as late_count,
 
         -- timestamps
-        timezone('UTC', cast(window_end as timestamptz)) as window_end
+        {{ utc('window_end') }} as window_end
 
     from features
     group by store_location, category, window_end

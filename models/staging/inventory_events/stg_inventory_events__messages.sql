@@ -27,8 +27,8 @@ renamed as (
         error is not null as is_quarantined,
 
         -- timestamps
-        timezone('UTC', cast(event_timestamp as timestamptz)) as event_timestamp,
-        timezone('UTC', cast(publish_time as timestamptz)) as published_at
+        {{ utc('event_timestamp') }} as event_timestamp,
+        {{ utc('publish_time') }} as published_at
 
     from messages
 

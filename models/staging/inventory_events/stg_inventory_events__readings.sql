@@ -27,12 +27,12 @@ renamed as (
         cast(price as decimal(18, 9)) as price,
 
         -- timestamps
-        timezone('UTC', cast(event_timestamp as timestamptz)) as event_timestamp,
-        timezone('UTC', cast(publish_time as timestamptz)) as published_at,
+        {{ utc('event_timestamp') }} as event_timestamp,
+        {{ utc('publish_time') }} as published_at,
 
         -- arrival
         row(
-            timezone('UTC', cast(publish_time as timestamptz)),
+            {{ utc('publish_time') }},
             topic, partition, ledger_id, entry_id, batch_index
         ) as arrival
 
