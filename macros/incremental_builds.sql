@@ -49,6 +49,7 @@
         standing as (
             select max(event_timestamp) as newest_reading_at
             from {{ adapter.get_relation(target.database, target.schema, 'int_stock_levels') }}
+            where next_reading_at is null
         ),
         limits as (
             select

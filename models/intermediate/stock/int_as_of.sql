@@ -2,9 +2,10 @@
 
 with
 
-levels as (
+last_levels as (
 
     select * from {{ ref('int_stock_levels') }}
+    where next_reading_at is null
 
 ),
 
@@ -12,7 +13,7 @@ levels as (
 as_of as (
 
     select {{ newest }} as as_of
-    from levels
+    from last_levels
     having count(*) > 0
 
 )

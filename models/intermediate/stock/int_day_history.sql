@@ -8,112 +8,102 @@
     )
 }}
 
-with
-
--- read where it is needed: a copy would hold all days
-product_daily as not materialized (
-
-    select * from {{ ref('int_product_daily') }}
-
-),
-
-{% if is_incremental() %}
-
-    touched_products as materialized (
-
-        select
-            *,
-            {{ day_of('changed_from') }} as changed_on
-        from ({{ touched_products() }})
-
-    ),
-
-    lately as materialized (
-
-        select
-            product_daily.*,
-            touched_products.changed_on
-        from product_daily
-        inner join touched_products
-            on
-                product_daily.store_location = touched_products.store_location
-                and product_daily.product_id = touched_products.product_id
-        where product_daily.event_date >= {{ day_of(unchanged_until()) }} - 70
-
-    ),
-
-    -- a day rests on 37 before it, and on the four weeks until stock last moved
-    seldom_moved as (
-
-        select
-            store_location,
-            product_id
-        from lately
-        group by store_location, product_id
-        having
-            arg_min_null(opened_at, event_date) is not null
-            and (
-                count(*) filter (where event_date < changed_on) < 37
-                or coalesce(
-                    max(event_date) filter (where event_date < changed_on and (units_out > 0 or units_in > 0))
-                    < {{ day_of(unchanged_until()) }} - 42,
-                    true
-                )
-            )
-
-    ),
-
-    relevant_days as materialized (
-
-        select lately.* exclude (changed_on)
-        from lately
-        anti join seldom_moved
-            on
-                lately.store_location = seldom_moved.store_location
-                and lately.product_id = seldom_moved.product_id
-        union all
-        select product_daily.*
-        from product_daily
-        semi join seldom_moved
-            on
-                product_daily.store_location = seldom_moved.store_location
-                and product_daily.product_id = seldom_moved.product_id
-
-    ),
-
-{% else %}
-
-    relevant_days as not materialized (
-
-        select * from product_daily
-
-    ),
-
-{% endif %}
-
--- windows sort numbers faster than names
-products as materialized (
-
-    select
-        store_location,
-        product_id,
-        cast(row_number() over () as integer) as product
-    from relevant_days
-    group by store_location, product_id
-
-),
-
-history as (
-
-    {% for part in product_parts() %}
+{% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
     (
         with
 
-        part_days as not materialized (
+        -- read where it is needed: a copy would hold all days
+        product_daily as not materialized (
 
-            select * from relevant_days
-            where {{ part }}
+            select * from {{ ref('int_product_daily') }}
+
+        ),
+
+        {% if is_incremental() %}
+
+            touched_products as materialized (
+
+                select
+                    *,
+                    {{ day_of('changed_from') }} as changed_on
+                from ({{ touched_products() }})
+
+            ),
+
+            lately as materialized (
+
+                select
+                    product_daily.*,
+                    touched_products.changed_on
+                from product_daily
+                inner join touched_products
+                    on
+                        product_daily.store_location = touched_products.store_location
+                        and product_daily.product_id = touched_products.product_id
+                where product_daily.event_date >= {{ day_of(unchanged_until()) }} - 70
+
+            ),
+
+            -- a day rests on 37 before it, and on the four weeks until stock last moved
+            seldom_moved as (
+
+                select
+                    store_location,
+                    product_id
+                from lately
+                group by store_location, product_id
+                having
+                    arg_min_null(opened_at, event_date) is not null
+                    and (
+                        count(*) filter (where event_date < changed_on) < 37
+                        or coalesce(
+                            max(event_date) filter (where event_date < changed_on and (units_out > 0 or units_in > 0))
+                            < {{ day_of(unchanged_until()) }} - 42,
+                            true
+                        )
+                    )
+
+            ),
+
+            relevant_days as materialized (
+
+                select lately.* exclude (changed_on)
+                from lately
+                anti join seldom_moved
+                    on
+                        lately.store_location = seldom_moved.store_location
+                        and lately.product_id = seldom_moved.product_id
+                union all
+                select product_daily.*
+                from product_daily
+                semi join seldom_moved
+                    on
+                        product_daily.store_location = seldom_moved.store_location
+                        and product_daily.product_id = seldom_moved.product_id
+
+            ),
+
+        {% else %}
+
+            relevant_days as not materialized (
+
+                select * from product_daily
+                where {{ part }}
+
+            ),
+
+        {% endif %}
+
+        -- windows sort numbers faster than names
+        products as materialized (
+
+            select
+                store_location,
+                product_id,
+                cast(row_number() over () as integer) as product
+            from relevant_days
+            group by store_location, product_id
 
         ),
 
@@ -121,19 +111,19 @@ history as (
 
             select
                 products.product,
-                part_days.category,
-                part_days.event_date,
-                part_days.last_reading_at,
-                part_days.closing_quantity,
-                part_days.units_out,
-                part_days.units_in,
-                case when part_days.units_out > 0 or part_days.units_in > 0 then part_days.event_date end
+                relevant_days.category,
+                relevant_days.event_date,
+                relevant_days.last_reading_at,
+                relevant_days.closing_quantity,
+                relevant_days.units_out,
+                relevant_days.units_in,
+                case when relevant_days.units_out > 0 or relevant_days.units_in > 0 then relevant_days.event_date end
                     as moving_date
-            from part_days
+            from relevant_days
             inner join products
                 on
-                    part_days.store_location = products.store_location
-                    and part_days.product_id = products.product_id
+                    relevant_days.store_location = products.store_location
+                    and relevant_days.product_id = products.product_id
 
         ),
 
@@ -213,18 +203,14 @@ history as (
 
         )
 
-        select * from final
+        select final.*
+        from final
+        {% if is_incremental() %}
+            inner join touched_products
+                on
+                    final.store_location = touched_products.store_location
+                    and final.product_id = touched_products.product_id
+                    and final.event_date >= touched_products.changed_on
+        {% endif %}
     )
-    {% endfor %}
-
-)
-
-select history.*
-from history
-{% if is_incremental() %}
-    inner join touched_products
-        on
-            history.store_location = touched_products.store_location
-            and history.product_id = touched_products.product_id
-            and history.event_date >= touched_products.changed_on
-{% endif %}
+{% endfor %}

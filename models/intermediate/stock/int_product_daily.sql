@@ -8,122 +8,113 @@
     )
 }}
 
-with
-
--- read where it is needed: a copy would hold all readings
-levels as not materialized (
-
-    select * from {{ ref('int_stock_levels') }}
-
-),
-
-reading_history as (
-
-    select * from {{ ref('int_reading_history') }}
-
-),
-
-rules as (
-
-    select * from {{ ref('anomaly_rules') }}
-
-),
-
-{% if is_incremental() %}
-
-    touched_products as materialized (
-
-        {{ touched_products() }}
-
-    ),
-
-    -- whole days, from the first that changed on
-    relevant_levels as (
-
-        select levels.*
-        from levels
-        inner join touched_products
-            on
-                levels.store_location = touched_products.store_location
-                and levels.product_id = touched_products.product_id
-                and {{ day_of('levels.event_timestamp') }} >= {{ day_of('touched_products.changed_from') }}
-        where levels.event_timestamp > {{ day_of(unchanged_until()) }}
-
-    ),
-
-{% else %}
-
-    relevant_levels as not materialized (
-
-        select * from levels
-
-    ),
-
-{% endif %}
-
-jumps as (
-
-    select
-        reading_history.store_location,
-        reading_history.product_id,
-        reading_history.event_timestamp,
-        reading_history.previous_quantity,
-        reading_history.previous_reading_at,
-        coalesce(
-            reading_history.previous_reading_at = lag(reading_history.event_timestamp) over (
-                partition by reading_history.store_location, reading_history.product_id
-                order by reading_history.event_timestamp
-            ),
-            false
-        ) as follows_a_jump
-    from reading_history
-    inner join rules
-        on rules.rule_id = 'quantity_jump'
-    where reading_history.times_highest_before >= rules.limit_value
-
-),
-
--- jumps in a row have the same plausible reading before them
-jumps_in_a_row as (
-
-    select
-        *,
-        sum(case when follows_a_jump then 0 else 1 end) over (
-            partition by store_location, product_id
-            order by event_timestamp
-        ) as jump_row
-    from jumps
-
-),
-
-before_jumps as (
-
-    select
-        store_location,
-        product_id,
-        event_timestamp,
-        first_value(previous_quantity) over jumps_so_far as previous_quantity,
-        first_value(previous_reading_at) over jumps_so_far as previous_reading_at
-    from jumps_in_a_row
-    window
-        jumps_so_far as (
-            partition by store_location, product_id, jump_row
-            order by event_timestamp
-        )
-
-),
-
-product_days as (
-
-    {% for part in product_parts() %}
+{% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
     (
         with
 
-        part_levels as not materialized (
+        -- read where it is needed: a copy would hold all readings
+        levels as not materialized (
 
-            select * from relevant_levels
+            select * from {{ ref('int_stock_levels') }}
+
+        ),
+
+        reading_history as (
+
+            select * from {{ ref('int_reading_history') }}
             where {{ part }}
+
+        ),
+
+        rules as (
+
+            select * from {{ ref('anomaly_rules') }}
+
+        ),
+
+        {% if is_incremental() %}
+
+            touched_products as materialized (
+
+                {{ touched_products() }}
+
+            ),
+
+            -- whole days, from the first that changed on
+            relevant_levels as (
+
+                select levels.*
+                from levels
+                inner join touched_products
+                    on
+                        levels.store_location = touched_products.store_location
+                        and levels.product_id = touched_products.product_id
+                        and {{ day_of('levels.event_timestamp') }} >= {{ day_of('touched_products.changed_from') }}
+                where levels.event_timestamp > {{ day_of(unchanged_until()) }}
+
+            ),
+
+        {% else %}
+
+            relevant_levels as not materialized (
+
+                select * from levels
+                where {{ part }}
+
+            ),
+
+        {% endif %}
+
+        jumps as (
+
+            select
+                reading_history.store_location,
+                reading_history.product_id,
+                reading_history.event_timestamp,
+                reading_history.previous_quantity,
+                reading_history.previous_reading_at,
+                coalesce(
+                    reading_history.previous_reading_at = lag(reading_history.event_timestamp) over (
+                        partition by reading_history.store_location, reading_history.product_id
+                        order by reading_history.event_timestamp
+                    ),
+                    false
+                ) as follows_a_jump
+            from reading_history
+            inner join rules
+                on rules.rule_id = 'quantity_jump'
+            where reading_history.times_highest_before >= rules.limit_value
+
+        ),
+
+        -- jumps in a row have the same plausible reading before them
+        jumps_in_a_row as (
+
+            select
+                *,
+                sum(case when follows_a_jump then 0 else 1 end) over (
+                    partition by store_location, product_id
+                    order by event_timestamp
+                ) as jump_row
+            from jumps
+
+        ),
+
+        before_jumps as (
+
+            select
+                store_location,
+                product_id,
+                event_timestamp,
+                first_value(previous_quantity) over jumps_so_far as previous_quantity,
+                first_value(previous_reading_at) over jumps_so_far as previous_reading_at
+            from jumps_in_a_row
+            window
+                jumps_so_far as (
+                    partition by store_location, product_id, jump_row
+                    order by event_timestamp
+                )
 
         ),
 
@@ -131,36 +122,36 @@ product_days as (
         plausible_readings as (
 
             select
-                part_levels.store_location,
-                part_levels.product_id,
-                part_levels.category,
-                part_levels.event_timestamp,
-                part_levels.stock_level,
-                part_levels.price,
-                {{ day_of('part_levels.event_timestamp') }} as event_date,
+                relevant_levels.store_location,
+                relevant_levels.product_id,
+                relevant_levels.category,
+                relevant_levels.event_timestamp,
+                relevant_levels.stock_level,
+                relevant_levels.price,
+                {{ day_of('relevant_levels.event_timestamp') }} as event_date,
                 case
                     when before_jumps.event_timestamp is not null then before_jumps.previous_quantity
-                    else part_levels.previous_quantity
+                    else relevant_levels.previous_quantity
                 end as previous_quantity,
                 case
                     when before_jumps.event_timestamp is not null then before_jumps.previous_reading_at
-                    else part_levels.previous_reading_at
+                    else relevant_levels.previous_reading_at
                 end as previous_reading_at
-            from part_levels
+            from relevant_levels
             left join before_jumps
                 on
-                    part_levels.store_location = before_jumps.store_location
-                    and part_levels.product_id = before_jumps.product_id
-                    and part_levels.previous_reading_at = before_jumps.event_timestamp
+                    relevant_levels.store_location = before_jumps.store_location
+                    and relevant_levels.product_id = before_jumps.product_id
+                    and relevant_levels.previous_reading_at = before_jumps.event_timestamp
             where
-                not part_levels.is_suspect
+                not relevant_levels.is_suspect
                 and not exists (
                     select 1
                     from jumps
                     where
-                        part_levels.store_location = jumps.store_location
-                        and part_levels.product_id = jumps.product_id
-                        and part_levels.event_timestamp = jumps.event_timestamp
+                        relevant_levels.store_location = jumps.store_location
+                        and relevant_levels.product_id = jumps.product_id
+                        and relevant_levels.event_timestamp = jumps.event_timestamp
                 )
 
         ),
@@ -213,8 +204,4 @@ product_days as (
             order by event_date
         {% endif %}
     )
-    {% endfor %}
-
-)
-
-select * from product_days
+{% endfor %}

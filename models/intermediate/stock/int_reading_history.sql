@@ -8,128 +8,118 @@
     )
 }}
 
-with
-
--- read where it is needed: a copy would hold all readings
-levels as not materialized (
-
-    select * from {{ ref('int_stock_levels') }}
-
-),
-
-{% if is_incremental() %}
-
-    touched_products as materialized (
-
-        {{ touched_products() }}
-
-    ),
-
-    -- a reading rests on the twenty before it
-    lately as materialized (
-
-        select
-            levels.*,
-            touched_products.changed_from
-        from levels
-        inner join touched_products
-            on
-                levels.store_location = touched_products.store_location
-                and levels.product_id = touched_products.product_id
-        where levels.event_timestamp >= {{ unchanged_until() }} - interval '45 days'
-
-    ),
-
-    seldom_read as (
-
-        select
-            store_location,
-            product_id
-        from lately
-        group by store_location, product_id
-        having
-            count(*) filter (where event_timestamp < changed_from) < 20
-            and arg_min_null(level_before, event_timestamp) is not null
-
-    ),
-
-    relevant_levels as materialized (
-
-        select lately.* exclude (changed_from)
-        from lately
-        anti join seldom_read
-            on
-                lately.store_location = seldom_read.store_location
-                and lately.product_id = seldom_read.product_id
-        union all
-        select levels.*
-        from levels
-        semi join seldom_read
-            on
-                levels.store_location = seldom_read.store_location
-                and levels.product_id = seldom_read.product_id
-
-    ),
-
-{% else %}
-
-    relevant_levels as not materialized (
-
-        select * from levels
-
-    ),
-
-{% endif %}
-
--- windows sort numbers faster than names
-products as materialized (
-
-    select
-        store_location,
-        product_id,
-        cast(row_number() over () as integer) as product
-    from relevant_levels
-    group by store_location, product_id
-
-),
-
-history as (
-
-    {% for part in product_parts() %}
+{% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
     (
         with
 
-        part_levels as not materialized (
+        -- read where it is needed: a copy would hold all readings
+        levels as not materialized (
 
-            select * from relevant_levels
-            where {{ part }}
+            select * from {{ ref('int_stock_levels') }}
 
         ),
 
-        -- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from them. What
-        -- the windows do not need waits in the levels: they hold no more than they must.
+        {% if is_incremental() %}
+
+            touched_products as materialized (
+
+                {{ touched_products() }}
+
+            ),
+
+            -- a reading rests on the twenty before it
+            lately as materialized (
+
+                select
+                    levels.*,
+                    touched_products.changed_from
+                from levels
+                inner join touched_products
+                    on
+                        levels.store_location = touched_products.store_location
+                        and levels.product_id = touched_products.product_id
+                where levels.event_timestamp >= {{ unchanged_until() }} - interval '45 days'
+
+            ),
+
+            seldom_read as (
+
+                select
+                    store_location,
+                    product_id
+                from lately
+                group by store_location, product_id
+                having
+                    count(*) filter (where event_timestamp < changed_from) < 20
+                    and arg_min_null(level_before, event_timestamp) is not null
+
+            ),
+
+            relevant_levels as materialized (
+
+                select lately.* exclude (changed_from)
+                from lately
+                anti join seldom_read
+                    on
+                        lately.store_location = seldom_read.store_location
+                        and lately.product_id = seldom_read.product_id
+                union all
+                select levels.*
+                from levels
+                semi join seldom_read
+                    on
+                        levels.store_location = seldom_read.store_location
+                        and levels.product_id = seldom_read.product_id
+
+            ),
+
+        {% else %}
+
+            relevant_levels as not materialized (
+
+                select * from levels
+                where {{ part }}
+
+            ),
+
+        {% endif %}
+
+        -- windows sort numbers faster than names
+        products as materialized (
+
+            select
+                store_location,
+                product_id,
+                cast(row_number() over () as integer) as product
+            from relevant_levels
+            group by store_location, product_id
+
+        ),
+
+        -- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from
+        -- them. What the windows do not need waits in the levels: they hold no more than they must.
         judged as (
 
             select
                 products.product,
-                part_levels.event_timestamp,
-                part_levels.quantity,
-                part_levels.reported_price,
-                part_levels.is_suspect,
+                relevant_levels.event_timestamp,
+                relevant_levels.quantity,
+                relevant_levels.reported_price,
+                relevant_levels.is_suspect,
                 case
                     when
-                        not part_levels.is_suspect
-                        and part_levels.quantity >= 0
-                        and part_levels.previous_quantity >= 0
-                        then part_levels.quantity - part_levels.previous_quantity
+                        not relevant_levels.is_suspect
+                        and relevant_levels.quantity >= 0
+                        and relevant_levels.previous_quantity >= 0
+                        then relevant_levels.quantity - relevant_levels.previous_quantity
                     else 0
                 end as units_moved
-            from part_levels
+            from relevant_levels
             inner join products
                 on
-                    part_levels.store_location = products.store_location
-                    and part_levels.product_id = products.product_id
+                    relevant_levels.store_location = products.store_location
+                    and relevant_levels.product_id = products.product_id
 
         ),
 
@@ -140,7 +130,8 @@ history as (
                 greatest(-units_moved, 0) as units_fallen,
                 greatest(units_moved, 0) as units_risen,
                 lead(quantity) over product_readings as next_quantity,
-                max(case when quantity >= 0 and not is_suspect then quantity end) over last_twenty as highest_quantity_before,
+                max(case when quantity >= 0 and not is_suspect then quantity end) over last_twenty
+                    as highest_quantity_before,
                 count(case when quantity >= 0 and not is_suspect then 1 end) over last_twenty as quantities_before,
                 greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
                 greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
@@ -180,15 +171,15 @@ history as (
             select
                 remarkable.store_location,
                 remarkable.product_id,
-                part_levels.category,
+                relevant_levels.category,
                 remarkable.quantity,
-                part_levels.stock_level,
+                relevant_levels.stock_level,
                 remarkable.reported_price,
                 remarkable.is_suspect,
                 remarkable.event_timestamp,
-                part_levels.level_before,
-                part_levels.previous_quantity,
-                part_levels.previous_reading_at,
+                relevant_levels.level_before,
+                relevant_levels.previous_quantity,
+                relevant_levels.previous_reading_at,
                 remarkable.units_fallen,
                 remarkable.units_risen,
                 remarkable.quantities_before,
@@ -202,26 +193,22 @@ history as (
                 -- what came later says something about a spike alone
                 case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
             from remarkable
-            inner join part_levels
+            inner join relevant_levels
                 on
-                    remarkable.store_location = part_levels.store_location
-                    and remarkable.product_id = part_levels.product_id
-                    and remarkable.event_timestamp = part_levels.event_timestamp
+                    remarkable.store_location = relevant_levels.store_location
+                    and remarkable.product_id = relevant_levels.product_id
+                    and remarkable.event_timestamp = relevant_levels.event_timestamp
 
         )
 
-        select * from final
+        select final.*
+        from final
+        {% if is_incremental() %}
+            inner join touched_products
+                on
+                    final.store_location = touched_products.store_location
+                    and final.product_id = touched_products.product_id
+                    and final.event_timestamp >= touched_products.changed_from
+        {% endif %}
     )
-    {% endfor %}
-
-)
-
-select history.*
-from history
-{% if is_incremental() %}
-    inner join touched_products
-        on
-            history.store_location = touched_products.store_location
-            and history.product_id = touched_products.product_id
-            and history.event_timestamp >= touched_products.changed_from
-{% endif %}
+{% endfor %}

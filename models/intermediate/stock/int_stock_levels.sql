@@ -8,80 +8,49 @@
     )
 }}
 
-with
-
--- read anew for each use: a copy of all readings would cost more
-readings as not materialized (
-
-    select * from {{ ref('stg_inventory_events__readings') }}
-    {% if var('as_of') %}
-        where event_timestamp <= timestamp '{{ var("as_of") }}'
-    {% endif %}
-
-),
-
-spike_rule as (
-
-    select limit_value as spike_ratio
-    from {{ ref('anomaly_rules') }}
-    where rule_id = 'returned_spike'
-
-),
-
-{% if is_incremental() %}
-
-    new_readings as (
-
-        select * from {{ new_readings() }}
-
-    ),
-
-    products as materialized (
-
-        select
-            store_location,
-            product_id,
-            row_number() over (order by store_location, product_id) as product,
-            min(event_timestamp) as first_touched_at
-        from new_readings
-        group by store_location, product_id
-
-    ),
-
-{% else %}
-
-    -- the windows below sort numbers instead of names, which takes a third of the memory
-    products as materialized (
-
-        select
-            store_location,
-            product_id,
-            cast(row_number() over (order by store_location, product_id) as integer) as product
-        from readings
-        group by store_location, product_id
-
-    ),
-
-    categories as materialized (
-
-        select
-            category as category_name,
-            cast(row_number() over (order by category) as integer) as category
-        from readings
-        group by category_name
-
-    ),
-
-{% endif %}
-
-levels as (
-
-    {% for part in product_parts() %}
+{% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
     (
         with
 
+        -- read anew for each use: a copy of all readings would cost more
+        readings as not materialized (
+
+            select * from {{ ref('stg_inventory_events__readings') }}
+            where {{ part }}
+            {% if var('as_of') %}
+                and event_timestamp <= timestamp '{{ var("as_of") }}'
+            {% endif %}
+
+        ),
+
+        spike_rule as (
+
+            select limit_value as spike_ratio
+            from {{ ref('anomaly_rules') }}
+            where rule_id = 'returned_spike'
+
+        ),
+
         {% if is_incremental() %}
+
+            new_readings as (
+
+                select * from {{ new_readings() }}
+
+            ),
+
+            products as materialized (
+
+                select
+                    store_location,
+                    product_id,
+                    row_number() over (order by store_location, product_id) as product,
+                    min(event_timestamp) as first_touched_at
+                from new_readings
+                group by store_location, product_id
+
+            ),
 
             -- the reading before the first touched one gets another successor; all later ones may change
             standing as (
@@ -146,19 +115,12 @@ levels as (
 
         {% else %}
 
-            part_readings as not materialized (
-
-                select * from readings
-                where {{ part }}
-
-            ),
-
-            -- Deciding between contents is costly and few moments have more than one: the others go past it. Moments that
-            -- merely share a hash are decided one by one, so nothing rests on the hash.
+            -- Deciding between contents is costly and few moments have more than one: the others go past it. Moments
+            -- that merely share a hash are decided one by one, so nothing rests on the hash.
             contested_moments as (
 
                 select hash(store_location, product_id, event_timestamp) as moment_hash
-                from part_readings
+                from readings
                 group by moment_hash
                 having count(*) > 1
 
@@ -166,11 +128,11 @@ levels as (
 
             candidates as (
 
-                select part_readings.*
-                from part_readings
+                select readings.*
+                from readings
                 semi join contested_moments
                     on
-                        hash(part_readings.store_location, part_readings.product_id, part_readings.event_timestamp)
+                        hash(readings.store_location, readings.product_id, readings.event_timestamp)
                         = contested_moments.moment_hash
 
             ),
@@ -248,22 +210,44 @@ levels as (
 
         {% else %}
 
+            -- the windows below sort numbers instead of names, which takes a third of the memory
+            products as materialized (
+
+                select
+                    store_location,
+                    product_id,
+                    cast(row_number() over (order by store_location, product_id) as integer) as product
+                from readings
+                group by store_location, product_id
+
+            ),
+
+            categories as materialized (
+
+                select
+                    category as category_name,
+                    cast(row_number() over (order by category) as integer) as category
+                from readings
+                group by category_name
+
+            ),
+
             believed_readings as (
 
                 select * from decided
                 union all
                 select
-                    part_readings.store_location,
-                    part_readings.product_id,
-                    part_readings.event_timestamp,
-                    part_readings.category,
-                    part_readings.quantity,
-                    part_readings.price as reported_price,
+                    readings.store_location,
+                    readings.product_id,
+                    readings.event_timestamp,
+                    readings.category,
+                    readings.quantity,
+                    readings.price as reported_price,
                     1 as content_count
-                from part_readings
+                from readings
                 anti join contested_moments
                     on
-                        hash(part_readings.store_location, part_readings.product_id, part_readings.event_timestamp)
+                        hash(readings.store_location, readings.product_id, readings.event_timestamp)
                         = contested_moments.moment_hash
 
             ),
@@ -414,8 +398,4 @@ levels as (
             select * from standing
         {% endif %}
     )
-    {% endfor %}
-
-)
-
-select * from levels
+{% endfor %}

@@ -54,7 +54,7 @@ as_of as (
 
     ),
 
-    believable_levels as (
+    believable_levels as not materialized (
 
         select levels.*
         from levels

@@ -72,7 +72,7 @@ def rows(project: Project, *names: str) -> Tables:
 READINGS = st.builds(
     Event,
     store_location=st.sampled_from(["Store_A", "Store_B", "Store_C", "Store_D"]),
-    product_id=st.sampled_from(["P1", "P2"]),
+    product_id=st.sampled_from(["P1", "P'2"]),
     category=st.sampled_from(["Toys", "Toys", "Toys", "Home"]),
     quantity=st.sampled_from([-3, 0, 4, 5, 6, 7, 60, 70, 80]),
     price=st.sampled_from([None, None, "1.50", "2.25"]),
@@ -99,7 +99,9 @@ def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance)
         project.build(*SELECTION, with_seeds=batch_id == 0)
     incremental = rows(project, *TABLES)
     assert rows(project, "late_events")["late_events"] == []
-    project.build("--full-refresh", *SELECTION)
+    # each product is a part of its own
+    project.build("--full-refresh", *SELECTION, "--vars", "readings_at_once: 10", with_seeds=False)
+    assert len(rows(project, "build_audit.product_parts")["build_audit.product_parts"]) == 2
     whole = rows(project, *TABLES)
     for table in TABLES:
         assert incremental[table] == whole[table], table
