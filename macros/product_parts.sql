@@ -2,7 +2,10 @@
    products would be written to disk, read again, and keep one core busy meanwhile. #}
 
 {% macro note_product_parts(readings) %}
-    {%- if not execute or flags.WHICH not in ('build', 'run') or noted('after_batch_id') is not none -%}
+    {%- if not execute or flags.WHICH not in ('build', 'run') -%}
+        {{- return('select 1') -}}
+    {%- endif -%}
+    {%- if noted('last_batch_id') is none or noted('after_batch_id') is not none -%}
         {{- return('select 1') -}}
     {%- endif -%}
     create or replace table build_audit.product_parts as

@@ -147,7 +147,7 @@
                     order by event_date
                 ),
                 so_far as (product_days rows between unbounded preceding and current row),
-                four_weeks as (product_days range between interval 27 days preceding and current row),
+                four_weeks as (product_days range between 27 preceding and current row),
                 ten_days as (product_days rows between 9 preceding and current row),
                 weeks_before as (product_days rows between 37 preceding and 10 preceding)
 

@@ -210,6 +210,17 @@
 
         {% else %}
 
+            names as materialized (
+
+                select
+                    store_location,
+                    product_id,
+                    category
+                from readings
+                group by store_location, product_id, category
+
+            ),
+
             -- the windows below sort numbers instead of names, which takes a third of the memory
             products as materialized (
 
@@ -217,7 +228,7 @@
                     store_location,
                     product_id,
                     cast(row_number() over (order by store_location, product_id) as integer) as product
-                from readings
+                from names
                 group by store_location, product_id
 
             ),
@@ -227,7 +238,7 @@
                 select
                     category as category_name,
                     cast(row_number() over (order by category) as integer) as category
-                from readings
+                from names
                 group by category_name
 
             ),
