@@ -10,7 +10,7 @@
 
 {% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
-    (
+    from (
         with
 
         -- read where it is needed: a copy would hold all days
@@ -212,5 +212,5 @@
                     and final.product_id = touched_products.product_id
                     and final.event_date >= touched_products.changed_on
         {% endif %}
-    )
+    ) as part
 {% endfor %}

@@ -10,7 +10,7 @@
 
 {% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
-    (
+    from (
         with
 
         -- read where it is needed: a copy would hold all readings
@@ -203,5 +203,5 @@
             -- an incremental build reads the last weeks: they lie together
             order by event_date
         {% endif %}
-    )
+    ) as part
 {% endfor %}

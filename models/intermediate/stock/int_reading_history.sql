@@ -10,7 +10,7 @@
 
 {% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
-    (
+    from (
         with
 
         -- read where it is needed: a copy would hold all readings
@@ -118,8 +118,8 @@
             from relevant_levels
             inner join products
                 on
-                    relevant_levels.store_location = products.store_location
-                    and relevant_levels.product_id = products.product_id
+                    products.store_location = relevant_levels.store_location
+                    and products.product_id = relevant_levels.product_id
 
         ),
 
@@ -210,5 +210,5 @@
                     and final.product_id = touched_products.product_id
                     and final.event_timestamp >= touched_products.changed_from
         {% endif %}
-    )
+    ) as part
 {% endfor %}

@@ -10,7 +10,7 @@
 
 {% for part in product_parts() %}
     {{ 'union all' if not loop.first }}
-    (
+    from (
         with
 
         -- read anew for each use: a copy of all readings would cost more
@@ -408,5 +408,5 @@
             except
             select * from standing
         {% endif %}
-    )
+    ) as part
 {% endfor %}
