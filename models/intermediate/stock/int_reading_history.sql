@@ -118,8 +118,8 @@
             from relevant_levels
             inner join products
                 on
-                    products.store_location = relevant_levels.store_location
-                    and products.product_id = relevant_levels.product_id
+                    relevant_levels.store_location = products.store_location -- noqa: ST09
+                    and relevant_levels.product_id = products.product_id
 
         ),
 
