@@ -119,7 +119,7 @@
             inner join products
                 on
                     relevant_levels.store_location = products.store_location -- noqa: ST09
-                    and relevant_levels.product_id = products.product_id
+                    and relevant_levels.product_id = products.product_id -- noqa: ST09
 
         ),
 
