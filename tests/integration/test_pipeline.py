@@ -233,7 +233,7 @@ MUTANTS = {
     ],
     "int_day_history": [
         ("int_day_history", "rows between 37 preceding", "rows between 38 preceding"),
-        ("int_day_history", "interval 27 days", "interval 28 days"),
+        ("int_day_history", "range between 27 preceding", "range between 28 preceding"),
         ("stands_out", "still_days >= 5", "still_days >= 4"),
     ],
     "int_product_lifetimes": [
