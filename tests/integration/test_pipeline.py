@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -137,6 +138,27 @@ def test_again_changes_nothing(built, tiny_events):
     assert result.returncode == 0, result.stdout + result.stderr
     assert "nothing new" in result.stdout
     assert {pattern: digests(built, pattern) for pattern in patterns} == before
+
+
+def test_the_example_of_each_model_runs(built):
+    """The description of a model ends with a query of it, to be run in DuckDB on the warehouse."""
+    manifest = json.loads((built / "dbt/target/manifest.json").read_text())
+    faults = []
+    with duckdb.connect(str(built / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        for node in manifest["nodes"].values():
+            if node["resource_type"] != "model" or node["package_name"] != "inventory":
+                continue
+            example = re.search(r"```sql\n(.+)\n```$", node["description"], re.DOTALL)
+            if example is None:
+                faults.append(f"{node['name']}: no example at the end of its description")
+            elif not re.search(rf"\bfrom {node['name']}\b", example[1]):
+                faults.append(f"{node['name']}: the example reads something else")
+            else:
+                try:
+                    connection.execute(example[1]).fetchall()
+                except duckdb.Error as error:
+                    faults.append(f"{node['name']}: {error}")
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("events", ["missing.ndjson", "empty.ndjson"])
