@@ -251,7 +251,11 @@ MUTANTS = {
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
-        ("int_product_daily", ">= rules.limit_value", "> rules.limit_value"),
+        ("int_product_daily", "anti join jumps as themselves", "left join jumps as themselves"),
+    ],
+    "int_quantity_jumps": [
+        ("int_quantity_jumps", ">= rules.limit_value", "> rules.limit_value"),
+        ("int_quantity_jumps", "product_id, jump_row", "product_id, event_timestamp"),
     ],
     "int_day_history": [
         ("int_day_history", "rows between 37 preceding", "rows between 38 preceding"),

@@ -20,16 +20,10 @@
 
         ),
 
-        reading_history as (
+        jumps as (
 
-            select * from {{ ref('int_reading_history') }}
+            select * from {{ ref('int_quantity_jumps') }}
             where {{ part }}
-
-        ),
-
-        rules as (
-
-            select * from {{ ref('anomaly_rules') }}
 
         ),
 
@@ -66,58 +60,6 @@
 
         {% endif %}
 
-        jumps as (
-
-            select
-                reading_history.store_location,
-                reading_history.product_id,
-                reading_history.event_timestamp,
-                reading_history.previous_quantity,
-                reading_history.previous_reading_at,
-                coalesce(
-                    reading_history.previous_reading_at = lag(reading_history.event_timestamp) over (
-                        partition by reading_history.store_location, reading_history.product_id
-                        order by reading_history.event_timestamp
-                    ),
-                    false
-                ) as follows_a_jump
-            from reading_history
-            inner join rules
-                on rules.rule_id = 'quantity_jump'
-            where reading_history.times_highest_before >= rules.limit_value
-
-        ),
-
-        -- jumps in a row have the same plausible reading before them
-        jumps_in_a_row as (
-
-            select
-                *,
-                sum(case when follows_a_jump then 0 else 1 end) over (
-                    partition by store_location, product_id
-                    order by event_timestamp
-                ) as jump_row
-            from jumps
-
-        ),
-
-        before_jumps as (
-
-            select
-                store_location,
-                product_id,
-                event_timestamp,
-                first_value(previous_quantity) over jumps_so_far as previous_quantity,
-                first_value(previous_reading_at) over jumps_so_far as previous_reading_at
-            from jumps_in_a_row
-            window
-                jumps_so_far as (
-                    partition by store_location, product_id, jump_row
-                    order by event_timestamp
-                )
-
-        ),
-
         -- what falls from a level that was never on the shelf is no demand
         plausible_readings as (
 
@@ -130,29 +72,25 @@
                 relevant_levels.price,
                 {{ day_of('relevant_levels.event_timestamp') }} as event_date,
                 case
-                    when before_jumps.event_timestamp is not null then before_jumps.previous_quantity
+                    when jumps.event_timestamp is not null then jumps.plausible_quantity
                     else relevant_levels.previous_quantity
                 end as previous_quantity,
                 case
-                    when before_jumps.event_timestamp is not null then before_jumps.previous_reading_at
+                    when jumps.event_timestamp is not null then jumps.plausible_reading_at
                     else relevant_levels.previous_reading_at
                 end as previous_reading_at
             from relevant_levels
-            left join before_jumps
+            left join jumps
                 on
-                    relevant_levels.store_location = before_jumps.store_location
-                    and relevant_levels.product_id = before_jumps.product_id
-                    and relevant_levels.previous_reading_at = before_jumps.event_timestamp
-            where
-                not relevant_levels.is_suspect
-                and not exists (
-                    select 1
-                    from jumps
-                    where
-                        relevant_levels.store_location = jumps.store_location
-                        and relevant_levels.product_id = jumps.product_id
-                        and relevant_levels.event_timestamp = jumps.event_timestamp
-                )
+                    relevant_levels.store_location = jumps.store_location
+                    and relevant_levels.product_id = jumps.product_id
+                    and relevant_levels.previous_reading_at = jumps.event_timestamp
+            anti join jumps as themselves
+                on
+                    relevant_levels.store_location = themselves.store_location
+                    and relevant_levels.product_id = themselves.product_id
+                    and relevant_levels.event_timestamp = themselves.event_timestamp
+            where not relevant_levels.is_suspect
 
         ),
 

@@ -22,6 +22,7 @@ START = datetime(2026, 1, 1)
 TABLES = (
     "int_stock_levels",
     "int_reading_history",
+    "int_quantity_jumps",
     "int_product_daily",
     "int_product_lifetimes",
     "int_day_history",
