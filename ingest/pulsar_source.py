@@ -2,7 +2,8 @@
 
 An offset is the last message id of each partition. The driver asks the broker for the newest ids and keeps a durable
 subscription, which holds the backlog until Spark has committed it; the executors read each partition's messages
-between two ids, to the very message of a batch, and decode them by the event contract.
+between two ids, to the very message of a batch, decode them by the event contract, and write them to files as they
+would be landed. What Spark is given are the names of those files: rows would cost more to hand over than to write.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.streaming.datasource import ReadLimit, SupportsTriggerAvailableNow
@@ -23,13 +26,12 @@ from ingest.events import READINGS
 from ingest.landing import MessageId
 from ingest.pulsar_connection import PulsarError, connected, full_topic, partition_number, settings
 from ingest.pulsar_loader import decoded, last_published
-from ingest.refinement import LANDED_SCHEMA
 
 if TYPE_CHECKING:
     import pulsar
     import pyarrow as pa
 
-ROWS_AT_A_TIME = 10_000
+ROWS_IN_A_FILE = 20_000
 MESSAGES_READ_AHEAD = 20_000
 SECONDS_TO_ARRIVE = 60
 SECONDS_TO_TAKE_OVER = 30
@@ -39,14 +41,17 @@ Offset = dict[str, str]
 
 
 class PulsarSource(DataSource):
-    """Messages of a topic in the columns of a landing file; options are `url`, `topic` and `subscription`."""
+    """Names of files that hold a topic's messages in the columns of a landing file.
+
+    Options are `url`, `topic`, `subscription`, and `folder`, which all executors and the driver see at the same path.
+    """
 
     @classmethod
     def name(cls) -> str:
         return "inventory-pulsar"
 
     def schema(self) -> str:
-        return LANDED_SCHEMA
+        return "path string"
 
     def streamReader(self, schema: StructType) -> PulsarStreamReader:
         return PulsarStreamReader(self.options)
@@ -73,7 +78,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self._url, self._topic = options["url"], full_topic(options["topic"])
-        self._subscription = options["subscription"]
+        self._subscription, self._folder = options["subscription"], options["folder"]
         self._target: Offset | None = None
         self._client: pulsar.Client | None = None
         self._consumers: dict[str, pulsar.Consumer] = {}
@@ -157,17 +162,22 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     # ------------------------------------------------------------ in the executors
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        """Yield the messages of a span, decoded, in batches of rows.
+        """Write the messages of a span, decoded, to new files, and yield their names.
 
         Raises PulsarError where the broker does not deliver them all: a part would be a loss.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         assert isinstance(partition, Span)
         number = partition_number(partition.partition_topic)
         with connected(settings(self._url)) as client:
             messages = _read(client, partition)
-            while some := list(islice(messages, ROWS_AT_A_TIME)):
+            while some := list(islice(messages, ROWS_IN_A_FILE)):
                 table, _ = decoded(some, READINGS, self._topic, number)
-                yield from table.to_batches()
+                file = Path(self._folder, f"{uuid4().hex}.parquet")
+                pq.write_table(table, file, compression="zstd")
+                yield pa.RecordBatch.from_pydict({"path": [str(file)]})
 
 
 def _read(client: pulsar.Client, span: Span) -> Iterator[Any]:

@@ -70,3 +70,8 @@ def sync_tree(folder: Path) -> None:
 def uri(path: Path) -> str:
     """A local path as Spark takes it: with its scheme, but not percent-encoded."""
     return f"file://{path}"
+
+
+def quoted(path: Path) -> str:
+    """A path as it stands between quotes in SQL."""
+    return str(path).replace("'", "''")

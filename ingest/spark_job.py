@@ -18,7 +18,7 @@ from ingest.java import java_environment
 from ingest.landing import LandingBusyError, sync_folder
 from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, full_topic, settings
 from ingest.raw import exclusive_raw, temporary_for, uri
-from ingest.refinement import LANDED_SCHEMA, refine
+from ingest.refinement import refine
 from ingest.stock_features import follow_readings
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 LANDING = "landing"
 OWNER = "_source"
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
-BYTES_A_TASK = 4_000_000  # some 250,000 landed readings
 BYTES_A_BATCH = 512_000_000  # so that a long backlog is committed in parts
 CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
@@ -81,11 +80,17 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
     raw = data_dir / "raw"
     (raw / "readings").mkdir(parents=True, exist_ok=True)
     follow_readings(raw)  # batches from before there were features
+    received = temporary_for(raw / "received")
+    pulsar = pulsar and {**pulsar, "folder": str(received)}
     arriving = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
-    quarantine = data_dir / "quarantine" if pulsar else None
-    writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(
-        lambda batch, batch_id: refine(batch if pulsar else _landed(batch), raw, batch_id, quarantine)
-    )
+
+    def take(files: DataFrame, batch_id: int) -> None:
+        received.mkdir(exist_ok=True)
+        messages = [Path(file.path.removeprefix("file:")) for file in files.collect()]
+        refine(spark, messages, raw, batch_id, data_dir / "quarantine" if pulsar else None)
+        shutil.rmtree(received, ignore_errors=True)  # a task that Spark gave up may still write there
+
+    writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(take)
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
     query = writer.start()
     try:
@@ -124,20 +129,13 @@ def session(master: str) -> SparkSession:
 
 
 def _from_landing(spark: SparkSession, landing: Path) -> DataFrame:
-    """The names of landed files, and how large they are; Spark reads none of their content for it."""
+    """The names of landed files; Spark reads none of their content for it."""
     reader = spark.readStream.format("binaryFile").schema(BINARY_FILE).option("recursiveFileLookup", "true")
-    return reader.option("maxBytesPerTrigger", BYTES_A_BATCH).load(uri(landing)).select("path", "length")
-
-
-def _landed(files: DataFrame) -> DataFrame:
-    """The messages in landed files, as a table that Spark reads column by column and as often as it needs to."""
-    found = files.collect()
-    tasks = 1 + sum(file.length for file in found) // BYTES_A_TASK
-    reader = files.sparkSession.read.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true")
-    return reader.parquet(*(file.path for file in found)).coalesce(tasks)
+    return reader.option("maxBytesPerTrigger", BYTES_A_BATCH).load(uri(landing)).select("path")
 
 
 def _from_pulsar(spark: SparkSession, pulsar: dict[str, str]) -> DataFrame:
+    """The names of files to which the executors write a topic's messages."""
     from ingest.pulsar_source import PulsarSource
 
     spark.dataSource.register(PulsarSource)

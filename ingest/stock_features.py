@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.raw import batch_folder, batch_ids, commit, temporary_for
+from ingest.raw import batch_folder, batch_ids, commit, quoted, temporary_for
 
 if TYPE_CHECKING:
     import duckdb
@@ -146,11 +146,11 @@ def _follow(readings: Path, features: Path, state: Path, batch_id: int) -> None:
     import duckdb
 
     earlier = max((known for known in batch_ids(state) if known < batch_id), default=None)
-    before = NO_STATE_BEFORE if earlier is None else STATE_BEFORE.format(state=_quoted(batch_folder(state, earlier)))
+    before = NO_STATE_BEFORE if earlier is None else STATE_BEFORE.format(state=quoted(batch_folder(state, earlier)))
     spill = temporary_for(state / "spill")
     with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spill)}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        for statement in (FRESH.format(readings=_quoted(readings)), before, STORES, MOVEMENTS):
+        for statement in (FRESH.format(readings=quoted(readings)), before, STORES, MOVEMENTS):
             connection.execute(statement)
         if batch_id not in batch_ids(state):
             _write(connection, STATE, batch_folder(state, batch_id))
@@ -160,9 +160,5 @@ def _follow(readings: Path, features: Path, state: Path, batch_id: int) -> None:
 def _write(connection: duckdb.DuckDBPyConnection, query: str, committed: Path) -> None:
     temporary = temporary_for(committed)
     temporary.mkdir()
-    connection.execute(f"copy ({query}) to '{_quoted(temporary)}/part.parquet' (format parquet, compression zstd)")
+    connection.execute(f"copy ({query}) to '{quoted(temporary)}/part.parquet' (format parquet, compression zstd)")
     commit(temporary, committed)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

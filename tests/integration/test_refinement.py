@@ -12,17 +12,22 @@ from pathlib import Path
 import click
 import duckdb
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from ingest.compaction import compact_batches, compact_landing
-from ingest.raw import exclusive_raw
-from ingest.refinement import LANDED_SCHEMA
-from ingest.refinement import refine as refine_batch
+from ingest.raw import exclusive_raw, quoted
+from ingest.refinement import refine as refine_files
 from ingest.spark_job import claim
 from ingest.spark_job import land as refine_landing
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = ROOT / ".venv/bin/inventory"
+LANDED_SCHEMA = (
+    "topic string, partition int, ledger_id bigint, entry_id bigint, batch_index int, publish_time timestamp, "
+    "product_id string, category string, store_location string, quantity bigint, price double, "
+    "event_timestamp timestamp, extra string, error string, raw binary"
+)
 
 
 def event(product: str, quantity: int, moment: str) -> bytes:
@@ -60,7 +65,7 @@ def land(data_dir: Path, name: str, *lines: bytes) -> None:
 
 
 def raw(data_dir: Path) -> list[tuple[str, int, str]]:
-    files = f"{data_dir}/raw/readings/batch-*/*/*.parquet"
+    files = quoted(data_dir / "raw/readings/batch-*/*/*.parquet")
     return duckdb.sql(
         f"select product_id, quantity, strftime(event_timestamp at time zone 'UTC', '%Y-%m-%d %H:%M'), price, category "
         f"from read_parquet('{files}', union_by_name = true) order by all"
@@ -69,7 +74,7 @@ def raw(data_dir: Path) -> list[tuple[str, int, str]]:
 
 def batches(data_dir: Path) -> list[tuple[int, int]]:
     """The readings of each micro-batch, by the column that is stored in the files."""
-    files = f"{data_dir}/raw/readings/batch-*/*/*.parquet"
+    files = quoted(data_dir / "raw/readings/batch-*/*/*.parquet")
     return duckdb.sql(
         f"select batch_id, count(*) from read_parquet('{files}', hive_partitioning = false) group by all order by all"
     ).fetchall()
@@ -200,7 +205,10 @@ def test_a_checkpoint_from_when_the_stream_carried_the_rows_themselves_goes_on(s
     claim(table.parent, {})
     rows = spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(f"{data_dir}/landing")
     writer = rows.writeStream.option("checkpointLocation", f"{table.parent}/_checkpoint").trigger(availableNow=True)
-    writer.foreachBatch(lambda batch, batch_id: refine_batch(batch, table.parent, batch_id)).start().awaitTermination()
+    (landed,) = data_dir.glob("landing/*/*.parquet")
+    writer.foreachBatch(
+        lambda _, batch_id: refine_files(spark, [landed], table.parent, batch_id)
+    ).start().awaitTermination()
     if killed:
         take_back(data_dir)
     land(data_dir, "second.ndjson", *JANUARY[:3], *FEBRUARY)
@@ -230,6 +238,94 @@ def test_readings_that_differ_in_one_field_alone_all_stay(spark, tmp_path):
         (3.5, "Toys"),
         (None, "Toys"),
     ]
+
+
+def test_readings_that_are_all_repeats_are_refined_once(spark, tmp_path):
+    data_dir = tmp_path / "50% off, Bob's"  # in SQL, in a name that Spark knows and in a pattern of names
+    data_dir.mkdir()
+    everything = [*JANUARY, *FEBRUARY]
+    for name in ("first.ndjson", "again.ndjson"):
+        land(data_dir, name, *everything)
+    refine(spark, data_dir)
+    assert raw(data_dir) == expected(*everything)
+    assert batches(data_dir) == [(0, len(everything))]
+    land(data_dir, "and again.ndjson", *everything)
+    refine(spark, data_dir)
+    assert batches(data_dir) == [(0, len(everything))]
+    files = quoted(data_dir / "raw/readings/batch-*/*/*.parquet")
+    topics = duckdb.sql(f"select distinct topic from read_parquet('{files}')").fetchall()
+    assert topics == [("first.ndjson",)]  # the first arrival stays
+
+
+def test_all_files_of_raw_have_the_same_columns(spark, tmp_path):
+    """Those that a task has copied, those that were compared, and one without a row."""
+    land(tmp_path, "first.ndjson", *JANUARY, JANUARY[0])
+    refine(spark, tmp_path)
+    land(tmp_path, "second.ndjson", JANUARY[0])
+    refine(spark, tmp_path)
+    files = list((tmp_path / "raw/readings").rglob("*.parquet"))
+    assert len(files) == 3
+    columns = [[(column.name, str(column.type)) for column in pq.read_schema(file)] for file in files]
+    assert (
+        columns
+        == [
+            [
+                ("store_location", "string"),
+                ("product_id", "string"),
+                ("event_timestamp", "timestamp[us, tz=UTC]"),
+                ("category", "string"),
+                ("quantity", "int64"),
+                ("price", "double"),
+                ("extra", "string"),
+                ("publish_time", "timestamp[us, tz=UTC]"),
+                ("topic", "string"),
+                ("partition", "int32"),
+                ("ledger_id", "int64"),
+                ("entry_id", "int64"),
+                ("batch_index", "int32"),
+                ("batch_id", "int64"),
+            ]
+        ]
+        * 3
+    )
+
+
+def test_what_a_failed_attempt_of_a_task_has_written_is_not_taken(tmp_path):
+    """The attempt dies when its files are whole, and Spark makes another."""
+    land(tmp_path, "events.ndjson", *JANUARY, *JANUARY[:5], *FEBRUARY)
+    failing = textwrap.dedent("""
+        import os, signal, sys
+        from pathlib import Path
+        from pyspark import TaskContext
+        from ingest import refinement, spark_job
+
+        copy, data_dir = refinement._copy, Path(sys.argv[1])
+
+        def killed_at_first(parent, query):
+            names = list(copy(parent, query))
+            attempt = TaskContext.get().attemptNumber()
+            (data_dir / f"attempt-{attempt}").write_text(str(len(list(parent.glob("*/event_month=*/*.parquet")))))
+            if attempt == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield from names
+
+        refinement._copy = killed_at_first
+        spark_job.command(["--once", "--master", "local[2,2]", "--data-dir", sys.argv[1]])
+    """)
+    result = subprocess.run([sys.executable, "-c", failing, tmp_path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    # January, February and what is set aside
+    assert [(tmp_path / f"attempt-{number}").read_text() for number in range(2)] == ["3", "6"]
+    assert raw(tmp_path) == expected(*JANUARY, *FEBRUARY)
+    assert not list(tmp_path.glob("raw/**/.tmp-*"))
+
+
+def test_executors_with_another_duckdb_are_refused(spark, tmp_path, monkeypatch):
+    """The same content has the same digest in the same version only."""
+    land(tmp_path, "events.ndjson", *JANUARY)
+    monkeypatch.setattr(duckdb, "__version__", "0.1")
+    with pytest.raises(click.ClickException, match=r"the driver 0\.1"):
+        refine(spark, tmp_path)
 
 
 def test_files_of_a_batch_that_a_kill_left_undone_are_refined_before_they_are_merged(spark, tmp_path):

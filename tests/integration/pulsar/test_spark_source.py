@@ -24,6 +24,7 @@ import click
 import duckdb
 import msgspec
 import pulsar
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -119,7 +120,7 @@ def backlog(broker: Broker, topic: str, subscription: str = SUBSCRIPTION) -> int
 
 
 @pytest.mark.parametrize("batched", [True, False], ids=["in batches", "one by one"])
-def test_a_span_is_exact_to_the_message_of_a_batch(broker, batched):
+def test_a_span_is_exact_to_the_message_of_a_batch(broker, tmp_path, batched):
     topic = f"persistent://public/default/spans-{uuid4().hex[:8]}"
     create_topic(broker, topic)
     with connected(settings(broker.service_url)) as client:
@@ -129,14 +130,15 @@ def test_a_span_is_exact_to_the_message_of_a_batch(broker, batched):
         for number in range(14):
             producer.send_async(event(number), None)
         producer.flush()
-    reader = PulsarStreamReader(options(broker, topic))
+    reader = PulsarStreamReader({**options(broker, topic), "folder": str(tmp_path)})
     (everything,) = reader.partitions({}, reader.latestOffset({}, None))  # type: ignore[arg-type]
 
     def read(after: MessageId | None, last: MessageId) -> list[tuple[MessageId, int]]:
         return [
             (MessageId(row["ledger_id"], row["entry_id"], row["batch_index"]), row["quantity"])
             for batch in reader.read(Span(everything.partition_topic, after, last))
-            for row in batch.to_pylist()
+            for name in batch["path"].to_pylist()
+            for row in pq.read_table(name).to_pylist()
         ]
 
     found = read(None, everything.last)
