@@ -74,7 +74,7 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
     # brought together before they are counted, since hardly any would be found twice within a task
     repeated = digests.repartition("digest").groupBy("digest").count().where("count > 1").select("digest")
     repeated.write.parquet(uri(temporary / "repeated"))
-    repeats = f"join '{quoted(temporary)}/repeated/*.parquet' as repeated on digest = {DIGEST}"
+    repeats = f"join {_table((temporary / 'repeated').glob('*.parquet'))} as repeated on digest = {DIGEST}"
     month = f"if(digest is null, {MONTH}, '{ASIDE}') as event_month"
     copies = [f"select reading.*, {month} from ({query}) as reading left {repeats}" for query in arrived]
     copies += [f"select reading.*, '{ASIDE}' as event_month from ({query}) as reading {repeats}" for query in known]
