@@ -208,7 +208,10 @@ def _runs(files: Iterable[T], path: Callable[[T], Path]) -> Iterator[list[T]]:
 
 
 def _write(files: Sequence[Path], target: Path) -> None:
-    """Write the rows of files into one, in bounded memory, with the metadata of the last."""
+    """Write the rows of files into one, in bounded memory, with the schema and metadata of the last.
+
+    Versions of this project, and writers, differ in whether they call a column nullable.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -217,9 +220,9 @@ def _write(files: Sequence[Path], target: Path) -> None:
         waiting: list[pa.RecordBatch] = []
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(batch_size=ROWS_IN_A_GROUP):
-                waiting.append(batch)
+                waiting.append(batch.cast(schema))
                 if sum(map(len, waiting)) >= ROWS_IN_A_GROUP:
-                    writer.write_table(pa.Table.from_batches(waiting).cast(schema))
+                    writer.write_table(pa.Table.from_batches(waiting))
                     waiting = []
         if waiting:
-            writer.write_table(pa.Table.from_batches(waiting).cast(schema))
+            writer.write_table(pa.Table.from_batches(waiting))

@@ -173,6 +173,20 @@ def test_raw_keeps_every_row_and_its_batch_through_any_compactions(batches, comp
         assert len({path.parent.name for path in older}) == len(older)  # one file a month
 
 
+@pytest.mark.parametrize("nullable", [[True, False, False, True], [False, True, True, False]])
+def test_files_that_call_a_column_nullable_and_others_are_merged(tmp_path, nullable):
+    """Spark calls a constant column, as `batch_id` was, not nullable; DuckDB calls every column nullable."""
+    table = tmp_path / "readings"
+    for batch_id, is_nullable in enumerate(nullable):
+        folder = table / f"batch-{batch_id:06d}/event_month=2026-01"
+        folder.mkdir(parents=True)
+        schema = pa.schema([pa.field("batch_id", pa.int64(), nullable=is_nullable)])
+        pq.write_table(pa.table({"batch_id": [batch_id] * 3}, schema=schema), folder / "part.parquet")
+    compact_batches(table)
+    merged, _newest = files(table)
+    assert pq.read_table(merged, partitioning=None)["batch_id"].to_pylist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
 def test_full_files_are_left_alone(tmp_path, monkeypatch):
     table = tmp_path / "readings"
     for batch_id in range(6):
