@@ -123,33 +123,55 @@
 
         ),
 
-        past as (
+        plausible as (
 
             select
                 *,
-                greatest(-units_moved, 0) as units_fallen,
-                greatest(units_moved, 0) as units_risen,
+                case when quantity >= 0 and not is_suspect then quantity end as plausible_quantity,
+                case when reported_price > 0 then reported_price end as plausible_price,
+                -- three counts of up to twenty in one number: a window over each would cost three times as much
+                case when plausible_quantity is not null then 1 else 0 end
+                + case when units_moved > 0 then 100 else 0 end
+                + case when plausible_price is not null then 10000 else 0 end as counted
+            from judged
+
+        ),
+
+        preceded as (
+
+            select
+                *,
+                cast(coalesce(sum(counted) over last_twenty, 0) as integer) as counts_before,
                 lead(quantity) over product_readings as next_quantity,
-                max(case when quantity >= 0 and not is_suspect then quantity end) over last_twenty
-                    as highest_quantity_before,
-                count(case when quantity >= 0 and not is_suspect then 1 end) over last_twenty as quantities_before,
+                max(plausible_quantity) over last_twenty as highest_quantity_before,
                 greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
                 greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
-                count(case when units_moved > 0 then 1 end) over last_twenty as rises_before,
-                min(case when reported_price > 0 then reported_price end) over last_twenty as lowest_price_before,
-                max(case when reported_price > 0 then reported_price end) over last_twenty as highest_price_before,
-                count(case when reported_price > 0 then 1 end) over last_twenty as prices_before,
-                -- five readings say what is usual; below four units any delivery is many times more
-                case
-                    when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
-                end as times_highest_before
-            from judged
+                min(plausible_price) over last_twenty as lowest_price_before,
+                max(plausible_price) over last_twenty as highest_price_before
+            from plausible
             window
                 product_readings as (
                     partition by product
                     order by event_timestamp
                 ),
                 last_twenty as (product_readings rows between 20 preceding and 1 preceding)
+
+        ),
+
+        past as (
+
+            select
+                *,
+                greatest(-units_moved, 0) as units_fallen,
+                greatest(units_moved, 0) as units_risen,
+                counts_before % 100 as quantities_before,
+                counts_before // 100 % 100 as rises_before,
+                counts_before // 10000 as prices_before,
+                -- five readings say what is usual; below four units any delivery is many times more
+                case
+                    when not is_suspect and quantities_before >= 5 then quantity / greatest(highest_quantity_before, 4)
+                end as times_highest_before
+            from preceded
 
         ),
 

@@ -115,13 +115,64 @@
 
         {% else %}
 
-            -- Deciding between contents is costly and few moments have more than one: the others go past it. Moments
-            -- that merely share a hash are decided one by one, so nothing rests on the hash.
-            contested_moments as (
+            -- numbers instead of names: what is grouped and sorted below takes a third of the memory
+            numbers as materialized (
 
-                select hash(store_location, product_id, event_timestamp) as moment_hash
+                select
+                    store_location,
+                    product_id,
+                    category as category_name,
+                    cast(dense_rank() over (order by store_location, product_id) as integer) as product,
+                    cast(dense_rank() over (order by category) as integer) as category
                 from readings
-                group by moment_hash
+                group by store_location, product_id, category
+
+            ),
+
+            products as (
+
+                select distinct
+                    product,
+                    store_location,
+                    product_id
+                from numbers
+
+            ),
+
+            categories as (
+
+                select distinct
+                    category,
+                    category_name
+                from numbers
+
+            ),
+
+            numbered_readings as materialized (
+
+                select
+                    numbers.product,
+                    numbers.category,
+                    readings.event_timestamp,
+                    readings.quantity,
+                    readings.price as reported_price
+                from readings
+                inner join numbers
+                    on
+                        readings.store_location = numbers.store_location
+                        and readings.product_id = numbers.product_id
+                        and readings.category = numbers.category_name
+
+            ),
+
+            -- deciding between contents is costly and few moments have more than one: the others go past it
+            contested_moments as materialized (
+
+                select
+                    product,
+                    event_timestamp
+                from numbered_readings
+                group by product, event_timestamp
                 having count(*) > 1
 
             ),
@@ -130,10 +181,14 @@
 
                 select readings.*
                 from readings
+                inner join products
+                    on
+                        readings.store_location = products.store_location
+                        and readings.product_id = products.product_id
                 semi join contested_moments
                     on
-                        hash(readings.store_location, readings.product_id, readings.event_timestamp)
-                        = contested_moments.moment_hash
+                        products.product = contested_moments.product
+                        and readings.event_timestamp = contested_moments.event_timestamp
 
             ),
 
@@ -185,7 +240,8 @@
                     content_count,
                     level_before as standing_level_before,
                     previous_quantity as standing_previous_quantity,
-                    previous_category as standing_previous_category,
+                    case when previous_reading_at is not null then coalesce(left_category, category) end
+                        as standing_previous_category,
                     previous_price as standing_previous_price,
                     previous_reading_at as standing_previous_reading_at
                 from standing
@@ -210,75 +266,30 @@
 
         {% else %}
 
-            names as materialized (
-
-                select
-                    store_location,
-                    product_id,
-                    category
-                from readings
-                group by store_location, product_id, category
-
-            ),
-
-            -- the windows below sort numbers instead of names, which takes a third of the memory
-            products as materialized (
-
-                select
-                    store_location,
-                    product_id,
-                    cast(row_number() over (order by store_location, product_id) as integer) as product
-                from names
-                group by store_location, product_id
-
-            ),
-
-            categories as materialized (
-
-                select
-                    category as category_name,
-                    cast(row_number() over (order by category) as integer) as category
-                from names
-                group by category_name
-
-            ),
-
-            believed_readings as (
-
-                select * from decided
-                union all
-                select
-                    readings.store_location,
-                    readings.product_id,
-                    readings.event_timestamp,
-                    readings.category,
-                    readings.quantity,
-                    readings.price as reported_price,
-                    1 as content_count
-                from readings
-                anti join contested_moments
-                    on
-                        hash(readings.store_location, readings.product_id, readings.event_timestamp)
-                        = contested_moments.moment_hash
-
-            ),
-
             numbered as (
 
                 select
-                    products.product,
-                    categories.category,
-                    believed_readings.event_timestamp,
-                    believed_readings.quantity,
-                    believed_readings.reported_price,
-                    believed_readings.content_count
-                from believed_readings
-                inner join products
+                    numbered_readings.*,
+                    1 as content_count
+                from numbered_readings
+                anti join contested_moments
                     on
-                        believed_readings.store_location = products.store_location
-                        and believed_readings.product_id = products.product_id
-                inner join categories
-                    on believed_readings.category = categories.category_name
+                        numbered_readings.product = contested_moments.product
+                        and numbered_readings.event_timestamp = contested_moments.event_timestamp
+                union all
+                select
+                    numbers.product,
+                    numbers.category,
+                    decided.event_timestamp,
+                    decided.quantity,
+                    decided.reported_price,
+                    decided.content_count
+                from decided
+                inner join numbers
+                    on
+                        decided.store_location = numbers.store_location
+                        and decided.product_id = numbers.product_id
+                        and decided.category = numbers.category_name
 
             ),
 
@@ -326,42 +337,35 @@
 
             select
                 *,
-                case when not is_suspect then quantity end as believed_quantity,
-                case when not is_suspect then category end as believed_category,
-                case when not is_suspect then reported_price end as believed_price,
-                case when not is_suspect then event_timestamp end as believed_reading_at
+                case when not is_suspect then reported_price end as believed_price
             from judged
 
         ),
 
-        carried as (
+        followed as (
 
             select
                 product,
                 category,
                 quantity,
                 reported_price,
+                believed_price,
                 is_suspect,
                 content_count,
                 level_before,
                 event_timestamp,
                 next_reading_at,
-                {{ or_standing('last_value(believed_price ignore nulls) over until_now', 'previous_price') }} as price,
-                {{ or_standing('last_value(believed_quantity ignore nulls) over before_now', 'previous_quantity') }}
-                    as previous_quantity,
-                {{ or_standing('last_value(believed_category ignore nulls) over before_now', 'previous_category') }}
-                    as previous_category,
+                {{ or_standing(believed_before('quantity'), 'previous_quantity') }} as previous_quantity,
+                {{ or_standing(believed_before('category'), 'previous_category') }} as previous_category,
+                {{ or_standing(believed_before('event_timestamp'), 'previous_reading_at') }} as previous_reading_at,
                 {{ or_standing('last_value(believed_price ignore nulls) over before_now', 'previous_price') }}
-                    as previous_price,
-                {{ or_standing('last_value(believed_reading_at ignore nulls) over before_now', 'previous_reading_at') }}
-                    as previous_reading_at
+                    as previous_price
             from believed
             window
                 product_readings as (
                     partition by product
                     order by event_timestamp
                 ),
-                until_now as (product_readings rows between unbounded preceding and current row),
                 before_now as (product_readings rows between unbounded preceding and 1 preceding)
             {% if not is_incremental() %}
                 -- an incremental build reads the last weeks: they lie together
@@ -375,29 +379,29 @@
             select
                 products.store_location,
                 products.product_id,
-                {{ 'carried.category' if is_incremental() else 'categories.category_name' }} as category,
-                carried.quantity,
-                greatest(carried.quantity, 0) as stock_level,
-                carried.reported_price,
-                carried.price,
-                carried.is_suspect,
-                carried.content_count,
-                carried.level_before,
-                carried.previous_quantity,
-                {{ 'carried.previous_category' if is_incremental() else 'previous_categories.category_name' }}
-                    as previous_category,
-                carried.previous_price,
-                carried.previous_reading_at,
-                carried.event_timestamp,
-                carried.next_reading_at
-            from carried
+                {{ 'followed.category' if is_incremental() else 'categories.category_name' }} as category,
+                followed.quantity,
+                greatest(followed.quantity, 0) as stock_level,
+                followed.reported_price,
+                coalesce(followed.believed_price, followed.previous_price) as price,
+                followed.is_suspect,
+                followed.content_count,
+                followed.level_before,
+                followed.previous_quantity,
+                {{ 'nullif(followed.previous_category, followed.category)' if is_incremental()
+                    else 'left_categories.category_name' }} as left_category,
+                followed.previous_price,
+                followed.previous_reading_at,
+                followed.event_timestamp,
+                followed.next_reading_at
+            from followed
             inner join products
-                on carried.product = products.product
+                on followed.product = products.product
             {% if not is_incremental() %}
                 inner join categories
-                    on carried.category = categories.category
-                left join categories as previous_categories
-                    on carried.previous_category = previous_categories.category
+                    on followed.category = categories.category
+                left join categories as left_categories
+                    on nullif(followed.previous_category, followed.category) = left_categories.category
             {% endif %}
 
         )

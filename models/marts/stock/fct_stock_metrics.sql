@@ -83,16 +83,16 @@ steps as not materialized (
     select
         store_location,
         category,
-        previous_category,
+        left_category,
         event_timestamp,
-        cast(stock_level as hugeint) as stock_level,
-        cast(case when previous_quantity is not null then greatest(previous_quantity, 0) end as hugeint)
+        stock_level,
+        cast(case when previous_quantity is not null then greatest(previous_quantity, 0) end as bigint)
             as previous_level,
         cast(price is not null as integer) as priced_count,
         cast(previous_price is not null as integer) as previous_priced_count,
         cast(stock_level = 0 as integer) as out_of_stock_count,
         cast(previous_level = 0 as integer) as previous_out_of_stock_count,
-        cast(coalesce(category = previous_category, false) as integer) as is_kept,
+        cast(previous_quantity is not null and left_category is null as integer) as is_kept,
         coalesce(price, 0) as price,
         coalesce(previous_price, 0) as previous_price,
         stock_level * coalesce(price, 0) as stock_value,
@@ -125,7 +125,7 @@ changes as (
 
     select
         store_location,
-        previous_category as category,
+        left_category as category,
         event_timestamp,
         null as reading_at,
         -previous_level as level_change,
@@ -137,7 +137,7 @@ changes as (
         0 as units_out,
         0 as units_in
     from steps
-    where previous_category <> category
+    where left_category is not null
 
 ),
 
@@ -149,7 +149,7 @@ bucket_changes as (
         -- a bucket ending at b holds the readings in (b - grain, b]
         time_bucket({{ grain }}, event_timestamp - interval '1 microsecond') + {{ grain }} as bucket_end,
         sum(level_change) as level_change,
-        sum(level_change * epoch_us(event_timestamp)) as moment_change,
+        sum(cast(level_change as hugeint) * epoch_us(event_timestamp)) as moment_change,
         sum(price_change) as price_change,
         sum(priced_change) as priced_change,
         sum(value_change) as value_change,

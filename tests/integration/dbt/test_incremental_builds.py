@@ -72,7 +72,7 @@ def rows(project: Project, *names: str) -> Tables:
 # explains, moves between categories, prices that are carried over several batches.
 READINGS = st.builds(
     Event,
-    store_location=st.sampled_from(["Store_A", "Store_B", "Store_C", "Store_D"]),
+    store_location=st.sampled_from(["Store_A", "Store_B", "Store_C", "Store d'Or"]),
     product_id=st.sampled_from(["P1", "P'2"]),
     category=st.sampled_from(["Toys", "Toys", "Toys", "Home"]),
     quantity=st.sampled_from([-3, 0, 4, 5, 6, 7, 60, 70, 80]),
@@ -103,7 +103,7 @@ def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance)
     # each product is a part of its own
     project.build("--full-refresh", *SELECTION, "--vars", "readings_at_once: 1", with_seeds=False)
     parts = rows(project, "build_audit.product_parts")["build_audit.product_parts"]
-    assert parts == sorted({(event.product_id,) for batch in batches for event in batch})
+    assert parts == sorted({(event.store_location, event.product_id) for batch in batches for event in batch})
     whole = rows(project, *TABLES)
     for table in TABLES:
         assert incremental[table] == whole[table], table
