@@ -46,16 +46,19 @@
                     store_location,
                     product_id,
                     row_number() over (order by store_location, product_id) as product,
-                    min(event_timestamp) as first_touched_at
+                    min(event_timestamp) as first_touched_at,
+                    max(event_timestamp) as last_touched_at
                 from new_readings
                 group by store_location, product_id
 
             ),
 
-            -- the reading before the first touched one gets another successor; all later ones may change
-            standing as (
+            -- the reading before the first touched one gets another successor, later ones another past
+            followers as materialized (
 
-                select stored.*
+                select
+                    stored.*,
+                    products.last_touched_at
                 from {{ this }} as stored
                 inner join products
                     on
@@ -64,6 +67,36 @@
                 where
                     (stored.next_reading_at >= {{ unchanged_until() }} or stored.next_reading_at is null)
                     and (stored.next_reading_at >= products.first_touched_at or stored.next_reading_at is null)
+
+            ),
+
+            -- What follows a believed reading with a price of its own stays as it is, if that one follows none that was
+            -- touched: the price is no longer carried, and a spike is judged by its neighbours.
+            settled as materialized (
+
+                select
+                    store_location,
+                    product_id,
+                    min(event_timestamp) as settled_at,
+                    arg_min(next_reading_at, event_timestamp) as next_reading_at
+                from followers
+                where
+                    previous_reading_at > last_touched_at
+                    and not is_suspect
+                    and reported_price is not null
+                group by store_location, product_id
+
+            ),
+
+            standing as materialized (
+
+                select followers.* exclude (last_touched_at)
+                from followers
+                left join settled
+                    on
+                        followers.store_location = settled.store_location
+                        and followers.product_id = settled.product_id
+                where coalesce(followers.event_timestamp <= settled.next_reading_at, true)
 
             ),
 
@@ -406,8 +439,14 @@
 
         )
 
-        select * from final
+        select final.*
+        from final
         {% if is_incremental() %}
+            left join settled
+                on
+                    final.store_location = settled.store_location
+                    and final.product_id = settled.product_id
+            where coalesce(final.event_timestamp <= settled.settled_at, true)
             -- what comes out as it stands stays where it is
             except
             select * from standing
