@@ -244,10 +244,13 @@ MUTANTS = {
     ],
     "int_stock_levels": [
         ("int_stock_levels", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
+        ("int_stock_levels", "previous_reading_at > last_touched_at", "event_timestamp > last_touched_at"),
+        ("incremental_builds", "lag({{ column }}, 2)", "lag({{ column }})"),
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
         ("int_reading_history", "quantity >= 0 and not is_suspect then", "not is_suspect then"),
+        ("int_reading_history", "counts_before // 100 % 100", "counts_before % 100"),
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
