@@ -25,7 +25,8 @@
 
 
 {# The condition that makes up each part, a range of products store by store: the metrics then sum up stores one after the
-   other. Everything is one part in an incremental build. #}
+   other. Each bound names the store by itself first, by which whole blocks of rows are skipped. Everything is one part in
+   an incremental build. #}
 {% macro product_parts() %}
     {%- if not execute or flags.WHICH not in ('build', 'run') or is_incremental() -%}
         {{- return(['true']) -}}

@@ -245,7 +245,7 @@ MUTANTS = {
     "int_stock_levels": [
         ("int_stock_levels", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
         ("int_stock_levels", "previous_reading_at > last_touched_at", "event_timestamp > last_touched_at"),
-        ("incremental_builds", "lag({{ column }}, 2)", "lag({{ column }})"),
+        ("believed_before", "lag({{ column }}, 2)", "lag({{ column }})"),
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),

@@ -78,7 +78,7 @@
                     store_location,
                     product_id,
                     min(event_timestamp) as settled_at,
-                    arg_min(next_reading_at, event_timestamp) as next_reading_at
+                    arg_min(next_reading_at, event_timestamp) as judged_by_reading_at
                 from followers
                 where
                     previous_reading_at > last_touched_at
@@ -96,7 +96,7 @@
                     on
                         followers.store_location = settled.store_location
                         and followers.product_id = settled.product_id
-                where coalesce(followers.event_timestamp <= settled.next_reading_at, true)
+                where coalesce(followers.event_timestamp <= settled.judged_by_reading_at, true)
 
             ),
 
