@@ -16,7 +16,7 @@
     {%- set settings = build_settings() -%}
     {%- set mark = none if flags.FULL_REFRESH else last_good_build(followers) -%}
     {%- if mark is not none -%}
-        {%- do check_continuity(mark, readings, settings) -%}
+        {%- do check_continuity(mark, readings, settings, followers) -%}
     {%- endif -%}
 
     {%- set backfill = "timestamp '" ~ var('backfill_from') ~ "'" if var('backfill_from') else 'null' -%}
@@ -163,7 +163,7 @@
 {% endmacro %}
 
 
-{% macro check_continuity(mark, readings, settings) %}
+{% macro check_continuity(mark, readings, settings, followers) %}
     {%- set query -%}
         select count(*) from {{ readings }} where batch_id <= {{ mark.last_batch_id }}
     {%- endset -%}
@@ -180,6 +180,21 @@
             ~ '. Run `dbt build --full-refresh`.'
         ) -%}
     {%- endif -%}
+    {%- for node in followers -%}
+        {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
+        {%- if relation is not none -%}
+            {%- set query -%}
+                select column_name from information_schema.columns
+                where table_schema = '{{ node.schema }}' and table_name = '{{ node.alias }}'
+            {%- endset -%}
+            {%- set missing = node.columns | reject('in', run_query(query).columns[0].values()) | join(', ') -%}
+            {%- if missing -%}
+                {%- do exceptions.raise_compiler_error(
+                    node.name ~ ' was built by another version, without ' ~ missing ~ '. Run `dbt build --full-refresh`.'
+                ) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
 

@@ -233,6 +233,19 @@ def test_tables_are_not_added_to_under_other_settings(project):
         project.build(*SELECTION, "--vars", "metrics_grain: 1 day")
 
 
+def test_tables_of_another_version_are_not_added_to(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(10, 0), event(9, 1)])
+    project.build(*SELECTION)
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb")) as connection:
+        connection.execute("alter table fct_stock_metrics drop column priced_count")
+    write_raw(project.data_dir, [event(8, 2)], batch_id=1, entries=[10])
+    with pytest.raises(AssertionError, match=r"fct_stock_metrics was .* without priced_count. Run .*--full-refresh"):
+        project.build(*SELECTION, with_seeds=False)
+    project.build("--full-refresh", *SELECTION, with_seeds=False)
+    assert len(rows(project, "inventory")["inventory"]) == 3
+
+
 def test_a_killed_build_is_taken_up_where_it_was(project):
     """Killed when the levels stand and the metrics do not: the next build brings both to what a full refresh gives."""
     start_anew(project)
