@@ -1,28 +1,12 @@
-{# Which readings int_reading_history keeps: those that a rule could name, for they break a record of the last twenty or
-   are odd by themselves. What falls into the usual is most of all readings, and costs nothing further. #}
-{% macro stands_out() %}
-    (
-        quantity < 0
-        or reported_price <= 0
-        or is_suspect
-        or times_highest_before > 1
-        or units_fallen > greatest(largest_fall_before, 4)
-        or units_risen > greatest(largest_rise_before, 4)
-        or reported_price > highest_price_before
-        or reported_price < lowest_price_before
-    )
-{%- endmacro %}
+{# Which readings int_reading_history keeps, or which days int_day_history: those that one of the rules could name, for they
+   break a record or are odd by themselves. What falls into the usual is most of all rows, and costs nothing further.
 
-
-{# Which days int_day_history keeps: those on which stock has stood still for five days, and those that end ten days of
-   trickling away, with nothing in and more out than in the weeks before. #}
-{% macro day_stands_out() %}
-    (
-        still_days >= 5
-        or (
-            ten_days_in = 0
-            and days_with_units_out >= 9
-            and ten_days_out * days_before > 10 * units_out_before
-        )
-    )
+   A rule on single readings (or days) says so in its file, in a macro reading_stands_out__<family>__<rule_id>
+   (day_stands_out__…): a condition on the columns that the model has measured. #}
+{% macro stands_out(kind) %}
+    {%- set conditions = [] -%}
+    {%- for name in context if name.startswith(kind ~ '_stands_out__') -%}
+        {%- do conditions.append('(' ~ context[name]() | trim ~ ')') -%}
+    {%- endfor -%}
+    ({{ conditions | sort | join(' or ') }})
 {%- endmacro %}

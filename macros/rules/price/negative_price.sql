@@ -11,3 +11,8 @@
     from reading_history
     where reported_price < 0
 {% endmacro %}
+
+
+{% macro reading_stands_out__price__negative_price() %}
+    reported_price < 0
+{%- endmacro %}

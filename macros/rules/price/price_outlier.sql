@@ -14,3 +14,9 @@
         reported_price > 0
         and prices_before >= 10
 {% endmacro %}
+
+
+{% macro reading_stands_out__price__price_outlier() %}
+    reported_price > highest_price_before
+    or reported_price < lowest_price_before
+{%- endmacro %}

@@ -20,3 +20,8 @@
             order by event_date
         ) = 1
 {% endmacro %}
+
+
+{% macro day_stands_out__quantity__flat_line() %}
+    still_days >= 5
+{%- endmacro %}

@@ -23,3 +23,8 @@
                 and jumps.times_highest_before >= {{ rule_limit('quantity_jump') }}
         )
 {% endmacro %}
+
+
+{% macro reading_stands_out__quantity__quantity_drop() %}
+    units_fallen > greatest(largest_fall_before, 4)
+{%- endmacro %}

@@ -11,3 +11,8 @@
     from reading_history
     where times_highest_before is not null
 {% endmacro %}
+
+
+{% macro reading_stands_out__quantity__quantity_jump() %}
+    times_highest_before > 1
+{%- endmacro %}

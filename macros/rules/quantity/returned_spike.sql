@@ -6,8 +6,13 @@
         product_id,
         event_timestamp,
         quantity as reading_value,
-        stock_level / greatest(level_before, next_level) as observed_value,
+        quantity / greatest(level_before, next_level) as observed_value,
         null as evidence
     from reading_history
     where is_suspect
 {% endmacro %}
+
+
+{% macro reading_stands_out__quantity__returned_spike() %}
+    is_suspect
+{%- endmacro %}

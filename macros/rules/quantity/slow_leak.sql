@@ -20,3 +20,10 @@
         -- even: the standard deviation of the ten days is at most half their mean
         and 10 * ten_days_out_squared - ten_days_out * ten_days_out <= 0.25 * ten_days_out * ten_days_out
 {% endmacro %}
+
+
+{% macro day_stands_out__quantity__slow_leak() %}
+    ten_days_in = 0
+    and days_with_units_out >= 9
+    and ten_days_out * days_before > 10 * units_out_before
+{%- endmacro %}

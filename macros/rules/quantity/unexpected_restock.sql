@@ -14,3 +14,8 @@
         rises_before >= 2
         and times_highest_before < {{ rule_limit('quantity_jump') }}
 {% endmacro %}
+
+
+{% macro reading_stands_out__quantity__unexpected_restock() %}
+    units_risen > greatest(largest_rise_before, 4)
+{%- endmacro %}

@@ -11,3 +11,8 @@
     from reading_history
     where quantity < 0
 {% endmacro %}
+
+
+{% macro reading_stands_out__stock__negative_stock() %}
+    quantity < 0
+{%- endmacro %}

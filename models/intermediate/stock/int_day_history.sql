@@ -45,7 +45,8 @@
 
             ),
 
-            -- a day rests on 37 before it, and on the four weeks until stock last moved
+            -- A day rests on 37 before it, and on the four weeks until stock last moved. Nothing is before the day whose
+            -- first reading follows none.
             seldom_moved as (
 
                 select
@@ -54,7 +55,9 @@
                 from lately
                 group by store_location, product_id
                 having
-                    arg_min_null(opened_at, event_date) is not null
+                    arg_min_null(
+                        observed_us > epoch_us(last_reading_at) - epoch_us(first_reading_at), event_date
+                    )
                     and (
                         count(*) filter (where event_date < changed_on) < 37
                         or coalesce(
@@ -160,7 +163,7 @@
                 event_date - moved_on as still_days,
                 event_date - ten_days_began_on as ten_days_span
             from past
-            where closing_quantity > 0 and {{ day_stands_out() }}
+            where closing_quantity > 0 and {{ stands_out('day') }}
 
         ),
 

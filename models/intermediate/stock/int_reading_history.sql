@@ -86,24 +86,30 @@
         {% endif %}
 
         -- windows sort numbers faster than names
-        products as materialized (
+        names as materialized (
 
             select
                 store_location,
                 product_id,
-                cast(row_number() over () as integer) as product
+                category,
+                cast(row_number() over () as integer) as name_number,
+                cast(dense_rank() over (order by store_location, product_id) as integer) as product
             from relevant_levels
-            group by store_location, product_id
+            group by store_location, product_id, category
 
         ),
 
         -- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from
-        -- them. What the windows do not need waits in the levels: they hold no more than they must.
+        -- them.
         judged as (
 
             select
-                products.product,
+                names.name_number,
+                names.product,
                 relevant_levels.event_timestamp,
+                relevant_levels.level_before,
+                relevant_levels.previous_quantity,
+                relevant_levels.previous_reading_at,
                 relevant_levels.quantity,
                 relevant_levels.reported_price,
                 relevant_levels.is_suspect,
@@ -116,10 +122,11 @@
                     else 0
                 end as units_moved
             from relevant_levels
-            inner join products
+            inner join names
                 on
-                    relevant_levels.store_location = products.store_location -- noqa: ST09
-                    and relevant_levels.product_id = products.product_id -- noqa: ST09
+                    relevant_levels.store_location = names.store_location -- noqa: ST09
+                    and relevant_levels.product_id = names.product_id -- noqa: ST09
+                    and relevant_levels.category = names.category -- noqa: ST09
 
         ),
 
@@ -177,31 +184,24 @@
 
         remarkable as (
 
-            select
-                past.*,
-                products.store_location,
-                products.product_id
-            from past
-            inner join products
-                on past.product = products.product
-            where {{ stands_out() }}
+            select * from past
+            where {{ stands_out('reading') }}
 
         ),
 
         final as (
 
             select
-                remarkable.store_location,
-                remarkable.product_id,
-                relevant_levels.category,
+                names.store_location,
+                names.product_id,
+                names.category,
                 remarkable.quantity,
-                relevant_levels.stock_level,
                 remarkable.reported_price,
                 remarkable.is_suspect,
                 remarkable.event_timestamp,
-                relevant_levels.level_before,
-                relevant_levels.previous_quantity,
-                relevant_levels.previous_reading_at,
+                remarkable.level_before,
+                remarkable.previous_quantity,
+                remarkable.previous_reading_at,
                 remarkable.units_fallen,
                 remarkable.units_risen,
                 remarkable.quantities_before,
@@ -215,11 +215,8 @@
                 -- what came later says something about a spike alone
                 case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
             from remarkable
-            inner join relevant_levels
-                on
-                    remarkable.store_location = relevant_levels.store_location
-                    and remarkable.product_id = relevant_levels.product_id
-                    and remarkable.event_timestamp = relevant_levels.event_timestamp
+            inner join names
+                on remarkable.name_number = names.name_number
 
         )
 
