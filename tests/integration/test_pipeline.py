@@ -263,18 +263,15 @@ MUTANTS = {
     "int_day_history": [
         ("int_day_history", "rows between 37 preceding", "rows between 38 preceding"),
         ("int_day_history", "range between 27 preceding", "range between 28 preceding"),
-        ("stands_out", "still_days >= 5", "still_days >= 4"),
+        ("flat_line", "still_days >= 5\n{%- endmacro", "still_days >= 4\n{%- endmacro"),
     ],
     "int_product_lifetimes": [
         ("int_product_lifetimes", "filter (where product_daily.units_in > 0)", ""),
     ],
     "int_product_windows": [
         ("int_product_windows", "- lengths.window_days + 1", "- lengths.window_days"),
-        (
-            "int_product_windows",
-            "greatest(lifetimes.last_reading_at, windows.starts_at)",
-            "lifetimes.last_reading_at",
-        ),
+        ("int_product_windows", "closing_quantity - units_in + units_out", "closing_quantity"),
+        ("int_product_windows", "greatest(observed_us - start_to_last_reading_us, 0)", "0"),
     ],
     "int_product_demand": [
         ("int_product_demand", "case when days_in_stock > 1 then units_out", "case when true then units_out"),
@@ -302,15 +299,15 @@ MUTANTS = {
         ("fct_stock_ageing", "<= 180", "< 180"),
     ],
     "int_stock_anomalies": [
-        ("negative_stock", "quantity < 0", "quantity <= -3"),
+        ("negative_stock", "where quantity < 0", "where quantity <= -3"),
         ("excess_stock", "greatest(current_stock.order_up_to_level, 4)", "current_stock.order_up_to_level"),
     ],
     "int_quantity_anomalies": [
-        ("flat_line", "still_days >= 5", "still_days >= 4"),
-        ("slow_leak", "and ten_days_in = 0", "and ten_days_in >= 0"),
+        ("flat_line", "still_days >= 5\n        and", "still_days >= 4\n        and"),
+        ("slow_leak", "        and ten_days_in = 0", "        and ten_days_in >= 0"),
     ],
     "int_price_anomalies": [
-        ("negative_price", "reported_price < 0", "reported_price <= 0"),
+        ("negative_price", "where reported_price < 0", "where reported_price <= 0"),
         ("price_outlier", "prices_before >= 10", "prices_before >= 9"),
     ],
     "int_feed_anomalies": [

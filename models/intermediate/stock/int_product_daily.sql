@@ -102,8 +102,7 @@
                 case when previous_quantity is not null then greatest(previous_quantity, 0) end as previous_level,
                 coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
                 coalesce(greatest(stock_level - previous_level, 0), 0) as units_in,
-                epoch_us(event_timestamp) - epoch_us(previous_reading_at) as since_previous_us,
-                coalesce({{ day_of('previous_reading_at') }} < event_date, true) as opens_day
+                epoch_us(event_timestamp) - epoch_us(previous_reading_at) as since_previous_us
             from plausible_readings
 
         ),
@@ -119,9 +118,6 @@
                 cast(coalesce(sum(since_previous_us) filter (where previous_level > 0), 0) as bigint) as in_stock_us,
                 cast(sum(since_previous_us) as bigint) as observed_us,
                 cast(sum(since_previous_us) filter (where units_in > 0) as bigint) as restocked_us,
-                max(previous_level) filter (where opens_day) as opening_quantity,
-                max(previous_reading_at) filter (where opens_day) as opened_at,
-                max(stock_level) filter (where opens_day) as first_quantity,
                 arg_max(stock_level, event_timestamp) as closing_quantity,
                 arg_max(category, event_timestamp) as category,
                 count(*) as reading_count,

@@ -49,10 +49,7 @@ days_inside as (
         coalesce(sum(product_daily.observed_us), 0) as observed_us,
         coalesce(sum(product_daily.restocked_us), 0) as restocked_us,
         sum(cast(product_daily.units_out as hugeint) * product_daily.units_out) as units_out_squared,
-        count(*) filter (where product_daily.units_out > 0) as days_with_units_out,
-        arg_min_null(product_daily.opening_quantity, product_daily.event_date) as opening_quantity,
-        arg_min_null(product_daily.opened_at, product_daily.event_date) as opened_at,
-        arg_min(product_daily.first_quantity, product_daily.event_date) as first_quantity
+        count(*) filter (where product_daily.units_out > 0) as days_with_units_out
     from product_daily
     inner join windows
         on product_daily.event_date >= cast(windows.starts_at as date)
@@ -60,31 +57,25 @@ days_inside as (
 
 ),
 
--- a product that is new in the window opens with its first level
-opened as (
+tracked as (
 
     select
         lifetimes.store_location,
         lifetimes.product_id,
         lifetimes.closing_quantity,
         windows.window_name,
-        days_inside.units_out,
-        days_inside.units_in,
-        days_inside.in_stock_us,
-        days_inside.unit_us,
-        days_inside.reading_count,
-        days_inside.observed_us,
-        days_inside.restocked_us,
-        days_inside.units_out_squared,
-        days_inside.days_with_units_out,
-        case
-            when days_inside.window_name is null then lifetimes.closing_quantity
-            else coalesce(days_inside.opening_quantity, days_inside.first_quantity)
-        end as opening_quantity,
+        cast(coalesce(days_inside.units_out, 0) as bigint) as units_out,
+        cast(coalesce(days_inside.units_in, 0) as bigint) as units_in,
+        cast(coalesce(days_inside.in_stock_us, 0) as bigint) as in_stock_us,
+        cast(coalesce(days_inside.reading_count, 0) as bigint) as reading_count,
+        cast(coalesce(days_inside.observed_us, 0) as bigint) as observed_us,
+        cast(coalesce(days_inside.restocked_us, 0) as bigint) as restocked_us,
+        coalesce(days_inside.unit_us, 0) as unit_us,
+        coalesce(days_inside.units_out_squared, 0) as units_out_squared,
+        coalesce(days_inside.days_with_units_out, 0) as days_with_units_out,
         epoch_us(windows.as_of) - epoch_us(greatest(lifetimes.first_reading_at, windows.starts_at)) as tracked_us,
-        -- what the first reading inside is credited with may have begun before the window
-        coalesce(greatest(epoch_us(windows.starts_at) - epoch_us(days_inside.opened_at), 0), 0) as before_us,
-        epoch_us(windows.as_of) - epoch_us(greatest(lifetimes.last_reading_at, windows.starts_at)) as closing_us
+        epoch_us(lifetimes.last_reading_at) - epoch_us(windows.starts_at) as start_to_last_reading_us,
+        epoch_us(windows.as_of) - epoch_us(lifetimes.last_reading_at) as closing_us
     from lifetimes
     cross join windows
     left join days_inside
@@ -92,6 +83,18 @@ opened as (
             lifetimes.store_location = days_inside.store_location
             and lifetimes.product_id = days_inside.product_id
             and windows.window_name = days_inside.window_name
+
+),
+
+opened as (
+
+    select
+        *,
+        -- the level that stood into the window; a product that is new in it opens with its first
+        closing_quantity - units_in + units_out as opening_quantity,
+        -- what the readings inside are credited with may begin before the window, and so may the time since the last
+        greatest(observed_us - start_to_last_reading_us, 0) as before_us
+    from tracked
 
 ),
 
@@ -103,19 +106,17 @@ final as (
         window_name,
         opening_quantity,
         tracked_us,
-        cast(coalesce(units_out, 0) as bigint) as units_out,
-        cast(coalesce(units_in, 0) as bigint) as units_in,
-        cast(
-            coalesce(in_stock_us, 0)
-            - case when opening_quantity > 0 then before_us else 0 end
-            + case when closing_quantity > 0 then closing_us else 0 end as bigint
-        ) as in_stock_us,
-        cast(coalesce(reading_count, 0) as bigint) as reading_count,
-        cast(coalesce(observed_us, 0) as bigint) as observed_us,
-        cast(coalesce(restocked_us, 0) as bigint) as restocked_us,
-        coalesce(units_out_squared, 0) as units_out_squared,
-        coalesce(days_with_units_out, 0) as days_with_units_out,
-        coalesce(unit_us, 0)
+        units_out,
+        units_in,
+        reading_count,
+        observed_us,
+        restocked_us,
+        units_out_squared,
+        days_with_units_out,
+        in_stock_us
+        - case when opening_quantity > 0 then before_us else 0 end
+        + case when closing_quantity > 0 then closing_us else 0 end as in_stock_us,
+        unit_us
         - cast(opening_quantity as hugeint) * before_us
         + cast(closing_quantity as hugeint) * closing_us as unit_us
     from opened
