@@ -3,14 +3,14 @@
 `SIZES=1,10 make bench ONLY=dbt` measures some of the sizes (in millions). The readings are synthesised straight into
 raw Parquet in the shape of the 100m profile, four a product and day over 400 days, with spikes, empty prices and
 refills. The baseline, in the same run and with the same settings, is what nobody can do without: DuckDB finds each
-product's previous reading and sums the differences per store, category and hour. What is measured is the models' time;
-dbt's own start is not SQL.
+product's previous reading and sums the differences per store, category and hour. It runs before and after the build
+that it is compared with, and the mean counts: whether the files are in memory or not makes a quarter of its time. What
+is measured is the models' time; dbt's own start is not SQL.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,10 +54,11 @@ def _measure(millions: int, data_dir: Path) -> Iterator[Figure]:
     size = SIZES[millions]
     (data_dir / "warehouse").mkdir()
     _write_readings(data_dir, 0, _history(size))
-    baseline = _baseline(data_dir)
     name = f"{millions}M readings"
 
+    before = _baseline(data_dir)
     whole = _build(data_dir, "--full-refresh")
+    baseline = (before + _baseline(data_dir)) / 2
     yield _figure(f"{name}, all SQL models from nothing", whole.seconds, baseline, "≤ 3")
     yield _figure(f"{name}, levels and metrics from nothing", whole.core_seconds, baseline, "≤ 3")
     yield Figure(f"{name}, peak memory of that build", f"{whole.peak_gib:.1f} GiB", goal=f"memory_limit {MEMORY_LIMIT}")
@@ -193,7 +194,7 @@ def _baseline(data_dir: Path) -> float:
         started = time.perf_counter()
         connection.execute(
             f"""
-            create table sums as
+            create or replace table sums as
             with steps as (
                 select
                     store_location, category, event_timestamp, quantity, cast(price as decimal(18, 9)) as price,
@@ -227,7 +228,6 @@ def _build(data_dir: Path, *arguments: str) -> Build:
     """Run dbt as its users do, in a process of its own."""
     import json
 
-    shutil.rmtree(data_dir / "baseline.duckdb", ignore_errors=True)
     target = data_dir / "dbt"
     subprocess.run(
         [
