@@ -16,8 +16,9 @@ Tables = dict[str, list[tuple[object, ...]]]
 class Project:
     """The dbt project on one data folder; parsed once, so that the next build takes its models' time only."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, project_dir: Path = ROOT) -> None:
         self.data_dir = data_dir
+        self._project_dir = project_dir
         self._manifest: Any = None
 
     def build(self, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
@@ -31,7 +32,7 @@ class Project:
         from dbt.cli.main import dbtRunner
 
         connections: Any = DuckDBConnectionManager
-        places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--quiet"]
+        places = ["--project-dir", str(self._project_dir), "--profiles-dir", str(self._project_dir), "--quiet"]
         artefacts = ["--target-path", str(self.data_dir / "dbt"), "--log-path", str(self.data_dir / "dbt")]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("INVENTORY_DATA_DIR", str(self.data_dir))

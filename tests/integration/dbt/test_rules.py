@@ -1,0 +1,42 @@
+"""A rule is one file and one line of the seed, as CONTRIBUTING.md shows."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from datetime import datetime, timedelta
+
+import duckdb
+
+from tests.integration.dbt.project import ROOT, Project
+from tests.integration.oracle import Event
+from tests.integration.test_metrics import write_raw
+
+
+def test_the_documented_rule_finds_what_no_other_rule_asks_for(tmp_path):
+    steps = re.search(r"## Add a rule\n(.*?)\n## ", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+    (place,) = re.findall(r"1\. `(macros/\S+)`", steps)
+    sql, line = (textwrap.dedent(block) for block in re.findall(r" *```(?:sql)?\n(.*?) *```", steps, re.DOTALL))
+    for name in ("models", "macros", "seeds", "tests/dbt"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / place).write_text(sql)
+    with (tmp_path / "seeds/anomaly_rules.csv").open("a") as seed:
+        seed.write(line)
+
+    # none of them breaks a record
+    levels = [700, 601, 600, 599, 500, 499, 400, 399]
+    start = datetime(2026, 1, 1)
+    write_raw(
+        tmp_path / "data",
+        [
+            Event("Store_A", "P1", "Toys", level, "2.00", start + timedelta(days=day))
+            for day, level in enumerate(levels)
+        ],
+    )
+    Project(tmp_path / "data", tmp_path).build("--select", "+int_quantity_anomalies")
+    with duckdb.connect(str(tmp_path / "data/warehouse/inventory.duckdb"), read_only=True) as connection:
+        found = connection.execute("select rule_id, reading_value from int_quantity_anomalies order by all").fetchall()
+    assert found == [("round_count", 500), ("round_count", 600), ("round_count", 700)]
