@@ -21,7 +21,7 @@ SERVED = ["inventory", "metrics", "anomalies", "daily_stock", "current_stock"]
 
 def random_events(seed: int) -> list[Event]:
     """Readings of two stores over seven weeks: sales, refills, gaps, spikes, negative levels, unknown prices, moved
-    categories; on whole hours and between them, seldom and often."""
+    categories; on whole hours and between them, seldom, often and within one second."""
     chance = random.Random(seed)
     events = []
     for store in ("Store_A", "Store_B"):
@@ -35,6 +35,10 @@ def random_events(seed: int) -> list[Event]:
                 read = chance.choices([level, level * 12, level * 100, -3], [94, 2, 2, 2])[0]
                 known = None if chance.random() < 0.05 else f"{price / 100:.2f}"
                 events.append(Event(store, f"P{product}", category, read, known, moment))
+                if read < 0:  # a faulty device reports again within the second
+                    events.append(
+                        Event(store, f"P{product}", category, read - 1, known, moment + timedelta(seconds=0.4))
+                    )
                 moment += timedelta(seconds=chance.choice([1, 60, 3600, 20_000, 90_000, 200_000]))
                 if chance.random() < 0.2:
                     moment = moment.replace(minute=0, second=0) + timedelta(hours=1)

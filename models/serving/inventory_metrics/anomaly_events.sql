@@ -21,6 +21,7 @@ rules as (
 rule_findings as (
 
     select
+        anomaly_id,
         store_location,
         category,
         product_id,
@@ -52,6 +53,8 @@ model_findings as (
         cast(null as double) as limit_value,
         false as is_state,
         outliers.product_id || ' · ' || replace(outliers.anomaly_type, '_', ' ') as description,
+        md5(concat_ws('|', rules.rule_id, outliers.store_location, outliers.product_id, outliers.event_date))
+            as anomaly_id,
         cast(outliers.event_date as timestamp) as event_timestamp
     from outliers
     inner join rules
@@ -70,6 +73,7 @@ findings as (
 final as (
 
     select
+        anomaly_id,
         store_location,
         category,
         product_id,
