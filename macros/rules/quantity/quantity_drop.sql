@@ -8,7 +8,7 @@
         event_timestamp,
         quantity as reading_value,
         units_fallen / greatest(largest_fall_before, 4) as observed_value,
-        cast(units_fallen as varchar) as evidence
+        format('{:,}', cast(units_fallen as bigint)) as evidence
     from reading_history
     where
         units_fallen > 0

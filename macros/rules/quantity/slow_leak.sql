@@ -9,7 +9,7 @@
         last_reading_at as event_timestamp,
         closing_quantity as reading_value,
         (ten_days_out / 10) / (units_out_before / days_before) as observed_value,
-        cast(ten_days_out as varchar) as evidence
+        format('{:,}', cast(ten_days_out as bigint)) as evidence
     from day_history
     where
         ten_days_span <= 13

@@ -8,7 +8,7 @@
         event_timestamp,
         quantity as reading_value,
         units_risen / greatest(largest_rise_before, 4) as observed_value,
-        cast(units_risen as varchar) as evidence
+        format('{:,}', cast(units_risen as bigint)) as evidence
     from reading_history
     where
         rises_before >= 2

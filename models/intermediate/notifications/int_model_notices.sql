@@ -41,7 +41,7 @@ outlier_notices as (
         outliers.product_id,
         cast(outliers.event_date as timestamp) as seen_at,
         format(
-            'looks unlike itself ({}): {:.0f} units where about {:.0f} were expected. '
+            'looks unlike itself ({}): {:,.0f} units where about {:,.0f} were expected. '
             || 'Count the shelf; if the count is right, nothing needs doing.',
             replace(outliers.anomaly_type, '_', ' '),
             outliers.observed_quantity,
@@ -84,7 +84,7 @@ forecast_notices as (
         'N/A' as product_id,
         cast(lowest_forecasts.cutoff_date as timestamp) as seen_at,
         format(
-            'stock is expected to fall from {} to {:.0f} units by {}. Check that deliveries are on order.',
+            'stock is expected to fall from {:,} to {:,.0f} units by {}. Check that deliveries are on order.',
             daily_stock.total_quantity, lowest_forecasts.lowest_quantity, lowest_forecasts.lowest_date
         ) as matter,
         daily_stock.total_stock_value

@@ -67,14 +67,18 @@ final as (
             )
         ) as anomaly_id,
         format(
-            '{} · {}: {:.6g} {}, limit {:.6g} (rule {})',
+            '{} · {}: {} {}, limit {:.6g} (rule {})',
             coalesce(
                 nullif(findings.product_id, 'N/A'),
                 case when findings.store_location <> 'N/A' then 'All products' end,
                 'All stores'
             ),
             rules.title,
-            findings.observed_value,
+            -- three digits say enough
+            case
+                when abs(findings.observed_value) >= 100 then format('{:,.0f}', findings.observed_value)
+                else format('{:.3g}', findings.observed_value)
+            end,
             rules.measure,
             rules.limit_value,
             findings.rule_id

@@ -28,25 +28,57 @@ single_notifications as (
 
 ),
 
+waiting_episodes as (
+
+    select *
+    from open_episodes
+    where store_rank > {{ var('notifications_per_store') }}
+
+),
+
+-- a product is at risk once, however many matters speak of it
+products_at_risk as (
+
+    select
+        store_location,
+        product_id,
+        max(value_at_risk) as value_at_risk
+    from waiting_episodes
+    where product_id <> 'N/A'
+    group by store_location, product_id
+
+),
+
+stores_at_risk as (
+
+    select
+        store_location,
+        {{ exact_sum('value_at_risk') }} as value_at_risk
+    from products_at_risk
+    group by store_location
+
+),
+
 digests as (
 
     select
-        'stock' as notification_type,
+        mode(waiting_episodes.notification_type order by waiting_episodes.notification_type asc) as notification_type,
         format(
-            'INFO · {} · {} further matters wait, {} of them about stock, with {:,.0f} at risk in all. '
-            || 'The notification list shows them, the costliest first.',
-            store_location,
+            'INFO · {} · Further matters that wait: {:,}, about stock: {:,}; at risk in all: {:,.0f}. '
+            || 'The notification list shows them, the most urgent first.',
+            waiting_episodes.store_location,
             count(*),
-            count(*) filter (where notification_type = 'stock'),
-            sum(value_at_risk)
+            count(*) filter (where waiting_episodes.notification_type = 'stock'),
+            coalesce(any_value(stores_at_risk.value_at_risk), 0)
         ) as notification,
-        store_location,
-        max(last_seen_at) as last_seen_at,
+        waiting_episodes.store_location,
+        max(waiting_episodes.last_seen_at) as last_seen_at,
         'N/A' as product_id,
         'N/A' as category
-    from open_episodes
-    where store_rank > {{ var('notifications_per_store') }}
-    group by store_location
+    from waiting_episodes
+    left join stores_at_risk
+        on waiting_episodes.store_location = stores_at_risk.store_location
+    group by waiting_episodes.store_location
 
 ),
 
