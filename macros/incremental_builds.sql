@@ -97,9 +97,16 @@
 {% endmacro %}
 
 
-{# What the tables rest on beside the readings; with another of these, what stands cannot be added to. #}
+{# What the tables rest on beside the readings; with another of these, what stands cannot be added to. Of the rules these
+   are the limits, and which there are: their words may change. The seed is read from its file, since this build has not
+   loaded it yet. #}
 {% macro build_settings() %}
-    {%- set settings = {'anomaly_rules': graph.nodes['seed.inventory.anomaly_rules'].checksum.checksum} -%}
+    {%- set seed = graph.nodes['seed.inventory.anomaly_rules'] -%}
+    {%- set query -%}
+        select md5(string_agg(concat_ws(' ', rule_id, limit_value), ', ' order by rule_id))
+        from read_csv('{{ (seed.root_path ~ "/" ~ seed.original_file_path) | replace("'", "''") }}', header = true)
+    {%- endset -%}
+    {%- set settings = {'anomaly_rules': run_query(query).rows[0][0]} -%}
     {%- for name in ('as_of', 'metrics_grain', 'turnover_window', 'spike_returns_within', 'spike_return_share') -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
