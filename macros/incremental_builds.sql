@@ -254,6 +254,60 @@
 {%- endmacro %}
 
 
+{# The rows on which an incremental build judges the touched products anew, as common table expressions up to
+   relevant_<rows>: the recent ones, and the whole past of products that have too few of them. #}
+{% macro relevant_past(rows, recent, too_few) %}
+    touched_products as materialized (
+
+        {{ touched_products() }}
+
+    ),
+
+    lately as materialized (
+
+        select
+            {{ rows }}.*,
+            touched_products.changed_from
+        from {{ rows }}
+        inner join touched_products
+            on
+                {{ rows }}.store_location = touched_products.store_location
+                and {{ rows }}.product_id = touched_products.product_id
+        where {{ recent }}
+
+    ),
+
+    with_too_few as (
+
+        select
+            store_location,
+            product_id
+        from lately
+        group by store_location, product_id
+        having {{ too_few }}
+
+    ),
+
+    relevant_{{ rows }} as materialized (
+
+        select lately.* exclude (changed_from)
+        from lately
+        anti join with_too_few
+            on
+                lately.store_location = with_too_few.store_location
+                and lately.product_id = with_too_few.product_id
+        union all
+        select {{ rows }}.*
+        from {{ rows }}
+        semi join with_too_few
+            on
+                {{ rows }}.store_location = with_too_few.store_location
+                and {{ rows }}.product_id = with_too_few.product_id
+
+    ),
+{%- endmacro %}
+
+
 {# Before an incremental build makes the touched products anew: take out what stands of them, or that part of it. #}
 {% macro delete_touched(products, part=none) %}
     {% if is_incremental() %}

@@ -22,74 +22,28 @@
 
         {% if is_incremental() %}
 
-            touched_products as materialized (
-
-                select
-                    *,
-                    {{ day_of('changed_from') }} as changed_on
-                from ({{ touched_products() }})
-
-            ),
-
-            lately as materialized (
-
-                select
-                    product_daily.*,
-                    touched_products.changed_on
-                from product_daily
-                inner join touched_products
-                    on
-                        product_daily.store_location = touched_products.store_location
-                        and product_daily.product_id = touched_products.product_id
-                where product_daily.event_date >= {{ day_of(unchanged_until()) }} - 70
-
-            ),
-
-            -- A day rests on 37 before it, and on the four weeks until stock last moved. Nothing is before the day whose
-            -- first reading follows none.
-            seldom_moved as (
-
-                select
-                    store_location,
-                    product_id
-                from lately
-                group by store_location, product_id
-                having
-                    arg_min_null(
+            {# A day rests on 37 before it, and on the four weeks until stock last moved. Nothing is before the day whose
+               first reading follows none. #}
+            {{ relevant_past(
+                'product_daily',
+                recent="event_date >= " ~ day_of(unchanged_until()) ~ " - 70",
+                too_few="arg_min_null(
                         observed_us > epoch_us(last_reading_at) - epoch_us(first_reading_at), event_date
                     )
                     and (
-                        count(*) filter (where event_date < changed_on) < 37
+                        count(*) filter (where event_date < " ~ day_of('changed_from') ~ ") < 37
                         or coalesce(
-                            max(event_date) filter (where event_date < changed_on and (units_out > 0 or units_in > 0))
-                            < {{ day_of(unchanged_until()) }} - 42,
+                            max(event_date) filter (
+                                where event_date < " ~ day_of('changed_from') ~ " and (units_out > 0 or units_in > 0)
+                            ) < " ~ day_of(unchanged_until()) ~ " - 42,
                             true
                         )
-                    )
-
-            ),
-
-            relevant_days as materialized (
-
-                select lately.* exclude (changed_on)
-                from lately
-                anti join seldom_moved
-                    on
-                        lately.store_location = seldom_moved.store_location
-                        and lately.product_id = seldom_moved.product_id
-                union all
-                select product_daily.*
-                from product_daily
-                semi join seldom_moved
-                    on
-                        product_daily.store_location = seldom_moved.store_location
-                        and product_daily.product_id = seldom_moved.product_id
-
-            ),
+                    )"
+            ) }}
 
         {% else %}
 
-            relevant_days as not materialized (
+            relevant_product_daily as not materialized (
 
                 select * from product_daily
                 where {{ part }}
@@ -105,7 +59,7 @@
                 store_location,
                 product_id,
                 cast(row_number() over () as integer) as product
-            from relevant_days
+            from relevant_product_daily
             group by store_location, product_id
 
         ),
@@ -114,19 +68,21 @@
 
             select
                 products.product,
-                relevant_days.category,
-                relevant_days.event_date,
-                relevant_days.last_reading_at,
-                relevant_days.closing_quantity,
-                relevant_days.units_out,
-                relevant_days.units_in,
-                case when relevant_days.units_out > 0 or relevant_days.units_in > 0 then relevant_days.event_date end
-                    as moving_date
-            from relevant_days
+                relevant_product_daily.category,
+                relevant_product_daily.event_date,
+                relevant_product_daily.last_reading_at,
+                relevant_product_daily.closing_quantity,
+                relevant_product_daily.units_out,
+                relevant_product_daily.units_in,
+                case
+                    when relevant_product_daily.units_out > 0 or relevant_product_daily.units_in > 0
+                        then relevant_product_daily.event_date
+                end as moving_date
+            from relevant_product_daily
             inner join products
                 on
-                    relevant_days.store_location = products.store_location
-                    and relevant_days.product_id = products.product_id
+                    relevant_product_daily.store_location = products.store_location
+                    and relevant_product_daily.product_id = products.product_id
 
         ),
 
@@ -213,7 +169,7 @@
                 on
                     final.store_location = touched_products.store_location
                     and final.product_id = touched_products.product_id
-                    and final.event_date >= touched_products.changed_on
+                    and final.event_date >= {{ day_of('touched_products.changed_from') }}
         {% endif %}
     ) as part
 {% endfor %}

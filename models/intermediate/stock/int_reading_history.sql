@@ -22,57 +22,13 @@
 
         {% if is_incremental() %}
 
-            touched_products as materialized (
-
-                {{ touched_products() }}
-
-            ),
-
-            -- a reading rests on the twenty before it
-            lately as materialized (
-
-                select
-                    levels.*,
-                    touched_products.changed_from
-                from levels
-                inner join touched_products
-                    on
-                        levels.store_location = touched_products.store_location
-                        and levels.product_id = touched_products.product_id
-                where levels.event_timestamp >= {{ unchanged_until() }} - interval '45 days'
-
-            ),
-
-            seldom_read as (
-
-                select
-                    store_location,
-                    product_id
-                from lately
-                group by store_location, product_id
-                having
-                    count(*) filter (where event_timestamp < changed_from) < 20
-                    and arg_min_null(level_before, event_timestamp) is not null
-
-            ),
-
-            relevant_levels as materialized (
-
-                select lately.* exclude (changed_from)
-                from lately
-                anti join seldom_read
-                    on
-                        lately.store_location = seldom_read.store_location
-                        and lately.product_id = seldom_read.product_id
-                union all
-                select levels.*
-                from levels
-                semi join seldom_read
-                    on
-                        levels.store_location = seldom_read.store_location
-                        and levels.product_id = seldom_read.product_id
-
-            ),
+            {# a reading rests on the twenty before it #}
+            {{ relevant_past(
+                'levels',
+                recent="event_timestamp >= " ~ unchanged_until() ~ " - interval '45 days'",
+                too_few="count(*) filter (where event_timestamp < changed_from) < 20
+                    and arg_min_null(level_before, event_timestamp) is not null"
+            ) }}
 
         {% else %}
 
