@@ -98,15 +98,18 @@
 
 
 {# What the tables rest on beside the readings; with another of these, what stands cannot be added to. Of the rules these
-   are the limits, and which there are: their words may change. The seed is read from its file, since this build has not
-   loaded it yet. #}
+   are the limits, which there are and what they ask for: their words may change. The seed is read from its file, since
+   this build has not loaded it yet. #}
 {% macro build_settings() %}
     {%- set seed = graph.nodes['seed.inventory.anomaly_rules'] -%}
     {%- set query -%}
         select md5(string_agg(concat_ws(' ', rule_id, limit_value), ', ' order by rule_id))
         from read_csv('{{ (seed.root_path ~ "/" ~ seed.original_file_path) | replace("'", "''") }}', header = true)
     {%- endset -%}
-    {%- set settings = {'anomaly_rules': run_query(query).rows[0][0]} -%}
+    {%- set settings = {
+        'anomaly_rules': run_query(query).rows[0][0],
+        'stands_out': local_md5(stands_out('reading') ~ stands_out('day')),
+    } -%}
     {%- for name in ('as_of', 'metrics_grain', 'turnover_window', 'spike_returns_within', 'spike_return_share') -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
@@ -192,7 +195,10 @@
         {%- if relation is not none -%}
             {%- set query -%}
                 select column_name from information_schema.columns
-                where table_schema = '{{ node.schema }}' and table_name = '{{ node.alias }}'
+                where
+                    table_catalog = '{{ node.database }}'
+                    and table_schema = '{{ node.schema }}'
+                    and table_name = '{{ node.alias }}'
             {%- endset -%}
             {%- set missing = node.columns | reject('in', run_query(query).columns[0].values()) | join(', ') -%}
             {%- if missing -%}
@@ -254,8 +260,8 @@
 {%- endmacro %}
 
 
-{# The rows on which an incremental build judges the touched products anew, as common table expressions up to
-   relevant_<rows>: the recent ones, and the whole past of products that have too few of them. #}
+{# The rows on which an incremental build judges the touched products anew, as common table expressions from
+   touched_products to relevant_<rows>: the recent ones, and the whole past of products that have too few of them. #}
 {% macro relevant_past(rows, recent, too_few) %}
     touched_products as materialized (
 

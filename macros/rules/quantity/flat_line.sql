@@ -12,7 +12,8 @@
         cast(still_days as varchar) as evidence
     from day_history
     where
-        still_days >= 5
+        closing_quantity > 0
+        and still_days >= 5
         and usual_daily_out * still_days >= {{ rule_limit('flat_line') }}
     qualify
         row_number() over (
@@ -23,5 +24,6 @@
 
 
 {% macro day_stands_out__quantity__flat_line() %}
-    still_days >= 5
+    closing_quantity > 0
+    and still_days >= 5
 {%- endmacro %}

@@ -12,7 +12,8 @@
         format('{:,}', cast(ten_days_out as bigint)) as evidence
     from day_history
     where
-        ten_days_span <= 13
+        closing_quantity > 0
+        and ten_days_span <= 13
         and days_with_units_out >= 9
         and days_before >= 14
         and ten_days_in = 0
@@ -23,7 +24,8 @@
 
 
 {% macro day_stands_out__quantity__slow_leak() %}
-    ten_days_in = 0
+    closing_quantity > 0
+    and ten_days_in = 0
     and days_with_units_out >= 9
     and ten_days_out * days_before > 10 * units_out_before
 {%- endmacro %}

@@ -119,7 +119,7 @@
                 event_date - moved_on as still_days,
                 event_date - ten_days_began_on as ten_days_span
             from past
-            where closing_quantity > 0 and {{ stands_out('day') }}
+            where {{ stands_out('day') }}
 
         ),
 

@@ -42,13 +42,13 @@
         {% endif %}
 
         -- windows sort numbers faster than names
-        names as materialized (
+        numbers as materialized (
 
             select
                 store_location,
                 product_id,
                 category,
-                cast(row_number() over () as integer) as name_number,
+                cast(row_number() over () as integer) as number,
                 cast(dense_rank() over (order by store_location, product_id) as integer) as product
             from relevant_levels
             group by store_location, product_id, category
@@ -60,8 +60,8 @@
         judged as (
 
             select
-                names.name_number,
-                names.product,
+                numbers.number,
+                numbers.product,
                 relevant_levels.event_timestamp,
                 relevant_levels.level_before,
                 relevant_levels.previous_quantity,
@@ -78,11 +78,11 @@
                     else 0
                 end as units_moved
             from relevant_levels
-            inner join names
+            inner join numbers
                 on
-                    relevant_levels.store_location = names.store_location -- noqa: ST09
-                    and relevant_levels.product_id = names.product_id -- noqa: ST09
-                    and relevant_levels.category = names.category -- noqa: ST09
+                    relevant_levels.store_location = numbers.store_location -- noqa: ST09
+                    and relevant_levels.product_id = numbers.product_id -- noqa: ST09
+                    and relevant_levels.category = numbers.category -- noqa: ST09
 
         ),
 
@@ -148,9 +148,9 @@
         final as (
 
             select
-                names.store_location,
-                names.product_id,
-                names.category,
+                numbers.store_location,
+                numbers.product_id,
+                numbers.category,
                 remarkable.quantity,
                 remarkable.reported_price,
                 remarkable.is_suspect,
@@ -171,8 +171,8 @@
                 -- what came later says something about a spike alone
                 case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
             from remarkable
-            inner join names
-                on remarkable.name_number = names.name_number
+            inner join numbers
+                on remarkable.number = numbers.number
 
         )
 
