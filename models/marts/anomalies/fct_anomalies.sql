@@ -67,20 +67,16 @@ final as (
             )
         ) as anomaly_id,
         format(
-            '{} · {}: {} {}, limit {:.6g} (rule {})',
+            '{} · {}: {} {}, limit {} (rule {})',
             coalesce(
                 nullif(findings.product_id, 'N/A'),
                 case when findings.store_location <> 'N/A' then 'All products' end,
                 'All stores'
             ),
             rules.title,
-            -- three digits say enough
-            case
-                when abs(findings.observed_value) >= 100 then format('{:,.0f}', findings.observed_value)
-                else format('{:.3g}', findings.observed_value)
-            end,
+            {{ three_digits('findings.observed_value') }},
             rules.measure,
-            rules.limit_value,
+            {{ three_digits('rules.limit_value') }},
             findings.rule_id
         ) as description
     from findings

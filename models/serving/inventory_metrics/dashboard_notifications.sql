@@ -36,7 +36,7 @@ waiting_episodes as (
 
 ),
 
--- a product is at risk once, however many matters speak of it
+-- a product is at risk once, however many matters speak of it; what is told of a category or a store holds it again
 products_at_risk as (
 
     select
@@ -64,12 +64,12 @@ digests as (
     select
         mode(waiting_episodes.notification_type order by waiting_episodes.notification_type asc) as notification_type,
         format(
-            'INFO · {} · Further matters that wait: {:,}, about stock: {:,}; at risk in all: {:,.0f}. '
+            'INFO · {} · Also waiting: {:,} (about stock: {:,}). Value at risk: {:,.0f}. '
             || 'The notification list shows them, the most urgent first.',
             waiting_episodes.store_location,
             count(*),
             count(*) filter (where waiting_episodes.notification_type = 'stock'),
-            coalesce(any_value(stores_at_risk.value_at_risk), 0)
+            coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))
         ) as notification,
         waiting_episodes.store_location,
         max(waiting_episodes.last_seen_at) as last_seen_at,
