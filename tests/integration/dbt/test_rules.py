@@ -18,7 +18,8 @@ SELECTION = ("--select", "+int_quantity_anomalies")
 
 
 def test_the_documented_rule_finds_what_no_other_rule_asks_for(tmp_path):
-    """Other words of a rule are taken as they come; another rule wants the tables built whole."""
+    """Other words of a rule are taken as they come; another rule, or one that asks for other readings, wants the tables
+    built whole."""
     steps = re.search(r"## Add a rule\n(.*?)\n## ", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
     (place,) = re.findall(r"1\. `(macros/\S+)`", steps)
     sql, line = (textwrap.dedent(block) for block in re.findall(r" *```(?:sql)?\n(.*?) *```", steps, re.DOTALL))
@@ -53,3 +54,7 @@ def test_the_documented_rule_finds_what_no_other_rule_asks_for(tmp_path):
     with duckdb.connect(str(tmp_path / "data/warehouse/inventory.duckdb"), read_only=True) as connection:
         found = connection.execute("select rule_id, reading_value from int_quantity_anomalies order by all").fetchall()
     assert found == [("round_count", 500), ("round_count", 600), ("round_count", 700)]
+
+    (tmp_path / place).write_text(sql.replace("quantity > 0 and", "quantity > 500 and"))
+    with pytest.raises(AssertionError, match="--full-refresh"):
+        Project(tmp_path / "data", tmp_path).build(*SELECTION, with_seeds=False)
