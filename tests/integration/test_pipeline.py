@@ -21,6 +21,7 @@ import duckdb
 import pytest
 
 from tests.conftest import ROOT, make
+from tests.integration.dbt.project import copy_project
 
 DOCUMENTED = {
     "inventory.db": {
@@ -320,10 +321,7 @@ MUTANTS = {
 @pytest.mark.parametrize("place", range(max(map(len, MUTANTS.values()))))
 def test_a_wrong_formula_fails_its_unit_tests(built, tmp_path, place):
     """A unit test reads nothing but its own rows, so that faults in several models are each its own models' affair."""
-    for name in ("models", "macros", "seeds", "tests/dbt"):
-        copytree(ROOT / name, tmp_path / name)
-    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    copy_project(tmp_path)
     copytree(built / "warehouse", tmp_path / "data/warehouse")
     copytree(built / "raw/readings", tmp_path / "data/raw/readings")
     planted = {model: faults[place] for model, faults in MUTANTS.items() if place < len(faults)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ class Project:
             # dbt holds the warehouse open for its next command; a test wants to read it
             connections.close_all_connections()
             assert outcome.success, "\n".join(faults[:5]) or outcome.exception
+
+
+def copy_project(folder: Path) -> None:
+    """The dbt project's own files, for a test that changes some of them."""
+    for name in ("models", "macros", "seeds", "tests/dbt"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(ROOT / name, folder / name)
 
 
 def build(data_dir: Path, *arguments: str, steps: str = "run") -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import textwrap
 from datetime import datetime, timedelta
 
 import duckdb
 import pytest
 
-from tests.integration.dbt.project import ROOT, Project
+from tests.integration.dbt.project import ROOT, Project, copy_project
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
 
@@ -23,10 +22,7 @@ def test_the_documented_rule_finds_what_no_other_rule_asks_for(tmp_path):
     steps = re.search(r"## Add a rule\n(.*?)\n## ", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
     (place,) = re.findall(r"1\. `(macros/\S+)`", steps)
     sql, line = (textwrap.dedent(block) for block in re.findall(r" *```(?:sql)?\n(.*?) *```", steps, re.DOTALL))
-    for name in ("models", "macros", "seeds", "tests/dbt"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    copy_project(tmp_path)
 
     # none of them breaks a record
     levels = [700, 601, 600, 599, 500, 499, 400, 399]
