@@ -104,7 +104,7 @@ pipeline: events ## The same without Superset: events to SQLite files
 
 .PHONY: test
 test: .venv/.dev .venv-superset/.ready chromium maven ## Run all tests
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup --durations 20
 
 .PHONY: lint
 lint: .venv/.dev ## Check format, types and SQL style

@@ -71,6 +71,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
+# what takes long to make and is made once a process: tests that need it run in the same one, the longest group first
+SHARED = ("broker", "built", "spark")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Let `pytest -n` hand out whole groups: the tests of one shared fixture, or of one file."""
+
+    def group(item: pytest.Function) -> str:
+        return next((name for name in SHARED if name in item.fixturenames), item.path.stem)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: SHARED.index(group(item)) if group(item) in SHARED else len(SHARED))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last what was not tested, so that a green line is not taken for more than it is."""
     skipped = terminalreporter.stats.get("skipped", [])
