@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from dashboards.access.access_file import read_access
+
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 
@@ -23,7 +25,10 @@ class AssetError(ValueError):
 
 
 def apply(home: Path, say: Callable[[str], None]) -> None:
-    """Set up Superset's database in `home` and import everything. Raises AssetError where a chart's query fails."""
+    """Set up Superset's database in `home` and import everything.
+
+    Raises AssetError where a chart's query fails, and AccessError where access.yml is wrong.
+    """
     assets = read_assets(ASSETS)
     from superset.app import create_app
 
@@ -38,15 +43,17 @@ def apply(home: Path, say: Callable[[str], None]) -> None:
 
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
-        access = yaml.safe_load((HERE / "access.yml").read_text())
-        _create_users(home, {"admin": access["users"]["admin"]})
+        from dashboards.access.row_rules import set_roles, set_row_rules
+
+        access = read_access(home.parent / "export")
+        _create_users(home, {"admin": access.users["admin"]})
         g.user = security_manager.find_user("admin")
 
         say("importing dashboards")
         _import(assets)
-        _set_roles(access)
-        _set_row_rules(access)
-        _create_users(home, access["users"])
+        set_roles(access)
+        set_row_rules(access)
+        _create_users(home, access.users)
         say("running every chart")
         empty = _run_charts(assets)
         if empty:
@@ -171,51 +178,6 @@ def _import(assets: dict[str, dict[str, Any]]) -> None:
         cause = error.__cause__ or error
         told = cause.normalized_messages() if hasattr(cause, "normalized_messages") else repr(cause)
         raise AssetError(f"Superset refused the assets: {told}") from error
-
-
-def _set_roles(access: dict[str, Any]) -> None:
-    from superset import db, security_manager
-    from superset.connectors.sqla.models import SqlaTable
-
-    datasets = [
-        security_manager.add_permission_view_menu("datasource_access", dataset.get_perm())
-        for dataset in db.session.query(SqlaTable)
-    ]
-    for name, permissions in access["permissions"].items():
-        role = security_manager.add_role(name)
-        granted = [security_manager.find_permission_view_menu(*permission) for permission in permissions]
-        unknown = [permission for permission, found in zip(permissions, granted, strict=True) if found is None]
-        if unknown:
-            raise AssetError(f"access.yml: Superset knows no permission {unknown}")
-        role.permissions = granted + datasets
-    for name in access["rows"]:
-        security_manager.add_role(name)
-    db.session.commit()
-
-
-def _set_row_rules(access: dict[str, Any]) -> None:
-    """One rule a row role, and a base rule that shows nothing to whoever has none of them."""
-    from superset import db, security_manager
-    from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
-
-    with_store = [
-        dataset
-        for dataset in db.session.query(SqlaTable)
-        if "store_location" in {column.column_name for column in dataset.columns}
-    ]
-    rules = {"no role, no rows": ("Base", "1 = 0", ["Admin", *access["rows"]])}
-    rules |= {name: ("Regular", clause, [name]) for name, clause in access["rows"].items() if clause}
-    for rule in db.session.query(RowLevelSecurityFilter):
-        if rule.name not in rules:
-            db.session.delete(rule)
-    for name, (kind, clause, roles) in rules.items():
-        rule = db.session.query(RowLevelSecurityFilter).filter_by(name=name).one_or_none()
-        rule = rule or RowLevelSecurityFilter(name=name)
-        rule.filter_type, rule.clause, rule.group_key = kind, clause, "store" if kind == "Regular" else None
-        rule.roles = [security_manager.find_role(role) for role in roles]
-        rule.tables = with_store
-        db.session.add(rule)
-    db.session.commit()
 
 
 def _create_users(home: Path, users: dict[str, dict[str, Any]]) -> None:

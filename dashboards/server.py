@@ -18,6 +18,8 @@ from urllib.request import urlopen
 
 import click
 
+from dashboards.access.access_file import AccessError, published_stores
+
 HERE = Path(__file__).parent
 SECONDS_TO_START = 90
 
@@ -105,7 +107,11 @@ def _prepare(home: Path) -> None:
         key.write_text(secrets.token_urlsafe(42))
     os.environ["SUPERSET_CONFIG_PATH"] = str(HERE / "superset_config.py")
     mark = home / "applied"
-    state = _state()
+    try:
+        stores = published_stores(home.parent / "export")
+    except AccessError as error:
+        raise click.ClickException(str(error)) from error
+    state = _state(stores)
     if mark.exists() and mark.read_text() == state and (home / "superset.db").exists():
         return
     from dashboards.apply import AssetError, apply
@@ -114,13 +120,14 @@ def _prepare(home: Path) -> None:
     with (home / "apply.log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             apply(home, lambda stage: click.echo(f"  {stage}", file=terminal))
-        except AssetError as error:
+        except (AccessError, AssetError) as error:
             raise click.ClickException(str(error)) from error
     mark.write_text(state)
 
 
-def _state() -> str:
-    digest = hashlib.sha256()
+def _state(stores: set[str]) -> str:
+    """A digest of all that is applied. Each store in the data has a role of its own."""
+    digest = hashlib.sha256(repr(sorted(stores)).encode())
     for path in _applied_files():
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -130,6 +137,7 @@ def _applied_files() -> Iterator[Path]:
     yield HERE / "access.yml"
     yield HERE / "apply.py"
     yield HERE / "superset_config.py"
+    yield from sorted((HERE / "access").glob("*.py"))
     yield HERE.parent / "requirements-superset.lock"
     yield from sorted((HERE / "assets").rglob("*.yaml"))
 

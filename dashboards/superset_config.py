@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections import defaultdict, deque
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 from cachelib.file import FileSystemCache
-from flask import Flask, abort, request, session
+from flask import Flask, abort, g, request, session
 from flask_login import user_logged_in  # type: ignore[import-not-found, unused-ignore]
 from sqlalchemy.engine import URL, make_url
+from superset.security import SupersetSecurityManager
 from superset.utils.log import StdOutEventLogger
+
+from dashboards.access.connection import opener
+from dashboards.access.query_guard import QueryGuard, refuse_combined_queries
+from dashboards.access.stores import ADMINISTRATOR, stores_of
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 HOME = DATA_DIR / "superset"
@@ -35,29 +40,31 @@ EVENT_LOGGER = StdOutEventLogger()
 PREVENT_UNSAFE_DB_CONNECTIONS = False  # SQLite sources are refused otherwise; they are opened as below
 
 
-class ReadOnlyConnection(sqlite3.Connection):
-    """A connection that cannot attach other files: SQL Lab could read Superset's own database through one."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        denied = {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH}
-        self.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in denied else sqlite3.SQLITE_OK)
-
-
 def DB_CONNECTION_MUTATOR(  # noqa: N802
-    uri: str, params: dict[str, Any], username: str, security_manager: object, source: object
+    uri: str, params: dict[str, Any], _username: str, security_manager: Any, _source: object
 ) -> tuple[URL, dict[str, Any]]:
-    """Open the published file that a SQLite source names, read-only, wherever the data folder is."""
+    """Open the published file that a SQLite source names, wherever the data folder is, with the rows of who asks."""
     url = make_url(uri)
-    if url.get_backend_name() == "sqlite":
-        name = Path((url.database or "").removeprefix("file:")).name
-        url = url.set(
-            database=f"file:{DATA_DIR / 'export' / name}",
-            query={"mode": "ro", "uri": "true", "check_same_thread": "false"},
-        )
-        params.setdefault("connect_args", {})["factory"] = ReadOnlyConnection
+    if url.get_backend_name() != "sqlite":
+        return url, params
+    name = Path((url.database or "").removeprefix("file:")).name
+    url = url.set(
+        database=f"file:{quote(str(DATA_DIR / 'export' / name))}",
+        query={"mode": "ro", "uri": "true", "check_same_thread": "false"},
+    )
+    roles = [role.name for role in security_manager.get_user_roles()] if "user" in g else []
+    params.setdefault("connect_args", {})["factory"] = opener(None if ADMINISTRATOR in roles else stores_of(roles))
     return url, params
 
+
+SQL_QUERY_MUTATOR = refuse_combined_queries
+
+
+class GuardedSecurityManager(QueryGuard, SupersetSecurityManager):
+    """Superset's, with queries guarded."""
+
+
+CUSTOM_SECURITY_MANAGER = GuardedSecurityManager
 
 # ------------------------------------------------------------------ sign-in
 
@@ -133,7 +140,11 @@ DATA_CACHE_CONFIG = CACHE_CONFIG | {"CACHE_DIR": str(HOME / "cache" / "data"), "
 
 # ------------------------------------------------------------------ looks
 
-FEATURE_FLAGS = {"RLS_IN_SQLLAB": True, "ENABLE_TEMPLATE_PROCESSING": False}
+FEATURE_FLAGS = {
+    "CACHE_QUERY_BY_USER": True,  # an answer is kept for the user who asked
+    "ENABLE_TEMPLATE_PROCESSING": False,
+    "RLS_IN_SQLLAB": True,
+}
 ROW_LIMIT = 5000
 SQL_MAX_ROW = 20_000
 # red and orange are kept for what is critical or high: see label_colors in assets/dashboards

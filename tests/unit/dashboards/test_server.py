@@ -69,12 +69,14 @@ def test_what_is_applied_changes_with_every_file_that_is(tmp_path, monkeypatch):
         (tmp_path / "dashboards").mkdir(exist_ok=True)
         (tmp_path / "dashboards" / name).write_text(name)
     (tmp_path / "requirements-superset.lock").write_text("lock")
+    (tmp_path / "dashboards" / "access").mkdir()
+    (tmp_path / "dashboards" / "access" / "row_rules.py").write_text("rules")
     chart = tmp_path / "dashboards" / "assets" / "charts" / "chart.yaml"
     chart.parent.mkdir(parents=True)
     chart.write_text("chart")
     monkeypatch.setattr(server, "HERE", tmp_path / "dashboards")
-    states = {server._state()}
+    states = {server._state(set())}
     for path in server._applied_files():
         path.write_text(f"{path.read_text()} changed")
-        states.add(server._state())
-    assert len(states) == 6
+        states.add(server._state(set()))
+    assert len(states) == 7
