@@ -8,22 +8,25 @@ rules downstream.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from ingest import names
+from ingest.times import FUTURE_TOLERANCE, TimeError, implausibility, max_age, read_time
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FUTURE_TOLERANCE = timedelta(minutes=5)
 QUANTITY_LIMIT = 10**12
 PRICE_LIMIT = 10**9
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-Name = Annotated[str, msgspec.Meta(min_length=1)]
+NAMES = ("note_id", "product_id", "category", "store_location")
 Quantity = Annotated[int, msgspec.Meta(gt=-QUANTITY_LIMIT, lt=QUANTITY_LIMIT)]
 Price = Annotated[float, msgspec.Meta(gt=-PRICE_LIMIT, lt=PRICE_LIMIT)]
 
@@ -32,12 +35,13 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     """One stock reading.
 
     `quantity` is in units, `price` in currency units per unit (None: unknown, the last known price holds), and
-    `event_timestamp` is UTC. `extra` is the JSON text of the keys beyond the six, None where there are none.
+    `event_timestamp` is UTC. Names are tidy (`ingest.names`). `extra` is the JSON text of the keys beyond the six, None
+    where there are none; a name that was not tidy stands in it as it was sent, as `store_location_as_sent` say.
     """
 
-    product_id: Name
-    category: Name
-    store_location: Name
+    product_id: str
+    category: str
+    store_location: str
     quantity: Quantity
     price: Price | None
     event_timestamp: datetime
@@ -47,10 +51,10 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class Note(msgspec.Struct, frozen=True, gc=False):
     """What somebody wrote about a product; `event_timestamp` is UTC and `extra` as in a reading."""
 
-    note_id: Name
-    product_id: Name
-    category: Name
-    store_location: Name
+    note_id: str
+    product_id: str
+    category: str
+    store_location: str
     note: str
     event_timestamp: datetime
     extra: str | None = None
@@ -77,6 +81,7 @@ class Contract(Generic[Event]):
         self._event: Callable[..., Event] = event
         fields = [(field.name, field.type) for field in msgspec.structs.fields(event) if field.name != "extra"]
         self.fields = tuple(name for name, _ in fields)
+        self.names = tuple(name for name in NAMES if name in self.fields)
         payload = msgspec.defstruct("Payload", fields)
         only_these = msgspec.defstruct("OnlyThese", fields, gc=False, forbid_unknown_fields=True)
         self._payload_decoder = msgspec.json.Decoder(payload)
@@ -84,33 +89,34 @@ class Contract(Generic[Event]):
         self._keys_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._no_event = only_these(*[None] * len(fields))
 
-    def decode(self, message: bytes, now: datetime) -> Event | Rejection:
+    def decode(self, message: bytes, now: datetime | None) -> Event | Rejection:
         """Read one JSON message as an event.
 
-        `now` is the clock (aware, UTC) that the message was published by; an event more than five minutes ahead of it
-        is rejected. Never raises, whatever the bytes.
+        `now` is the clock (aware, UTC) that the message was published by: an event more than five minutes ahead of it,
+        or older than `max_age`, is rejected; without a clock any time will do. Never raises, whatever the bytes.
         """
         try:
-            payload: Any = self._payload_decoder.decode(message)
-            extra = self._extra_keys(message)
-            moment = payload.event_timestamp
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            try:
+                payload: Any = self._payload_decoder.decode(message)
+            except msgspec.ValidationError:
+                payload = self._leniently(message)
+            keys = self._keys_decoder.decode(message)
+            moment = read_time(payload.event_timestamp).time
+        except TimeError as error:
+            return Rejection(error.kind, f"event_timestamp: {error}")
         except msgspec.ValidationError as error:
             return _explain(str(error))
         except UNREADABLE as error:
             return _not_json(message, str(error))
-        except OverflowError:
-            return Rejection("out_of_range", "event_timestamp leaves the calendar when it is turned into UTC")
-        if moment - now > FUTURE_TOLERANCE:
-            return Rejection("future_timestamp", f"event_timestamp {moment.isoformat()} is more than 5 minutes ahead")
-        values: dict[str, Any] = msgspec.structs.asdict(payload)
-        return self._event(**(values | {"event_timestamp": moment, "extra": extra}))
+        problem = implausibility(moment, now) if now else None
+        return Rejection(*problem) if problem else self._with_tidy_names(payload, keys, moment)
 
-    def decode_columns(self, messages: Sequence[bytes], published: pa.TimestampArray) -> Columns:
+    def decode_columns(self, messages: Sequence[bytes | Rejection], published: pa.TimestampArray) -> Columns:
         """Read many messages at once: the same outcome as `decode` of each, several times as fast.
 
         `published` is the clock of each message. An event that is as the contract has it never becomes a Python
-        object of ours; whatever is unusual (further keys, a rejection) takes the way of `decode`.
+        object of ours; whatever is unusual (further keys, a rejection, a name to tidy) takes the way of `decode`. A
+        message that its source could not read is the rejection that says why.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -120,7 +126,8 @@ class Contract(Generic[Event]):
         rejections: dict[int, Rejection] = {}
 
         def look_closer(index: int) -> Any:
-            outcome = self.decode(messages[index], published[index].as_py())
+            message = messages[index]
+            outcome = message if isinstance(message, Rejection) else self.decode(message, published[index].as_py())
             if isinstance(outcome, Rejection):
                 rejections[index] = outcome
                 return self._no_event
@@ -128,29 +135,53 @@ class Contract(Generic[Event]):
                 extras[index] = outcome.extra
             return outcome
 
-        remaining = iter(messages)
+        remaining: Iterator[Any] = iter(messages)
         while len(events) < len(messages):
             try:
                 events.extend(map(self._only_these_decoder.decode, remaining))
-            except UNREADABLE:  # those before it are in the list
+            except (*UNREADABLE, TypeError):  # those before it are in the list; a rejection is no bytes
                 events.append(look_closer(len(events)))
 
-        moments = _column("event_timestamp", events)
-        ahead = pc.greater(moments, pc.add(published, pa.scalar(FUTURE_TOLERANCE)))
-        before_calendar = pc.less(moments, pa.scalar(datetime.min.replace(tzinfo=UTC), moments.type))
-        doubtful = pc.indices_nonzero(pc.fill_null(pc.or_(ahead, before_calendar), False)).to_pylist()
-        for index in doubtful:
-            events[index] = look_closer(index)
+        fields = {name: _column(name, events) for name in self.fields}
+        ahead = pc.greater(fields["event_timestamp"], pc.add(published, pa.scalar(FUTURE_TOLERANCE)))
+        too_old = pc.less(fields["event_timestamp"], pc.subtract(published, pa.scalar(max_age())))
+        doubtful = set(pc.indices_nonzero(pc.fill_null(pc.or_(ahead, too_old), False)).to_pylist())
+        doubtful.update(*(_untidy(fields[name]) for name in self.names))
         if doubtful:
-            moments = _column("event_timestamp", events)
-        fields = {name: moments if name == "event_timestamp" else _column(name, events) for name in self.fields}
+            for index in sorted(doubtful):
+                events[index] = look_closer(index)
+            fields = {name: _column(name, events) for name in self.fields}
         return Columns(fields, extras, rejections)
 
-    def _extra_keys(self, message: bytes) -> str | None:
-        keys = self._keys_decoder.decode(message)
-        if len(keys) == len(self.fields):
-            return None
-        return msgspec.json.encode({key: value for key, value in keys.items() if key not in self.fields}).decode()
+    def _leniently(self, message: bytes) -> Any:
+        """The payload of a message that counts in 2.0, or tells the time by an epoch number or in another spelling.
+
+        Raises msgspec.ValidationError or TimeError where it is no event even so.
+        """
+        keys: dict[str, Any] = self._keys_decoder.decode(message)
+        if "quantity" in keys:
+            with suppress(msgspec.ValidationError):
+                quantity = msgspec.json.decode(keys["quantity"], type=float)
+                if quantity.is_integer():
+                    keys["quantity"] = int(quantity)
+        if "event_timestamp" in keys:
+            keys["event_timestamp"] = read_time(msgspec.json.decode(keys["event_timestamp"])).time
+        return self._payload_decoder.decode(msgspec.json.encode(keys))
+
+    def _with_tidy_names(self, payload: Any, keys: dict[str, msgspec.Raw], moment: datetime) -> Event | Rejection:
+        values: dict[str, Any] = msgspec.structs.asdict(payload) | {"event_timestamp": moment}
+        extra: dict[str, Any] = {key: value for key, value in keys.items() if key not in self.fields}
+        for name in self.names:
+            sent = values[name]
+            if not names.is_tidy(sent):
+                problem = names.problem(sent)
+                if problem:
+                    kind, detail = problem
+                    return Rejection(kind, f"{name}: {detail}")
+                values[name] = names.tidy(sent)
+                if values[name] != sent:
+                    extra[f"{name}_as_sent"] = sent
+        return self._event(**values, extra=msgspec.json.encode(extra).decode() if extra else None)
 
 
 class Columns(NamedTuple):
@@ -166,6 +197,16 @@ READINGS = Contract(Reading, "stock reading")
 NOTES = Contract(Note, "inventory note")
 FIELDS = READINGS.fields
 decode = READINGS.decode
+
+
+def _untidy(column: pa.Array) -> list[int]:
+    """The rows of a column of names that are not tidy; each distinct name is looked at once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = column.dictionary_encode()
+    untidy = [number for number, name in enumerate(encoded.dictionary.to_pylist()) if not names.is_tidy(name)]
+    return pc.indices_nonzero(pc.is_in(encoded.indices, pa.array(untidy, pa.int32()))).to_pylist() if untidy else []
 
 
 def _column(name: str, events: list[Any]) -> pa.Array:

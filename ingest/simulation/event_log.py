@@ -14,7 +14,6 @@ from ingest.events import Reading, decode
 from ingest.sources import SourceError, read_file
 
 SeriesKey = tuple[str, str]  # store, product
-EVER = datetime.fromisoformat("9999-12-30T00:00:00+00:00")
 
 
 class Point(NamedTuple):
@@ -49,7 +48,7 @@ class EventLog:
         found: defaultdict[SeriesKey, dict[datetime, Point]] = defaultdict(dict)
         for position, line in enumerate(read_file(path)):
             self.messages.append(line.message)
-            reading = decode(line.message, EVER)
+            reading = decode(line.message, None)
             if isinstance(reading, Reading):
                 points = found[reading.store_location, reading.product_id]
                 known = points.get(reading.event_timestamp)

@@ -1,0 +1,187 @@
+"""Times as files and messages spell them (text, epoch numbers, dates alone), and which of them cannot be right.
+
+A date that can be read in two ways is not guessed: whoever reads a file decides from its other values, or asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from typing import NamedTuple
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+MAX_AGE_VARIABLE = "INVENTORY_MAX_AGE_YEARS"
+MAX_AGE_YEARS = 15
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# a number below the first limit counts seconds, below the next milliseconds and so on: right for the years 1973 to 5138
+EPOCH_UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))
+
+_TIME = re.compile(
+    r"""
+    (?: (?P<year>\d{4}) (?P<mark>[-/.]) (?P<month>\d{1,2}) (?P=mark) (?P<day>\d{1,2})
+      | (?P<first>\d{1,2}) (?P<between>[-/.]) (?P<second>\d{1,2}) (?P=between) (?P<last_year>\d{4})
+    )
+    (?: (?: [Tt] | ,?\s+ )
+        (?P<hour>\d{1,2}) : (?P<minute>\d{2}) (?: : (?P<seconds>\d{2}) (?: [.,] (?P<fraction>\d{1,12}) )? )?
+        (?: \s* (?P<half>[AaPp])\.?[Mm]\.? )?
+        \s* (?P<zone> [Zz] | UTC | GMT | [+-]\d{2} (?: :?\d{2} )? )?
+    )?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_EPOCH_TEXT = re.compile(r"-?\d{9,19}(\.\d+)?", re.ASCII)
+
+
+class TimeError(ValueError):
+    """A value that is no time. `kind` is one word to count by."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class Reckoning(NamedTuple):
+    """How a file tells time: whether the day comes before the month in 03/01/2026 (None: nobody knows), and the zone
+    of times that name none."""
+
+    day_first: bool | None = None
+    zone: tzinfo = UTC
+
+
+class Moment(NamedTuple):
+    """A time, UTC. `happened_twice`: its clock was put back and showed it again; the first one is taken."""
+
+    time: datetime
+    happened_twice: bool = False
+
+
+PLAIN = Reckoning()
+
+
+@cache
+def max_age() -> timedelta:
+    """How old an event may be when it is published. Raises ValueError where the variable holds no number of years."""
+    years = os.environ.get(MAX_AGE_VARIABLE) or str(MAX_AGE_YEARS)
+    try:
+        if 0 < float(years) <= 1000:
+            return timedelta(days=365.25 * float(years))
+    except ValueError:
+        pass
+    raise ValueError(f"{MAX_AGE_VARIABLE}={years}: is no number of years up to 1,000. Set it to {MAX_AGE_YEARS}, say.")
+
+
+def implausibility(time: datetime, now: datetime) -> tuple[str, str] | None:
+    """Why an event published `now` cannot be of this time, as one word and what to look at; None where it can."""
+    if time - now > FUTURE_TOLERANCE:
+        return "future_timestamp", f"event_timestamp {time.isoformat()} is more than 5 minutes ahead"
+    if now - time > max_age():
+        years = f"{max_age().days / 365.25:.4g} years"
+        return (
+            "implausible_timestamp",
+            f"event_timestamp {time.isoformat()} is more than {years} old ({MAX_AGE_VARIABLE} sets how old it may be)",
+        )
+    return None
+
+
+def day_order(text: str) -> str | None:
+    """What a date proves about the order of its parts: "day" or "month" comes first, or "either" where both orders give
+    a date, and not the same one. None where it proves nothing."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None or match["between"] in (None, "."):
+        return None
+    first, second = int(match["first"]), int(match["second"])
+    if first == second or min(first, second) > 12:
+        return None
+    return "day" if first > 12 else "month" if second > 12 else "either"
+
+
+def read_time(value: object, reckoning: Reckoning = PLAIN) -> Moment:
+    """A time from text, a number since 1970 or a date; a date alone is the start of that day. Raises TimeError."""
+    try:
+        if isinstance(value, str):
+            return _from_text(value.strip(), reckoning)
+        if isinstance(value, datetime):
+            return _in_utc(value, reckoning.zone)
+        if isinstance(value, date):
+            return _in_utc(datetime(value.year, value.month, value.day), reckoning.zone)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Moment(_from_epoch(value))
+    except TimeError:
+        raise
+    except OverflowError as error:
+        raise TimeError("out_of_range", "leaves the calendar when it is turned into UTC") from error
+    except ValueError as error:
+        raise TimeError("wrong_type", f"{str(value)[:40]!r} is no time: {error}") from error
+    raise TimeError("wrong_type", f"expected a time, got {type(value).__name__}")
+
+
+def _from_text(text: str, reckoning: Reckoning) -> Moment:
+    if _EPOCH_TEXT.fullmatch(text):
+        return Moment(_from_epoch(float(text) if "." in text else int(text)))
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return _in_utc(datetime.fromisoformat(text), reckoning.zone)
+    year, month, day = _date_parts(match, text, reckoning.day_first)
+    hour, extra_day = _hour(match)
+    micros = round(float(f"0.{match['fraction']}") * 10**6) if match["fraction"] else 0
+    zone = _zone(match["zone"])
+    local = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["seconds"] or 0), tzinfo=zone)
+    return _in_utc(local + timedelta(days=extra_day, microseconds=micros), reckoning.zone)
+
+
+def _date_parts(match: re.Match[str], text: str, day_first: bool | None) -> tuple[int, int, int]:
+    if match["year"]:
+        return int(match["year"]), int(match["month"]), int(match["day"])
+    year, first, second = int(match["last_year"]), int(match["first"]), int(match["second"])
+    order = day_order(text)
+    if match["between"] == "." or (day_first is None and order in ("day", None)):
+        day_first = True
+    elif day_first is None and order == "month":
+        day_first = False
+    if day_first is None:
+        raise TimeError(
+            "ambiguous_date", f"{text!r}: load it with --day-first or --month-first, or write 2026-01-31T18:30:00Z"
+        )
+    return (year, second, first) if day_first else (year, first, second)
+
+
+def _hour(match: re.Match[str]) -> tuple[int, int]:
+    """The hour and the days to add: 24:00 is midnight of the next day, 12 AM is 0."""
+    hour = int(match["hour"] or 0)
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("hour must be in 1..12 with AM or PM")
+        return hour % 12 + 12 * (match["half"] in "Pp"), 0
+    if hour == 24 and not int(match["minute"]) and not int(match["seconds"] or 0) and not match["fraction"]:
+        return 0, 1
+    return hour, 0
+
+
+def _zone(text: str | None) -> tzinfo | None:
+    if text is None or text[0] not in "+-":
+        return UTC if text else None
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _in_utc(time: datetime, zone: tzinfo) -> Moment:
+    if time.tzinfo is not None:
+        return Moment(time.astimezone(UTC))
+    local = time.replace(tzinfo=zone, fold=0)
+    moment = local.astimezone(UTC)
+    if zone is UTC:
+        return Moment(moment)
+    if moment.astimezone(zone).replace(tzinfo=None) != time.replace(fold=0):
+        raise TimeError("no_such_time", f"the clock of {zone} skipped {time}")
+    return Moment(moment, happened_twice=local.utcoffset() != local.replace(fold=1).utcoffset())
+
+
+def _from_epoch(number: float) -> datetime:
+    for limit, units in EPOCH_UNITS:
+        if abs(number) < limit:
+            micros = number * 10**6 // units if isinstance(number, int) else round(number * 10**6 / units)
+            return EPOCH + timedelta(microseconds=micros)
+    raise TimeError("out_of_range", f"{number} is no time since 1970 in seconds to nanoseconds")
