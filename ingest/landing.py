@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.events import Contract
+from ingest.events import Contract, Rejection
 
 TEMPORARY = ".tmp-"
 FLUSH_ROWS = 50_000
@@ -101,13 +101,13 @@ def to_table(
     partition: int,
     ids: tuple[Sequence[int] | np.ndarray, ...],
     published: pa.Array,
-    messages: Sequence[bytes],
+    messages: Sequence[bytes | Rejection],
     raws: Sequence[bytes] | None = None,
 ) -> pa.Table:
     """Messages of one partition as the rows of a landing file, decoded by the contract.
 
     `ids` are their ledger ids, entry ids and batch indexes, `published` their publish times (any timestamp type, UTC).
-    `raws` are the bytes to keep of a rejected message, where they are not the message itself.
+    `raws` are the bytes to keep of a rejected message; without them they are the message itself.
     """
     published = published.cast(MOMENT)
     columns = contract.decode_columns(messages, published)
@@ -118,7 +118,7 @@ def to_table(
     for row, extra in columns.extras.items():
         extras[row] = extra
     for row, rejection in columns.rejections.items():
-        errors[row], rejected[row] = str(rejection), (raws or messages)[row]
+        errors[row], rejected[row] = str(rejection), cast(Sequence[bytes], raws or messages)[row]
     ledger_ids, entry_ids, batch_indexes = ids
     return pa.table(
         {

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.events import NOTES, READINGS, Contract
+from ingest.files.messages import interpreter_of
+from ingest.files.opening import open_file, read_rows
+from ingest.files.rows import AS_IT_COMES, DecimalMark, FileOptions, Row, SourceError
 from ingest.landing import (
     FLUSH_BYTES,
     FLUSH_ROWS,
@@ -28,20 +32,41 @@ from ingest.landing import (
 )
 from ingest.pulsar_connection import NOTES_TOPIC, READINGS_TOPIC, PulsarError, settings
 from ingest.pulsar_loader import load_topic
-from ingest.sources import Line, SourceError, read_file
 
 DIGEST = "lines_sha256"
 
 
 @click.command()
-@click.option("--source", type=click.Path(path_type=Path), help="File of events: .ndjson, .csv, .parquet")
+@click.option("--source", type=click.Path(path_type=Path), help="File of events: NDJSON, JSON, CSV, Excel, Parquet")
 @click.option("--url", envvar="PULSAR_URL", help="Service URL of the Pulsar broker  [default: PULSAR_URL]")
 @click.option("--topic", help="Pulsar topic  [default: PULSAR_TOPIC, PULSAR_NOTES_TOPIC]")
 @click.option("--until-caught-up", is_flag=True, help="Stop when all that is published is landed; else go on for ever.")
 @click.option("--notes", is_flag=True, help="Land inventory notes instead of stock readings.")
+@click.option("--encoding", help="Encoding of a text file: windows-1252, say  [default: what the file shows]")
+@click.option("--sheet", help="Sheet of an Excel workbook  [default: the first]")
+@click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark  [default: what the file shows]")
+@click.option("--day-first/--month-first", default=None, help="How 03/01/2026 is meant  [default: what the file shows]")
+@click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none: Europe/Berlin, say")
+@click.option(
+    "--quantity-scale",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Count in parts of a unit: 1000 makes 1.25 kg 1,250 g, and a price per kg one per g",
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(
-    source: Path | None, url: str | None, topic: str | None, until_caught_up: bool, notes: bool, data_dir: Path
+    source: Path | None,
+    url: str | None,
+    topic: str | None,
+    until_caught_up: bool,
+    notes: bool,
+    encoding: str | None,
+    sheet: str | None,
+    decimal: DecimalMark | None,
+    day_first: bool | None,
+    time_zone: str,
+    quantity_scale: int,
+    data_dir: Path,
 ) -> None:
     """Land the events of a Pulsar topic, or of a file, each exactly once; malformed ones are quarantined."""
     contract: Contract[Any] = NOTES if notes else READINGS
@@ -50,7 +75,8 @@ def command(
         if source is not None:
             name = source.name
             with exclusive(landing):
-                landed = land_file(landing, source, contract)
+                options = FileOptions(encoding, sheet, decimal, day_first, _zone(time_zone), quantity_scale)
+                landed = land_file(landing, source, contract, options)
         else:
             name = topic or (
                 os.environ.get("PULSAR_NOTES_TOPIC", NOTES_TOPIC)
@@ -72,6 +98,17 @@ def command(
         )
 
 
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(
+            f"{name} is no time zone. Name one like Europe/Berlin.", param_hint="--time-zone"
+        ) from None
+
+
 def _tell(name: str, landed: Counter[str], contract: Contract[Any]) -> None:
     """Say what a run has landed."""
     again = landed.pop("again", 0)
@@ -87,38 +124,47 @@ def _tell(name: str, landed: Counter[str], contract: Contract[Any]) -> None:
         click.echo(f"{name}: nothing new, all of it was landed before")
 
 
-def land_file(landing: Path, source: Path, contract: Contract[Any] = READINGS) -> Counter[str]:
-    """Land the lines of a file that were not landed before; return how many were good and how many of each rejection.
+def land_file(
+    landing: Path, source: Path, contract: Contract[Any] = READINGS, options: FileOptions = AS_IT_COMES
+) -> Counter[str]:
+    """Land the rows of a file that were not landed before; return how many were good and how many of each rejection.
 
-    The topic is the file's name and the entry id the line's number. A file that grew goes on where it was left. Another
-    file of the same name is told apart by the digest of its lines, and gets a ledger id of its own.
+    The topic is the file's name and the entry id the row's number. A file that grew goes on where it was left. Another
+    file of the same name is told apart by the digest of its rows, and gets a ledger id of its own. Raises SourceError;
+    what was landed before it stays.
     """
-    ledger_id, last_line = _resume_point(landed_files(landing, source.name), lambda: read_file(source, contract.fields))
+    file = open_file(source, options)
+    ledger_id, last_row = _resume_point(landed_files(landing, source.name), lambda: read_rows(file))
+    interpreter = interpreter_of(file, contract.fields, options)
+    for remark in file.remarks:
+        click.echo(f"  {source.name}: {remark}", err=True)
     digest = sha256()
     counts: Counter[str] = Counter()
-    for batch in _batches(read_file(source, contract.fields)):
-        for line in batch:
-            digest.update(line.raw + b"\n")
-        fresh = [line for line in batch if line.number > last_line]
+    skipped: Counter[str] = Counter()
+    for batch in _batches(read_rows(file, skipped)):
+        digest.update(_text(batch))
+        fresh = [row for row in batch if row.number > last_row]
         if not fresh:
             continue
         table = to_table(
             contract,
             source.name,
             0,
-            ([ledger_id] * len(fresh), [line.number for line in fresh], [-1] * len(fresh)),
+            ([ledger_id] * len(fresh), [row.number for row in fresh], [-1] * len(fresh)),
             pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(fresh)),
-            [line.message for line in fresh],
-            [line.raw for line in fresh],
+            [interpreter.message(row) for row in fresh],
+            [row.raw for row in fresh],
         )
         land(landing, source.name, 0, table, {DIGEST: digest.hexdigest()})
         counts.update("good" if error is None else error.partition(":")[0] for error in table["error"].to_pylist())
-        click.echo(f"  {source.name}: line {fresh[-1].number:,}", err=True)
+        click.echo(f"  {source.name}: row {fresh[-1].number:,}", err=True)
+    for what, count in (skipped + interpreter.remarks).items():
+        click.echo(f"  {source.name}: {count:,} {what}", err=True)
     return counts
 
 
-def _resume_point(landed: list[LandedFile], read: Callable[[], Iterable[Line]]) -> tuple[int, int]:
-    """The ledger id that this file's lines belong to, and its last landed line."""
+def _resume_point(landed: list[LandedFile], read: Callable[[], Iterable[Row]]) -> tuple[int, int]:
+    """The ledger id that this file's rows belong to, and the last one that is landed."""
     newest = {file.last.ledger_id: file for file in landed}
     digests = _digests_at({file.last.entry_id for file in newest.values()}, read())
     for ledger_id, file in sorted(newest.items(), reverse=True):
@@ -128,27 +174,39 @@ def _resume_point(landed: list[LandedFile], read: Callable[[], Iterable[Line]]) 
     return max(newest, default=0) + 1, 0
 
 
-def _digests_at(line_numbers: set[int], lines: Iterable[Line]) -> dict[int, str]:
-    """The digest of the file's lines up to each of the given line numbers."""
+def _digests_at(numbers: set[int], rows: Iterable[Row]) -> dict[int, str]:
+    """The digest of the file's rows up to each of the given ones."""
     digest = sha256()
     found: dict[int, str] = {}
-    for line in lines:
-        digest.update(line.raw + b"\n")
-        if line.number in line_numbers:
-            found[line.number] = digest.hexdigest()
-        if len(found) == len(line_numbers):
+    for row in rows:
+        if len(found) == len(numbers):
             break
+        digest.update(_text([row]))
+        if row.number in numbers:
+            found[row.number] = digest.hexdigest()
     return found
 
 
-def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    batch: list[Line] = []
+def _text(rows: Iterable[Row]) -> bytes:
+    """What a digest is taken of."""
+    return b"".join([row.raw + b"\n" for row in rows])
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in batches to land; what was read before a file turned out to be damaged is a batch, too."""
+    batch: list[Row] = []
     size = 0
-    for line in lines:
-        batch.append(line)
-        size += len(line.raw)
-        if len(batch) >= FLUSH_ROWS or size >= FLUSH_BYTES:
-            yield batch
-            batch, size = [], 0
+    damage = None
+    try:
+        for row in rows:
+            batch.append(row)
+            size += len(row.raw)
+            if len(batch) >= FLUSH_ROWS or size >= FLUSH_BYTES:
+                yield batch
+                batch, size = [], 0
+    except SourceError as error:
+        damage = error
     if batch:
         yield batch
+    if damage:
+        raise damage

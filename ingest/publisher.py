@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from ingest.files.messages import read_file
 from ingest.pulsar_connection import READINGS_TOPIC, SUBSCRIPTION, PulsarError, connected, full_topic, settings
-from ingest.sources import read_file
 
 if TYPE_CHECKING:
     import pulsar
@@ -54,7 +54,7 @@ def pulsar_options(
 def publish_file(path: Path, *, to_pulsar: bool, url: str | None, topic: str, rate: float | None) -> None:
     """Publish the messages of a file, if that is what the options of `pulsar_options` ask for."""
     if to_pulsar:
-        count = publish_events(url, topic, (line.message for line in read_file(path)), rate)
+        count = publish_events(url, topic, (line.content for line in read_file(path)), rate)
         click.echo(f"{topic}: {count:,} messages published")
 
 

@@ -88,6 +88,8 @@ def implausibility(time: datetime, now: datetime) -> tuple[str, str] | None:
 def day_order(text: str) -> str | None:
     """What a date proves about the order of its parts: "day" or "month" comes first, or "either" where both orders give
     a date, and not the same one. None where it proves nothing."""
+    if text[:4].isdigit():
+        return None
     match = _TIME.fullmatch(text.strip())
     if match is None or match["between"] in (None, "."):
         return None

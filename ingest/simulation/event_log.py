@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingest.events import Reading, decode
-from ingest.sources import SourceError, read_file
+from ingest.files.messages import read_file
+from ingest.files.rows import SourceError
 
 SeriesKey = tuple[str, str]  # store, product
 
@@ -47,8 +48,8 @@ class EventLog:
         self.messages: list[bytes] = []
         found: defaultdict[SeriesKey, dict[datetime, Point]] = defaultdict(dict)
         for position, line in enumerate(read_file(path)):
-            self.messages.append(line.message)
-            reading = decode(line.message, None)
+            self.messages.append(line.content)
+            reading = decode(line.content, None)
             if isinstance(reading, Reading):
                 points = found[reading.store_location, reading.product_id]
                 known = points.get(reading.event_timestamp)

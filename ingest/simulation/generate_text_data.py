@@ -12,13 +12,13 @@ from typing import Any
 import click
 import msgspec
 
+from ingest.files.rows import SourceError
 from ingest.publisher import publish_file, pulsar_options
 from ingest.pulsar_connection import NOTES_TOPIC
 from ingest.simulation.catalogue import PROFILES, make_catalogue
 from ingest.simulation.event_files import refuse_existing, truth_folder
 from ingest.simulation.event_log import EventLog, iso
 from ingest.simulation.notes import KINDS, Occasion, anomalous_note, plain_note
-from ingest.sources import SourceError
 
 NEARBY = 20  # notes that the clipboard may still hold
 TRUTH_COLUMNS = (

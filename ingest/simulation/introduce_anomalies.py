@@ -15,6 +15,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ingest.files.rows import SourceError
 from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import (
     KINDS,
@@ -26,7 +27,6 @@ from ingest.simulation.anomalies import (
 from ingest.simulation.catalogue import CATALOGUE_KEY, SPOILING, random_stream
 from ingest.simulation.event_files import refuse_existing, truth_folder
 from ingest.simulation.event_log import EventLog
-from ingest.sources import SourceError
 
 TRUTH, UNDO, ORIGINAL = "anomalies.csv", "undo", "events.ndjson"
 EDITABLE = (".ndjson", ".jsonl")

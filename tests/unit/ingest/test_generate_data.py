@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.events import Reading, decode
+from ingest.files.messages import read_file
 from ingest.simulation import catalogue
 from ingest.simulation.catalogue import AFTER_CLOSING, FOUR_A_DAY, HELD_OUT_DAYS, PROFILES, Profile, make_catalogue
 from ingest.simulation.generate_data import command, generate
 from ingest.simulation.store import MISSING
-from ingest.sources import read_file
 
 END = date(2026, 2, 20)
 SMALL = Profile(stores=3, categories=2, products=5, days=60)

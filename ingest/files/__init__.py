@@ -1,0 +1,1 @@
+"""Files of events in the formats that shops and their software write."""

@@ -1,0 +1,91 @@
+"""What every reader of files yields, and what may be said about how a file is to be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from ingest.events import Rejection
+
+DecimalMark = Literal["point", "comma"]
+
+
+class SourceError(ValueError):
+    """A file that cannot be read; the message names the file and the next step."""
+
+
+class Row(NamedTuple):
+    """One row of a file.
+
+    `number` is its line, or its row in a table, from 1 as an editor or a spreadsheet shows it; numbers rise within a
+    file. `values` are its columns as they were read, or the bytes of a JSON message, or why the row cannot be read.
+    `raw` are the bytes as they stood in the file; of a table that is no text, the row as JSON.
+    """
+
+    number: int
+    values: dict[str, Any] | bytes | Rejection
+    raw: bytes
+
+
+class EventFile(Protocol):
+    """An opened file of events: what is known of it before its rows are read."""
+
+    path: Path
+    columns: Sequence[str] | None
+    """The names of its columns; None where each row names its own (JSON)."""
+    text_columns: Collection[str]
+    """Those columns in which numbers and times may be text, which somebody may have written in some way of his own."""
+    remarks: list[str]
+    """What was decided in opening it that somebody may want otherwise, in sentences."""
+
+    def rows(self, skipped: Counter[str]) -> Iterator[Row]:
+        """The rows in file order, anew at each call. What holds no row, and was passed over, is counted by kind.
+
+        Raises SourceError where the file ends in the middle or is damaged; the rows before that were yielded.
+        """
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What the user says about a file; None where the file itself shall tell."""
+
+    encoding: str | None = None
+    sheet: str | None = None
+    decimal: DecimalMark | None = None
+    day_first: bool | None = None
+    time_zone: tzinfo = UTC
+    quantity_scale: int = 1
+
+
+AS_IT_COMES = FileOptions()
+_encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
+
+
+def column_names(path: Path, cells: Sequence[str]) -> list[str]:
+    """The names of the columns from the cells of a header.
+
+    Raises SourceError where two are the same, or where one between others has none.
+    """
+    names = [" ".join(cell.split()) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise SourceError(f"{path}: column {position} of the header has no name. Give it one.")
+        if name in names[: position - 1]:
+            first = names.index(name) + 1
+            raise SourceError(
+                f"{path}: the header names {name} twice (columns {first} and {position}). Rename or remove one of them."
+            )
+    return names
+
+
+def as_json(values: dict[str, Any]) -> bytes:
+    """The values of a row that is no text, as JSON to look at."""
+    return _encoder.encode(values)
