@@ -110,7 +110,10 @@
         'anomaly_rules': run_query(query).rows[0][0],
         'stands_out': local_md5(stands_out('reading') ~ stands_out('day')),
     } -%}
-    {%- for name in ('as_of', 'metrics_grain', 'turnover_window', 'spike_returns_within', 'spike_return_share') -%}
+    {%- for name in (
+        'as_of', 'oldest_reading', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within',
+        'spike_return_share',
+    ) -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
     {{- return(tojson(settings, sort_keys=true) | replace("'", "''")) -}}

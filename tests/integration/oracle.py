@@ -30,7 +30,10 @@ class Level(NamedTuple):
     price: Fraction | None
 
 
-def metrics(events: list[Event]) -> dict[tuple[str, str, datetime], tuple[int, float | None, float, float | None]]:
+Metrics = dict[tuple[str, str, datetime], tuple[int, float | None, float | None, float | None]]
+
+
+def metrics(events: list[Event]) -> Metrics:
     """(store, category, end of the hour) → (total_quantity, avg_price, total_stock_value, turnover_rate)."""
     products = {key: _believed(readings) for key, readings in _by_product(events).items()}
     end = max((event.moment - EPOCH) // MICROSECOND for event in events)
@@ -40,10 +43,28 @@ def metrics(events: list[Event]) -> dict[tuple[str, str, datetime], tuple[int, f
         histories = [levels for (place, _), levels in products.items() if place == store]
         first = min(level.at for levels in histories for level in levels if level.category == category)
         bucket = -(-first // HOUR) * HOUR
+        changes = _changes(histories, category)
         while bucket < end + HOUR:
-            result[store, category, EPOCH + bucket * MICROSECOND] = _measure(histories, category, first, bucket)
+            if _is_filled(bucket, max(change for change in changes if change <= bucket), end):
+                result[store, category, EPOCH + bucket * MICROSECOND] = _measure(histories, category, first, bucket)
             bucket += HOUR
     return result
+
+
+def _changes(histories: list[list[Level]], category: str) -> list[int]:
+    """When the category was read, or a product left it."""
+    return [
+        level.at
+        for levels in histories
+        for before, level in zip([None, *levels], levels, strict=False)
+        if category in (level.category, before and before.category)
+    ]
+
+
+def _is_filled(bucket: int, last_change: int, end: int) -> bool:
+    """Of a silence, the first 366 whole days and the last ones before the newest reading have rows."""
+    first_day, last_day = ((moment - 1) // DAY for moment in (last_change, end))
+    return bucket <= (first_day + 1 + 366) * DAY or bucket > (last_day - 366) * DAY
 
 
 def _by_product(events: list[Event]) -> dict[tuple[str, str], list[Event]]:
@@ -77,7 +98,7 @@ def _is_spike(before: Event, reading: Event, after: Event) -> bool:
 
 def _measure(
     histories: list[list[Level]], category: str, first: int, end: int
-) -> tuple[int, float | None, float, float | None]:
+) -> tuple[int, float | None, float | None, float | None]:
     start = max(end - 30 * DAY, first)
     total, value, stock_time, units_out = 0, Fraction(0), 0, 0
     prices = []
@@ -99,6 +120,6 @@ def _measure(
     return (
         total,
         float(sum(prices) / len(prices)) if prices else None,
-        float(value),
+        float(value) if prices else None,
         float(units_out / average) if average else None,
     )

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.stock_features import follow_readings
 
-from .oracle import Event, metrics
+from .oracle import Event, Metrics, metrics
 
 ROOT = Path(__file__).parents[2]
 SERVED = ["inventory", "metrics", "anomalies", "daily_stock", "current_stock"]
@@ -51,7 +51,7 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
     `entries` are the events' places in the order of arrival, where they do not stand in it.
     """
     raw = data_dir / f"raw/readings/batch-{batch_id:06d}/event_month=any"
-    landed = data_dir / f"landing/publish_date=2026-03-01/events-{batch_id}.parquet"
+    landed = data_dir / f"landing/publish_date=2026-12-01/events-{batch_id}.parquet"
     for folder in (raw, landed.parent, data_dir / "warehouse"):
         folder.mkdir(parents=True, exist_ok=True)
     rows = [
@@ -70,7 +70,7 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
             copy (
                 select
                     'events' as topic, 0 as partition, 1::bigint as ledger_id, entry_id, -1 as batch_index,
-                    timestamptz '2026-03-01 00:00:00+00' as publish_time, product_id, category, store_location,
+                    timestamptz '2026-12-01 00:00:00+00' as publish_time, product_id, category, store_location,
                     quantity, price, event_timestamp, null::varchar as extra, null::varchar as error, null::blob as raw
                 from events
             ) to '{landed}'
@@ -133,9 +133,12 @@ def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubl
     for table in SERVED:
         assert plain[table] == doubled[table], table
 
-    expected = metrics(events)
-    assert len(plain["metrics"]) == len(expected)
-    for store, category, total, price, value, turnover, end in plain["metrics"]:
+    assert_metrics_are(plain["metrics"], metrics(events))
+
+
+def assert_metrics_are(rows: list[tuple[object, ...]], expected: Metrics) -> None:
+    assert len(rows) == len(expected)
+    for store, category, total, price, value, turnover, end in rows:
         wanted = expected[str(store), str(category), datetime.fromisoformat(str(end).removesuffix("Z"))]
         for measured, right in zip((total, price, value, turnover), wanted, strict=True):
             same = measured is right if right is None else measured == pytest.approx(right, rel=1e-6, abs=1e-6)

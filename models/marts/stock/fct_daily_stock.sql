@@ -5,7 +5,11 @@
         on_schema_change='fail',
         tags=['by_batch'],
         pre_hook="{% if is_incremental() %}
-            delete from {{ this }} where event_date >= {{ day_of(unchanged_until()) }}
+            delete from {{ this }} where event_date >= {{ day_of(unchanged_until()) }};
+            delete from {{ this }}
+            where {{ is_unfilled(
+                'measured_at', 'last_reading_at', '(select max(event_timestamp) from ' ~ ref('fct_stock_metrics') ~ ')'
+            ) }}
         {% endif %}"
     )
 }}
@@ -43,6 +47,7 @@ final as (
         arg_max(total_stock_value, event_timestamp) as total_stock_value,
         arg_max(product_count, event_timestamp) as product_count,
         arg_max(out_of_stock_count, event_timestamp) as out_of_stock_count,
+        max(last_reading_at) as last_reading_at,
         max(event_timestamp) as measured_at
     from dated
     group by event_date, store_location, category

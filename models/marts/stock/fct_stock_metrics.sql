@@ -6,7 +6,9 @@
         tags=['by_batch'],
         pre_hook="{% if is_incremental() %}
             delete from {{ this }} as stored using ({{ touched_stores() }}) as touched
-            where stored.store_location = touched.store_location and stored.event_timestamp >= touched.changed_from
+            where stored.store_location = touched.store_location and stored.event_timestamp >= touched.changed_from;
+            delete from {{ this }}
+            where {{ is_unfilled('event_timestamp', 'last_reading_at', '(select as_of from ' ~ ref('int_as_of') ~ ')') }}
         {% endif %}"
     )
 }}
@@ -31,11 +33,38 @@ as_of as (
 
 {% if is_incremental() %}
 
-    -- each group goes on from its last bucket that stands, see the pre-hook
-    standing as (
+    -- what the windows of the new buckets open with: a silence may have left no bucket for longer than a window
+    before_windows as (
+
+        select
+            store_location,
+            category,
+            max(event_timestamp) as event_timestamp
+        from {{ this }}
+        where event_timestamp < {{ unchanged_until() }} - {{ grain }} - {{ turnover_window }}
+        group by store_location, category
+
+    ),
+
+    existing as materialized (
 
         select * from {{ this }}
-        where event_timestamp >= {{ unchanged_until() }} - {{ grain }}
+        where event_timestamp >= {{ unchanged_until() }} - {{ grain }} - {{ turnover_window }}
+        union all
+        select stored.*
+        from {{ this }} as stored
+        semi join before_windows
+            on
+                stored.store_location = before_windows.store_location
+                and stored.category = before_windows.category
+                and stored.event_timestamp = before_windows.event_timestamp
+
+    ),
+
+    -- each group goes on from its last bucket that stands, see the pre-hook
+    standing as materialized (
+
+        select * from existing
         qualify
             row_number() over (
                 partition by store_location, category
@@ -110,7 +139,6 @@ changes as (
         store_location,
         category,
         event_timestamp,
-        event_timestamp as reading_at,
         stock_level - coalesce(is_kept * previous_level, 0) as level_change,
         price - is_kept * previous_price as price_change,
         priced_count - is_kept * previous_priced_count as priced_change,
@@ -127,7 +155,6 @@ changes as (
         store_location,
         left_category as category,
         event_timestamp,
-        null as reading_at,
         -previous_level as level_change,
         -previous_price as price_change,
         -previous_priced_count as priced_change,
@@ -146,8 +173,7 @@ bucket_changes as (
     select
         store_location,
         category,
-        -- a bucket ending at b holds the readings in (b - grain, b]
-        time_bucket({{ grain }}, event_timestamp - interval '1 microsecond') + {{ grain }} as bucket_end,
+        {{ bucket_of('event_timestamp') }} as bucket_end,
         sum(level_change) as level_change,
         sum(cast(level_change as hugeint) * epoch_us(event_timestamp)) as moment_change,
         sum(price_change) as price_change,
@@ -158,7 +184,7 @@ bucket_changes as (
         sum(units_out) as units_out,
         sum(units_in) as units_in,
         min(event_timestamp) as first_reading_at,
-        max(reading_at) as last_reading_at
+        max(event_timestamp) as last_reading_at
     from changes
     group by store_location, category, bucket_end
 
@@ -188,33 +214,57 @@ bucket_changes as (
 
 ),
 
-group_spans as (
+-- each bucket in which a group changed, and what follows it until the next change
+stretches as (
 
     select
         store_location,
         category,
-        min(first_reading_at) as first_reading_at,
-        min(bucket_end) as first_bucket_end
+        bucket_end,
+        min(first_reading_at) over until_now as first_reading_at,
+        max(last_reading_at) over until_now as last_reading_at,
+        lead(bucket_end) over until_now - {{ grain }} as last_bucket_end
     from bucket_changes
-    group by store_location, category
+    window
+        until_now as (
+            partition by store_location, category
+            order by bucket_end
+            rows between unbounded preceding and current row
+        )
 
 ),
 
+limits as (
+
+    select
+        stretches.store_location,
+        stretches.category,
+        stretches.bucket_end,
+        stretches.first_reading_at,
+        {{ filled_until('stretches.last_reading_at') }} as filled_until,
+        {{ filled_from('as_of.as_of') }} as filled_from,
+        coalesce(stretches.last_bucket_end, {{ bucket_of('as_of.as_of') }}) as last_bucket_end
+    from stretches
+    cross join as_of
+
+),
+
+-- dense, but for what is_unfilled leaves out of a long silence
 buckets as (
 
     select
-        group_spans.store_location,
-        group_spans.category,
-        group_spans.first_reading_at,
+        store_location,
+        category,
+        first_reading_at,
         unnest(
-            generate_series(
-                group_spans.first_bucket_end,
-                time_bucket({{ grain }}, as_of.as_of - interval '1 microsecond') + {{ grain }},
+            generate_series(bucket_end, greatest(bucket_end, least(last_bucket_end, filled_until)), {{ grain }})
+            || generate_series(
+                time_bucket({{ grain }}, greatest(bucket_end, filled_until, filled_from)) + {{ grain }},
+                last_bucket_end,
                 {{ grain }}
             )
         ) as bucket_end
-    from group_spans
-    cross join as_of
+    from limits
 
 ),
 
@@ -264,7 +314,7 @@ openings as (
 
     {% if is_incremental() %}
 
-        union
+        union all
 
         select
             store_location,
@@ -273,8 +323,7 @@ openings as (
             total_quantity,
             level_moment,
             units_out_so_far
-        from {{ this }}
-        where event_timestamp >= {{ unchanged_until() }} - {{ grain }} - {{ turnover_window }}
+        from existing
 
     {% endif %}
 
@@ -288,17 +337,17 @@ windowed as (
         running.*,
         epoch_us(running.bucket_end) * running.total_quantity - running.level_moment
         - coalesce(
-            epoch_us(openings.bucket_end) * openings.total_quantity - openings.level_moment, 0
+            epoch_us(running.bucket_end - {{ turnover_window }}) * openings.total_quantity - openings.level_moment, 0
         ) as window_stock_held,
         running.units_out_so_far - coalesce(openings.units_out_so_far, 0) as window_units_out,
         epoch_us(running.bucket_end)
         - epoch_us(greatest(running.bucket_end - {{ turnover_window }}, running.first_reading_at)) as span_us
     from running
-    left join openings
+    asof left join openings
         on
             running.store_location = openings.store_location
             and running.category = openings.category
-            and running.bucket_end - {{ turnover_window }} = openings.bucket_end
+            and running.bucket_end - {{ turnover_window }} >= openings.bucket_end
 
 ),
 
@@ -324,7 +373,7 @@ final as (
         last_reading_at,
         average_quantity,
         cast(total_quantity as bigint) as total_quantity,
-        cast(value_sum as double) as total_stock_value,
+        cast(case when priced_count > 0 then value_sum end as double) as total_stock_value,
         cast(units_out as bigint) as units_out,
         cast(units_in as bigint) as units_in,
         cast(units_out_so_far as bigint) as units_out_so_far,

@@ -12,6 +12,12 @@ levels as (
 
 ),
 
+implausible_readings as (
+
+    select * from {{ ref('stg_inventory_events__implausible_readings') }}
+
+),
+
 as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -29,8 +35,15 @@ message_counts as (
 
 reading_counts as (
 
-    select cast(sum(content_count) as bigint) as reading_count
+    select cast(coalesce(sum(content_count), 0) as bigint) as reading_count
     from levels
+
+),
+
+implausible_counts as (
+
+    select count(*) as implausible_count
+    from implausible_readings
 
 ),
 
@@ -40,11 +53,13 @@ final as (
         message_counts.landed_count,
         message_counts.quarantined_count,
         reading_counts.reading_count,
+        implausible_counts.implausible_count,
         strftime(as_of.as_of, '%Y-%m-%d %H:%M:%S') as as_of,
         message_counts.quarantined_count
         / nullif(message_counts.landed_count + message_counts.quarantined_count, 0) as quarantined_share
     from message_counts
     cross join reading_counts
+    cross join implausible_counts
     -- nothing but messages in quarantine is a status, too
     left join as_of
         on true

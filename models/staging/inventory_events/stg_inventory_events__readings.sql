@@ -38,6 +38,13 @@ renamed as (
 
     from readings
 
+),
+
+plausible as (
+
+    select * from renamed
+    where {{ is_plausible_timestamp('event_timestamp', 'published_at') }}
+
 )
 
-select * from renamed
+select * from plausible

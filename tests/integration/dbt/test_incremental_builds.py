@@ -14,7 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.dbt.project import ROOT, Project, Tables
+from tests.integration.dbt.project import ROOT, Project, Tables, copy_project
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
 
@@ -57,6 +57,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project(tmp_path_factory.mktemp("incremental"))
 
 
+@pytest.fixture(scope="module")
+def impatient_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with short windows and silences, so that a month of readings has many of both."""
+    folder = tmp_path_factory.mktemp("impatient")
+    copy_project(folder)
+    settings = (folder / "dbt_project.yml").read_text()
+    for setting in ("filled_silence: 366 days", "turnover_window: 30 days"):
+        assert setting in settings
+        settings = settings.replace(setting, f"{setting.partition(':')[0]}: 2 days")
+    (folder / "dbt_project.yml").write_text(settings)
+    return Project(tmp_path_factory.mktemp("impatient-data"), folder)
+
+
 def start_anew(project: Project) -> None:
     """Forget all data; what dbt has parsed stays."""
     for folder in ("raw", "landing", "warehouse"):
@@ -89,7 +102,8 @@ BATCHES = st.lists(st.lists(READINGS, min_size=20, max_size=60), min_size=3, max
 # an example takes five builds: a failing one is told as it is, not shrunk
 @settings(max_examples=5, phases=(Phase.explicit, Phase.generate))
 @given(batches=BATCHES, chance=st.randoms(use_true_random=False))
-def test_any_batches_give_the_tables_of_a_full_refresh(project, batches, chance):
+def test_any_batches_give_the_tables_of_a_full_refresh(impatient_project, batches, chance):
+    project = impatient_project
     start_anew(project)
     # arrival is one thing, the batch in which a reading is refined another: a partition may lag
     entries = list(range(sum(map(len, batches))))

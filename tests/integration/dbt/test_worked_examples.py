@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from tests.integration.dbt.project import build
-from tests.integration.oracle import Event
-from tests.integration.test_metrics import write_raw
+from tests.integration.oracle import Event, metrics
+from tests.integration.test_metrics import assert_metrics_are, write_raw
 
 START = datetime(2026, 1, 1)
 DAY = timedelta(days=1)
@@ -68,10 +68,23 @@ def arrivals(name: str, products: Products) -> list[Event]:
     return events
 
 
+# a lone old reading beside recent ones, a store that closed for good, one that was closed for years
+LONG_AGO = START - 10 * 365 * DAY
+SILENT = [
+    Event("Reopened", "P1", "Toys", 9, "2.00", LONG_AGO),
+    *(Event("Reopened", "P1", "Toys", 40 - day, "2.00", START + day * DAY) for day in range(20)),
+    Event("Closed", "P1", "Toys", 7, None, LONG_AGO),
+    *(Event("Moved", product, "Toys", 50, "1.00", LONG_AGO) for product in ("P1", "P2")),
+    *(Event("Moved", "P1", "Toys", 30, "1.00", LONG_AGO + days * DAY) for days in (20, 1200, 1210)),
+    Event("Moved", "P2", "Home", 20, None, LONG_AGO + 1500 * DAY),
+]
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("examples")
-    write_raw(data_dir, [event for name, (products, *_) in EXAMPLES.items() for event in arrivals(name, products)])
+    examples = [event for name, (products, *_) in EXAMPLES.items() for event in arrivals(name, products)]
+    write_raw(data_dir, examples + SILENT)
     build(data_dir, "--select", "+serving.*.metrics")
     return data_dir / "warehouse/inventory.duckdb"
 
@@ -94,3 +107,22 @@ def test_worked_example(warehouse: Path, name: str) -> None:
             [name, START + day * DAY],
         ).fetchall()
     assert found == [pytest.approx(expected)]
+
+
+def test_a_reading_of_long_ago_makes_no_grid_of_a_decade(warehouse: Path) -> None:
+    """Every row is as defined, none is left out of the year after a reading or of the last one, and no more stand."""
+    newest = START + 60 * DAY
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select * from metrics where store_location in ('Reopened', 'Closed', 'Moved')"
+        ).fetchall()
+    # the clock of the tables is that of the examples
+    expected = metrics([*SILENT, Event("Clock", "P1", "Toys", 1, None, newest)])
+    assert_metrics_are(rows, {key: value for key, value in expected.items() if key[0] != "Clock"})
+    assert len(rows) < 0.4 * 4 * 10 * 365 * 24
+    assert {(row[0], row[1]) for row in rows if row[-1] == f"{newest:%Y-%m-%dT%H:%M:%SZ}"} == {
+        ("Reopened", "Toys"),
+        ("Closed", "Toys"),
+        ("Moved", "Toys"),
+        ("Moved", "Home"),
+    }

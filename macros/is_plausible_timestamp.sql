@@ -1,0 +1,7 @@
+{# Whether a reading can have been taken when it says, by the time at which it was published. Raw may hold what the intake
+   quarantines today: an unset clock says 1970 or the year 1, and a date ahead would move the clock of all tables. The
+   five minutes are those of the event contract. #}
+{% macro is_plausible_timestamp(event_timestamp, published_at) %}
+    {{ event_timestamp }} between {{ published_at }} - interval '{{ var("oldest_reading") }}'
+    and {{ published_at }} + interval '5 minutes'
+{%- endmacro %}
