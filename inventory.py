@@ -23,6 +23,8 @@ SUBCOMMANDS = {
         "Replay what happened after a forecast was published.",
     ),
     "load": ("ingest.load", "Land events from Pulsar or a file, each exactly once."),
+    "quarantine": ("ingest.quarantine", "Show or export the messages that were rejected."),
+    "withdraw": ("ingest.withdraw", "Take a batch out of the tables, or bring it back."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "compact": ("ingest.compaction", "Merge the small files of past days."),
     "export": ("dashboards.export", "Publish the warehouse as SQLite files."),

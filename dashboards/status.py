@@ -27,6 +27,8 @@ def command(data_dir: Path, port: int) -> None:
 def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
     import duckdb
 
+    from ingest.withdrawals import in_ranges, recorded, withdrawals
+
     # what Spark read straight from a topic is not landed, but for what it put in quarantine
     messages = "[lq]*[ge]/publish_date=*/*.parquet"
     if not any(data_dir.glob(messages)):
@@ -39,15 +41,25 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
             assert row is not None
             return row
 
-        landed, quarantined, age = counts(
-            "select count(*) filter (error is null), count(error), "
-            "epoch(now()) - epoch(max(cast(publish_time as timestamptz))) from read_parquet(?)",
+        active = withdrawals(data_dir).ranges
+        kept = f"not ({in_ranges(active)})"
+        landed, quarantined, withdrawn, age = counts(
+            f"select count(*) filter (error is null and {kept}), count(error) filter ({kept}), "
+            f"count(*) filter (not {kept}), epoch(now()) - epoch(max(cast(publish_time as timestamptz))) "
+            "from read_parquet(?)",
             messages,
         )
         if any((data_dir / "landing").glob("publish_date=*/*.parquet")):
             yield "events landed", f"{landed:,}"
             yield "newest landed", f"{_age(age)} ago"
         yield "events quarantined", f"{quarantined:,}"
+        waits = active != recorded(data_dir / "raw").ranges
+        if active or waits:
+            topics = ", ".join(sorted({range_.topic for range_ in active}))
+            yield (
+                "events withdrawn",
+                f"{withdrawn:,}" + f" of {topics}" * bool(active) + "; the tables wait for `inventory land`" * waits,
+            )
         if any((data_dir / "raw").glob("features/batch-*/*.parquet")):
             (refined,) = counts("select count(*) from read_parquet(?)", "raw/readings/batch-*/*/*.parquet")
             (late,) = counts(

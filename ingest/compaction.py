@@ -8,7 +8,6 @@ gone by the time it is opened, which is an error to try again after, never a wro
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 from collections import defaultdict
@@ -23,17 +22,12 @@ from uuid import uuid4
 import click
 
 from ingest.landing import TEMPORARY, LandingBusyError, exclusive, landed_file, landed_name, sync_folder
-from ingest.raw import batch_id_of, exclusive_raw, sync_tree
+from ingest.raw import ExchangeError, batch_id_of, exchange, exclusive_raw, sync_tree
 
 FULL_BYTES = 128_000_000  # a file of this size is left as it is
 ROWS_IN_A_GROUP = 122_880  # what DuckDB reads, and passes over, at a time
 COMPACTED_TABLES = ["readings", "features"]
 T = TypeVar("T")
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
-
-
-class CompactionError(RuntimeError):
-    """The files cannot be replaced safely here; nothing was changed."""
 
 
 class Merge(NamedTuple):
@@ -63,7 +57,7 @@ def command(master: str, data_dir: Path) -> None:
                 compact_landing(folder, today)
             for table in COMPACTED_TABLES:
                 compact_batches(raw / table)
-    except (LandingBusyError, CompactionError) as error:
+    except (LandingBusyError, ExchangeError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(
@@ -74,7 +68,7 @@ def command(master: str, data_dir: Path) -> None:
 def compact_landing(landing: Path, today: date) -> None:
     """Merge the landed files of each day before `today`, topic by topic and partition by partition, in id order.
 
-    All of them must have been refined. The caller holds the folder (`exclusive`). Raises CompactionError.
+    All of them must have been refined. The caller holds the folder (`exclusive`). Raises ExchangeError.
     """
     for day, merges in landing_merges(landing, today).items():
         replace(day, merges, finish=_hide_from_spark)
@@ -106,7 +100,7 @@ def compact_batches(table: Path) -> None:
     """Merge the files of all but the newest batch of a table of raw, month by month.
 
     The newest batch stays: by its folder Spark's next run sees that it was committed. A merged file lies in the newest
-    folder of those that it merges. The caller holds raw (`exclusive_raw`). Raises CompactionError.
+    folder of those that it merges. The caller holds raw (`exclusive_raw`). Raises ExchangeError.
     """
     batches = sorted(table.glob("batch-*"), key=batch_id_of)
     by_place: dict[Path, list[Path]] = defaultdict(list)
@@ -125,7 +119,7 @@ def compact_batches(table: Path) -> None:
 def replace(folder: Path, merges: Sequence[Merge], finish: Callable[[Path], None] = lambda _: None) -> None:
     """Replace a folder by one in which each merge's files are one; `finish` sees each merged file before it shows.
 
-    Raises CompactionError where the file system cannot do it in one step, with nothing changed.
+    Raises ExchangeError where the file system cannot do it in one step, with nothing changed.
     """
     temporary = folder.with_name(f"{TEMPORARY}{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -137,7 +131,7 @@ def replace(folder: Path, merges: Sequence[Merge], finish: Callable[[Path], None
             try:
                 link.hardlink_to(file)
             except OSError as error:
-                raise CompactionError(f"{folder}: this file system has no hard links; nothing was changed.") from error
+                raise ExchangeError(f"{folder}: this file system has no hard links; nothing was changed.") from error
     for merge in merges:
         target = temporary / merge.target.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -148,18 +142,6 @@ def replace(folder: Path, merges: Sequence[Merge], finish: Callable[[Path], None
     sync_folder(folder.parent)
     shutil.rmtree(temporary)
     click.echo(f"  {folder}: {len(merged):,} files became {len(merges):,}", err=True)
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Give two folders each other's name in one step. Raises CompactionError where that cannot be done."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    arguments = (AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
-    if rename is None or rename(*arguments):
-        reason = os.strerror(ctypes.get_errno()) if rename else "no renameat2 on this system"
-        raise CompactionError(
-            f"{other}: two folders cannot be exchanged in one step on this file system ({reason}); nothing was "
-            "changed. Keep the data folder on a local Linux file system (ext4, xfs, btrfs, tmpfs) to compact it."
-        )
 
 
 def _refine_what_is_landed(data_dir: Path, master: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 from ingest.events import Contract, Rejection
 
 TEMPORARY = ".tmp-"
+# what a file's landed rows keep with them, so that they can be written as they stood and loaded again
+HEADER, ENCODING, LOAD_OPTIONS = "header", "encoding", "load_options"
 FLUSH_ROWS = 50_000
 FLUSH_BYTES = 64_000_000
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -95,6 +97,11 @@ def landed_files(landing: Path, topic: str) -> list[LandedFile]:
     return sorted(files, key=lambda file: (file.partition, file.first))
 
 
+def landed_topics(landing: Path) -> list[str]:
+    """The topics, and names of files, that anything was landed from."""
+    return sorted({landed_file(path).topic for path in landing.glob("publish_date=*/*.parquet")})
+
+
 def to_table(
     contract: Contract[Any],
     topic: str,
@@ -137,7 +144,7 @@ def to_table(
 
 
 def land(
-    landing: Path, topic: str, partition: int, table: pa.Table, metadata: dict[str, str] | None = None
+    landing: Path, topic: str, partition: int, table: pa.Table, metadata: Mapping[str, str | bytes] | None = None
 ) -> list[Path]:
     """Write rows of one partition and commit them; return the landed files.
 
@@ -154,7 +161,7 @@ def land(
 
 
 def _land_file(
-    landing: Path, date: str, topic: str, partition: int, table: pa.Table, metadata: dict[str, str] | None
+    landing: Path, date: str, topic: str, partition: int, table: pa.Table, metadata: Mapping[str, str | bytes] | None
 ) -> Path:
     folder = landing / f"publish_date={date}"
     if not folder.is_dir():
@@ -166,7 +173,7 @@ def _land_file(
     temporary = folder / f"{TEMPORARY}{path.stem}"  # without the ending, so that no reader takes it for a landed file
     try:
         with temporary.open("wb") as file:
-            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
+            pq.write_table(table.replace_schema_metadata(metadata and dict(metadata)), file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)  # the commit point

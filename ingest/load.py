@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ingest.events import NOTES, READINGS, Contract
 from ingest.files.messages import interpreter_of
 from ingest.files.opening import open_file, read_rows
-from ingest.files.rows import AS_IT_COMES, DecimalMark, FileOptions, Row, SourceError
+from ingest.files.rows import AS_IT_COMES, DecimalMark, FileOptions, Row, SourceError, as_it_stood
 from ingest.landing import (
     FLUSH_BYTES,
     FLUSH_ROWS,
@@ -155,7 +155,7 @@ def land_file(
             [interpreter.message(row) for row in fresh],
             [row.raw for row in fresh],
         )
-        land(landing, source.name, 0, table, {DIGEST: digest.hexdigest()})
+        land(landing, source.name, 0, table, {DIGEST: digest.hexdigest(), **as_it_stood(file)})
         counts.update("good" if error is None else error.partition(":")[0] for error in table["error"].to_pylist())
         click.echo(f"  {source.name}: row {fresh[-1].number:,}", err=True)
     for what, count in (skipped + interpreter.remarks).items():

@@ -6,6 +6,7 @@ reads raw.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,12 @@ from pathlib import Path
 
 from ingest.landing import TEMPORARY, held, sync_folder
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 ARRIVAL = ["publish_time", "topic", "partition", "ledger_id", "entry_id", "batch_index"]
+
+
+class ExchangeError(RuntimeError):
+    """A folder cannot be replaced safely here; nothing was changed."""
 
 
 @contextmanager
@@ -54,6 +60,18 @@ def commit(temporary: Path, committed: Path) -> None:
     sync_tree(temporary)
     temporary.rename(committed)  # the commit point
     sync_folder(committed.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Give two folders each other's name in one step. Raises ExchangeError where that cannot be done."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    arguments = (AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
+    if rename is None or rename(*arguments):
+        reason = os.strerror(ctypes.get_errno()) if rename else "no renameat2 on this system"
+        raise ExchangeError(
+            f"{other}: two folders cannot be exchanged in one step on this file system ({reason}); nothing was "
+            "changed. Keep the data folder on a local Linux file system (ext4, xfs, btrfs, tmpfs)."
+        )
 
 
 def sync_tree(folder: Path) -> None:

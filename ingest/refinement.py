@@ -23,6 +23,7 @@ import click
 from ingest.landing import TEMPORARY, sync_folder
 from ingest.raw import ARRIVAL, batch_folder, commit, quoted, temporary_for, uri
 from ingest.stock_features import follow_readings
+from ingest.withdrawals import in_ranges, recorded
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,7 +69,8 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
     temporary = temporary_for(committed)
     whole = temporary / committed.name
     whole.mkdir(parents=True)
-    arrived = _queries(messages, f"{batch_id}::bigint", "error is null")
+    withdrawn = in_ranges(recorded(committed.parents[1]).ranges)
+    arrived = _queries(messages, f"{batch_id}::bigint", f"error is null and not ({withdrawn})")
     known = _known(spark, arrived, committed.parent)
     digests = _answers(spark, [f"select {DIGEST} as digest from ({query})" for query in arrived + known], "digest long")
     # brought together before they are counted, since hardly any would be found twice within a task

@@ -9,25 +9,31 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import click
 
 from ingest.java import java_environment
-from ingest.landing import LandingBusyError, sync_folder
+from ingest.landing import TEMPORARY, LandingBusyError, sync_folder
 from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, full_topic, settings
-from ingest.raw import exclusive_raw, temporary_for, uri
+from ingest.raw import ExchangeError, exchange, exclusive_raw, sync_tree, temporary_for, uri
 from ingest.refinement import refine
 from ingest.stock_features import follow_readings
+from ingest.withdrawals import record, recorded, withdrawals
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LANDING = "landing"
+UNFINISHED = f"{TEMPORARY}raw"  # raw that is refined again, until it takes its place
 OWNER = "_source"
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 BYTES_A_BATCH = 512_000_000  # so that a long backlog is committed in parts
+SECONDS_BETWEEN_LOOKS = 5  # for what was withdrawn meanwhile
 CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
 
@@ -65,36 +71,86 @@ def command(
                 land(spark, data_dir, options, once=once)
             finally:
                 spark.stop()
-    except (LandingBusyError, PulsarError) as error:
+    except (LandingBusyError, PulsarError, ExchangeError) as error:
         raise click.ClickException(str(error)) from error
 
 
 def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: bool) -> None:
     """Refine what the data folder's landing holds or, given options of a Pulsar source, what the topic holds.
 
-    The caller holds raw (`exclusive_raw`) and has claimed it (`claim`). Raises click.ClickException where Spark stops.
+    The caller holds raw (`exclusive_raw`) and has claimed it (`claim`). Raises click.ClickException where Spark stops,
+    ExchangeError where raw cannot be replaced.
     """
-    from pyspark.errors import StreamingQueryException
-
     data_dir = data_dir.resolve()
     raw = data_dir / "raw"
+    shutil.rmtree(data_dir / UNFINISHED, ignore_errors=True)
+    is_outdated = not pulsar and _is_outdated(raw)
+    with ExitStack() as held:
+        while True:
+            if is_outdated:
+                held.enter_context(_refined_without_withdrawn(spark, data_dir))
+            is_outdated = _refine_stream(spark, data_dir, raw, pulsar, once=once)
+            if not is_outdated:
+                return
+
+
+def _is_outdated(raw: Path) -> bool:
+    """Whether anything was withdrawn or restored since raw was set up."""
+    return withdrawals(raw.parent).ranges != recorded(raw).ranges
+
+
+@contextmanager
+def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[None]:
+    """Refine all that is landed but what is withdrawn, and put it in the place of raw in one step; hold it.
+
+    A reading that other messages brought as well is then there by its first arrival among those.
+    """
+    raw, temporary = data_dir / "raw", data_dir / UNFINISHED
+    applied = withdrawals(data_dir)
+    click.echo("  the withdrawn messages changed: everything landed is refined again", err=True)
+    with exclusive_raw(temporary):
+        record(temporary, applied)
+        claim(temporary, {})
+        _refine_stream(spark, data_dir, temporary, {}, once=True)
+        sync_tree(temporary)
+        exchange(temporary, raw)  # the commit point
+        sync_folder(data_dir)
+        shutil.rmtree(temporary)
+        yield
+
+
+def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[str, str], *, once: bool) -> bool:
+    """Refine into raw what is there now (`once`), or until the query is stopped; return whether the reason is that the
+    withdrawn messages have changed."""
+    from pyspark.errors import StreamingQueryException
+
     (raw / "readings").mkdir(parents=True, exist_ok=True)
     follow_readings(raw)  # batches from before there were features
     received = temporary_for(raw / "received")
     pulsar = pulsar and {**pulsar, "folder": str(received)}
     arriving = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
 
+    turn, closed = Lock(), False
+
     def take(files: DataFrame, batch_id: int) -> None:
-        received.mkdir(exist_ok=True)
-        messages = [Path(file.path.removeprefix("file:")) for file in files.collect()]
-        refine(spark, messages, raw, batch_id, data_dir / "quarantine" if pulsar else None)
-        shutil.rmtree(received, ignore_errors=True)  # a task that Spark gave up may still write there
+        with turn:
+            if closed:
+                raise RuntimeError("the withdrawn messages changed")
+            received.mkdir(exist_ok=True)
+            messages = [Path(file.path.removeprefix("file:")) for file in files.collect()]
+            refine(spark, messages, raw, batch_id, data_dir / "quarantine" if pulsar else None)
+            shutil.rmtree(received, ignore_errors=True)  # a task that Spark gave up may still write there
 
     writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(take)
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
     query = writer.start()
     try:
-        query.awaitTermination()
+        while not query.awaitTermination(SECONDS_BETWEEN_LOOKS):
+            if not once and not pulsar and _is_outdated(raw):
+                with turn:  # Spark does not wait for a batch that is under way in Python
+                    closed = True
+                query.stop()
+                return True
     except StreamingQueryException as error:
         reasons = [line.strip() for line in str(error).splitlines() if "Error: " in line or "Exception: " in line]
         raise click.ClickException(
@@ -106,6 +162,7 @@ def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: b
 
         # Spark tells a source what it has committed when the next batch begins, and this was the last one
         acknowledge(pulsar, progress.sources[0].endOffset)
+    return False
 
 
 def session(master: str) -> SparkSession:

@@ -15,6 +15,11 @@
 
     {%- set settings = build_settings() -%}
     {%- set mark = none if flags.FULL_REFRESH else last_good_build(followers) -%}
+    {%- if mark is not none and withdrawals_changed(mark) -%}
+        {%- do log('The withdrawn messages changed since the last build, so everything is built whole', info=true) -%}
+        {%- do drop_tables(followers) -%}
+        {%- set mark = none -%}
+    {%- endif -%}
     {%- if mark is not none -%}
         {%- do check_continuity(mark, readings, settings, followers) -%}
     {%- endif -%}
@@ -109,6 +114,7 @@
     {%- set settings = {
         'anomaly_rules': run_query(query).rows[0][0],
         'stands_out': local_md5(stands_out('reading') ~ stands_out('day')),
+        'withdrawals': withdrawals_in_raw(),
     } -%}
     {%- for name in (
         'as_of', 'oldest_reading', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within',
@@ -117,6 +123,30 @@
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
     {{- return(tojson(settings, sort_keys=true) | replace("'", "''")) -}}
+{% endmacro %}
+
+
+{# The file in which raw notes what it leaves out, empty where nothing was ever withdrawn. Each change has a new one, and
+   raw is then refined again from its first batch. #}
+{% macro withdrawals_in_raw() %}
+    {%- set query -%}
+        select coalesce(max(parse_filename(file)), '')
+        from glob('{{ env_var("INVENTORY_DATA_DIR", "data") | replace("'", "''") }}/raw/withdrawn-*.parquet')
+    {%- endset -%}
+    {{- return(run_query(query).rows[0][0] if execute else '') -}}
+{% endmacro %}
+
+
+{% macro withdrawals_changed(mark) %}
+    {{- return(fromjson(mark.settings).get('withdrawals', '') != withdrawals_in_raw()) -}}
+{% endmacro %}
+
+
+{% macro drop_tables(nodes) %}
+    {%- for node in nodes -%}
+        {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
+        {%- if relation is not none -%} {%- do adapter.drop_relation(relation) -%} {%- endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
 

@@ -29,8 +29,10 @@ class Delimited:
         self.path: Path = content.path
         self.remarks: list[str] = []
         self._content = content
-        self._encoding = encoding_of(content, options.encoding, self.remarks)
+        self.encoding = encoding_of(content, options.encoding, self.remarks)
         self._delimiter, cells, self._lines_before = self._header()
+        above = "".join(islice(text_lines(content, self.encoding), self._lines_before))
+        self.header = above.rstrip("\r\n").encode(errors="surrogateescape")
         # "a", "b": a space after each delimiter belongs to no value
         self._spaced = len(cells) > 1 and all(cell.startswith(" ") for cell in cells[1:])
         self.columns = self.text_columns = column_names(self.path, cells)
@@ -41,7 +43,7 @@ class Delimited:
         """See EventFile. Rows of nothing but delimiters, and the header once more, are passed over."""
         columns, width = self.columns, len(self.columns)
         for number, cells, text in self._records():
-            raw = as_bytes(text.rstrip("\r\n"), self._encoding)
+            raw = as_bytes(text.rstrip("\r\n"), self.encoding)
             if isinstance(cells, str):
                 yield Row(number, Rejection("not_csv", cells), raw)
                 continue
@@ -62,7 +64,7 @@ class Delimited:
 
         The delimiter is what a first line `sep=;` says, else what makes the most of the header.
         """
-        lines = text_lines(self._content, self._encoding)
+        lines = text_lines(self._content, self.encoding)
         declared = None
         for number, line in enumerate(lines):
             if line.lower().startswith("sep=") and len(line.rstrip("\r\n")) == len("sep=;"):
@@ -75,7 +77,7 @@ class Delimited:
 
     def _records(self) -> Iterator[_Record]:
         """The rows, a quoted value over several lines joined, each with the number of its first line."""
-        lines = islice(text_lines(self._content, self._encoding), self._lines_before, None)
+        lines = islice(text_lines(self._content, self.encoding), self._lines_before, None)
         read_again: deque[str] = deque()
         current: list[str] = []
 

@@ -58,6 +58,11 @@ def as_bytes(text: str, encoding: str) -> bytes:
     return text.encode(encoding, _errors(encoding))
 
 
+def as_utf8(raw: bytes, encoding: str) -> bytes:
+    """Bytes of a file of this encoding in UTF-8; those that are not in the encoding stay as they are."""
+    return raw if encoding == "utf-8" else raw.decode(encoding, _errors(encoding)).encode(errors="surrogateescape")
+
+
 def utf8_chunks(content: Content, encoding: str) -> Iterator[bytes]:
     """The content in UTF-8, in pieces."""
     if encoding == "utf-8":

@@ -20,6 +20,8 @@ HALF_MILLISECOND = timedelta(microseconds=500)
 class Excel:
     """A sheet of a workbook. Its header is the first row with more than one cell, so that it may have a title."""
 
+    encoding, header = "utf-8", None
+
     def __init__(self, content: Content, options: FileOptions) -> None:
         self.path: Path = content.path
         self.remarks: list[str] = []

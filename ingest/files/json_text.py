@@ -27,6 +27,7 @@ class JsonText:
 
     columns = None
     text_columns = ()
+    header = None
 
     def __init__(self, content: Content, options: FileOptions) -> None:
         self.path: Path = content.path
@@ -41,6 +42,7 @@ class JsonText:
         self._is_list = bool(re.match(rb"\[\s*[{\]]", start))
         first_line = start.partition(b"\n")[0].strip()
         self._is_lines = not self._is_list and (content.ending != ".json" or _is_message(first_line))
+        self.encoding = self._encoding if self._is_lines else "utf-8"
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """See EventFile. Blank lines hold no message. Of a list the place in it is the number of a row."""

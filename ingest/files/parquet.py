@@ -19,6 +19,8 @@ ROWS_AT_ONCE = 20_000
 class Parquet:
     """A Parquet file; a row's number is its place in it."""
 
+    encoding, header = "utf-8", None
+
     def __init__(self, content: Content, _: FileOptions) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq

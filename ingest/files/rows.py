@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from ingest.events import Rejection
+from ingest.landing import ENCODING, HEADER
 
 DecimalMark = Literal["point", "comma"]
 
@@ -41,6 +42,10 @@ class EventFile(Protocol):
     """The names of its columns; None where each row names its own (JSON)."""
     text_columns: Collection[str]
     """Those columns in which numbers and times may be text, which somebody may have written in some way of his own."""
+    encoding: str
+    """The encoding of the rows' bytes."""
+    header: bytes | None
+    """The lines above the rows that name their columns, in UTF-8; None where they need none."""
     remarks: list[str]
     """What was decided in opening it that somebody may want otherwise, in sentences."""
 
@@ -84,6 +89,11 @@ def column_names(path: Path, cells: Sequence[str]) -> list[str]:
                 f"{path}: the header names {name} twice (columns {first} and {position}). Rename or remove one of them."
             )
     return names
+
+
+def as_it_stood(file: EventFile) -> dict[str, str | bytes]:
+    """What is kept with rows beside their bytes, so that they can be written as a file again."""
+    return {ENCODING: file.encoding} | ({} if file.header is None else {HEADER: file.header})
 
 
 def as_json(values: dict[str, Any]) -> bytes:

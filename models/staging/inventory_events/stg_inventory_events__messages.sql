@@ -6,6 +6,39 @@ messages as (
 
 ),
 
+-- raw was refined without these; a data folder in which nothing was ever withdrawn has no such file
+withdrawn as (
+
+    {% if withdrawals_in_raw() %}
+        select * from {{ source('inventory_events', 'withdrawn') }}
+    {% else %}
+        select
+            topic,
+            partition,
+            ledger_id,
+            entry_id as first_entry_id,
+            entry_id as last_entry_id,
+            publish_time as published_until
+        from messages
+        where false
+    {% endif %}
+
+),
+
+counted as (
+
+    select messages.*
+    from messages
+    anti join withdrawn
+        on
+            messages.topic = withdrawn.topic
+            and messages.partition = withdrawn.partition
+            and messages.ledger_id = withdrawn.ledger_id
+            and messages.entry_id between withdrawn.first_entry_id and withdrawn.last_entry_id
+            and messages.publish_time <= withdrawn.published_until
+
+),
+
 renamed as (
 
     select
@@ -30,7 +63,7 @@ renamed as (
         {{ utc('event_timestamp') }} as event_timestamp,
         {{ utc('publish_time') }} as published_at
 
-    from messages
+    from counted
 
 )
 

@@ -7,10 +7,16 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from dashboards.status import command
+from ingest.landing import exclusive
+from ingest.load import land_file
+from ingest.withdraw import command as withdraw_command
+from ingest.withdrawals import record, withdrawals
+from tests.unit.ingest.test_events import EVENT
 
 FREE_PORT = "1"  # nothing answers there
 
@@ -71,6 +77,30 @@ def test_landed_only(tmp_path):
     assert lines["events quarantined"] == "1"
     assert lines["newest landed"] == "90 minutes ago"
     assert "not published yet" in lines["tables"]
+
+
+def test_what_is_withdrawn_is_told_until_it_is_restored(tmp_path):
+    message = msgspec.json.encode(EVENT)
+    source = tmp_path / "shop.ndjson"
+    source.write_bytes(message + b"\njunk\n")
+    with exclusive(tmp_path / "landing"):
+        land_file(tmp_path / "landing", source)
+
+    def withdraw() -> None:
+        assert (
+            CliRunner().invoke(withdraw_command, ["--source", source.name, "--data-dir", str(tmp_path)]).exit_code == 0
+        )
+
+    assert "events withdrawn" not in told(tmp_path)
+    withdraw()
+    lines = told(tmp_path)
+    assert (lines["events landed"], lines["events quarantined"]) == ("0", "0")
+    assert lines["events withdrawn"] == "2 of shop.ndjson; the tables wait for `inventory land`"
+    (tmp_path / "raw").mkdir()
+    record(tmp_path / "raw", withdrawals(tmp_path))
+    assert told(tmp_path)["events withdrawn"] == "2 of shop.ndjson"
+    withdraw()
+    assert told(tmp_path)["events withdrawn"] == "0; the tables wait for `inventory land`"
 
 
 def test_refined_straight_from_a_topic(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import random
@@ -26,10 +27,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import compaction
-from ingest.compaction import CompactionError, command, compact_batches, compact_landing
+from ingest.compaction import command, compact_batches, compact_landing
 from ingest.events import READINGS
 from ingest.landing import MOMENT, exclusive, land, landed_files, not_landed, to_table
 from ingest.load import land_file
+from ingest.raw import ExchangeError
 
 YESTERDAY, TODAY = datetime(2026, 6, 29, 12, tzinfo=UTC), date(2026, 6, 30)
 
@@ -374,7 +376,7 @@ def no_exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     class WithoutExchange:
         """The C library on a system that has no renameat2."""
 
-    monkeypatch.setattr(compaction.ctypes, "CDLL", lambda *_, **__: WithoutExchange())
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: WithoutExchange())
     return
 
 
@@ -383,7 +385,7 @@ def test_where_folders_cannot_be_exchanged_nothing_is_changed(tmp_path, no_excha
     for batch_id in range(3):
         write_batch(table, batch_id, {"2026-01": 3})
     before = files(table)
-    with pytest.raises(CompactionError, match="nothing was"):
+    with pytest.raises(ExchangeError, match="nothing was"):
         compact_batches(table)
     assert files(table) == before
     result = CliRunner().invoke(command, ["--data-dir", str(tmp_path)])
