@@ -32,6 +32,7 @@ from ingest.landing import (
 )
 from ingest.pulsar_connection import NOTES_TOPIC, READINGS_TOPIC, PulsarError, settings
 from ingest.pulsar_loader import load_topic
+from ingest.times import AgeError, max_age
 
 DIGEST = "lines_sha256"
 
@@ -72,6 +73,7 @@ def command(
     contract: Contract[Any] = NOTES if notes else READINGS
     landing = data_dir / ("landing_notes" if notes else "landing")
     try:
+        max_age()
         if source is not None:
             name = source.name
             with exclusive(landing):
@@ -84,7 +86,7 @@ def command(
                 else os.environ.get("PULSAR_TOPIC", READINGS_TOPIC)
             )
             landed = load_topic(landing, settings(url), name, contract, until_caught_up=until_caught_up)
-    except (SourceError, LandingBusyError, PulsarError) as error:
+    except (AgeError, SourceError, LandingBusyError, PulsarError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(

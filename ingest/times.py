@@ -42,6 +42,10 @@ class TimeError(ValueError):
         self.kind = kind
 
 
+class AgeError(ValueError):
+    """A setting of how old an event may be that says nothing."""
+
+
 class Reckoning(NamedTuple):
     """How a file tells time: whether the day comes before the month in 03/01/2026 (None: nobody knows), and the zone
     of times that name none."""
@@ -62,14 +66,14 @@ PLAIN = Reckoning()
 
 @cache
 def max_age() -> timedelta:
-    """How old an event may be when it is published. Raises ValueError where the variable holds no number of years."""
+    """How old an event may be when it is published. Raises AgeError where the variable holds no number of years."""
     years = os.environ.get(MAX_AGE_VARIABLE) or str(MAX_AGE_YEARS)
     try:
         if 0 < float(years) <= 1000:
             return timedelta(days=365.25 * float(years))
     except ValueError:
         pass
-    raise ValueError(f"{MAX_AGE_VARIABLE}={years}: is no number of years up to 1,000. Set it to {MAX_AGE_YEARS}, say.")
+    raise AgeError(f"{MAX_AGE_VARIABLE}={years}: is no number of years up to 1,000. Set it to {MAX_AGE_YEARS}, say.")
 
 
 def implausibility(time: datetime, now: datetime) -> tuple[str, str] | None:

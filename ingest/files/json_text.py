@@ -47,7 +47,8 @@ class JsonText:
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """See EventFile. Blank lines hold no message. Of a list the place in it is the number of a row."""
         if not self._is_lines:
-            messages = _unwrapped(json_values(utf8_chunks(self._content, self._encoding), self.path, self._is_list))
+            values = json_values(utf8_chunks(self._content, self._encoding), self.path, self._is_list)
+            messages = values if self._is_list else chain.from_iterable(_wrapped(value) or [value] for value in values)
             yield from (Row(number, message, message) for number, message in enumerate(messages, start=1))
         elif self._encoding == "utf-8":
             yield from self._utf8_lines()
@@ -107,22 +108,14 @@ def _between(text: bytes) -> Iterator[bytes]:
         yield value
 
 
-def _unwrapped(values: Iterable[bytes]) -> Iterator[bytes]:
-    """The messages in objects like {"events": [...]}; other values as they are."""
-    for value in values:
-        messages = _wrapped(value)
-        yield from [value] if messages is None else map(bytes, messages)
-
-
-def _wrapped(value: bytes) -> list[msgspec.Raw] | None:
-    """The messages that an object wraps: where just one of its values is a list of objects."""
+def _wrapped(value: bytes) -> list[bytes] | None:
+    """The messages in an object like {"events": [...]}: where just one of its values is a list of objects."""
     lists = []
     try:
-        for member in _object_decoder.decode(value).values():
-            if bytes(member[:1]) == b"[":
-                messages = _list_decoder.decode(member)
-                if messages and all(bytes(message[:1]) == b"{" for message in messages):
-                    lists.append(messages)
+        for member in map(bytes, _object_decoder.decode(value).values()):
+            messages = [bytes(message) for message in _list_decoder.decode(member)] if member[:1] == b"[" else []
+            if messages and all(message[:1] == b"{" for message in messages):
+                lists.append(messages)
     except (msgspec.DecodeError, RecursionError):
         return None
     return lists[0] if len(lists) == 1 else None

@@ -97,6 +97,9 @@ class Interpreter:
         for name in self._names:
             if not isinstance(event.get(name), str):
                 event[name] = _name(event.get(name))
+        for name in self._fields:
+            if isinstance(event.get(name), bytes):
+                return Rejection("not_utf8", f"{name}: bytes that are no text in UTF-8")
         for name in self._numbers:
             text = event.get(name)
             if isinstance(text, str):

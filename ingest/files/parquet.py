@@ -110,4 +110,4 @@ def _value(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
     except (OverflowError, ValueError):
-        return str(scalar.cast("int64").as_py())
+        return f"{scalar.cast('int64').as_py()} ({scalar.type})"

@@ -40,6 +40,11 @@ def test_a_good_event_is_a_reading():
         ({"event_timestamp": "2011-07-01T00:00:00Z"}, "event_timestamp", datetime(2011, 7, 1, tzinfo=UTC)),
         ({"event_timestamp": "2026-06-30T12:05:00Z"}, "event_timestamp", NOW + timedelta(minutes=5)),
         ({"shelf": 7, "note": "top"}, "extra", '{"shelf":7,"note":"top"}'),
+        ({"quantity": 2.0}, "quantity", 2),
+        ({"event_timestamp": 1782813600}, "event_timestamp", datetime(2026, 6, 30, 10, tzinfo=UTC)),
+        ({"event_timestamp": 1782813600000}, "event_timestamp", datetime(2026, 6, 30, 10, tzinfo=UTC)),
+        ({"event_timestamp": "1782813600.5"}, "event_timestamp", datetime(2026, 6, 30, 10, 0, 0, 500_000, UTC)),
+        ({"event_timestamp": "2026-06-30 10:00 UTC"}, "event_timestamp", datetime(2026, 6, 30, 10, tzinfo=UTC)),
     ],
 )
 def test_odd_but_well_formed_values_are_data(changes, field, value):
@@ -72,6 +77,12 @@ def test_odd_but_well_formed_values_are_data(changes, field, value):
         (event(event_timestamp=None), "wrong_type", "event_timestamp"),
         (event(event_timestamp="2999-01-01T00:00:00Z"), "future_timestamp", "2999"),
         (event(event_timestamp="2026-06-30T12:05:01Z"), "future_timestamp", "5 minutes"),
+        (event(event_timestamp="0001-01-01T00:00:00Z"), "implausible_timestamp", "INVENTORY_MAX_AGE_YEARS"),
+        (event(event_timestamp="1970-01-01T00:00:00Z"), "implausible_timestamp", "15 years old"),
+        (event(event_timestamp="2011-06-29T00:00:00Z"), "implausible_timestamp", "15 years old"),
+        (event(event_timestamp=0), "implausible_timestamp", "1970-01-01"),
+        (event(event_timestamp="06/07/2026"), "ambiguous_date", "--day-first"),
+        (event(event_timestamp=False), "wrong_type", "event_timestamp"),
         (event(event_timestamp="0001-01-01T00:00:00+14:00"), "out_of_range", "calendar"),
     ],
 )
@@ -108,7 +119,15 @@ notes = st.sampled_from(["note_id", "note", "shelf", "extra"])
     st.lists(
         st.dictionaries(st.sampled_from(list(EVENT)) | notes, json_values)
         | st.fixed_dictionaries({"event_timestamp": st.datetimes(timezones=st.none() | st.timezones()).map(str)})
-        | st.fixed_dictionaries({"quantity": st.integers(), "price": st.floats()}),
+        | st.fixed_dictionaries(
+            {"event_timestamp": st.datetimes(NOW.replace(tzinfo=None) - timedelta(days=5500)).map(str)}
+        )
+        | st.fixed_dictionaries(
+            {"event_timestamp": st.sampled_from([0, 1e9, 1782813600, "2026-01-03", "1782813600000", ""])}
+        )
+        | st.fixed_dictionaries({"quantity": st.integers(), "price": st.floats()})
+        | st.fixed_dictionaries({"quantity": st.integers(-9, 9).map(float)})
+        | st.fixed_dictionaries({"store_location": st.text(" \n\u200beEe\u0301\x00", max_size=4), "shelf": st.just(1)}),
         max_size=5,
     ),
     st.sampled_from([READINGS, NOTES]),
@@ -128,6 +147,7 @@ def test_columns_hold_what_each_message_alone_would_be(changes, contract):
             assert set(row.values()) == {None}
         else:
             assert index not in columns.rejections
+            assert isinstance(messages[index], bytes)
             assert row | {"extra": columns.extras.get(index)} == msgspec.structs.asdict(alone)
 
 

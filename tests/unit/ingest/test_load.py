@@ -1,9 +1,5 @@
 """Files of events: each line lands once, good or quarantined, however the file is named, grown or read again."""
 
-import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import duckdb
@@ -16,6 +12,7 @@ from click.testing import CliRunner
 from ingest import load
 from ingest.events import FIELDS
 
+from .loading import load_until_killed
 from .test_events import EVENT
 
 
@@ -181,32 +178,7 @@ def test_a_second_loader_is_refused_and_names_the_first(tmp_path):
 def test_killed_at_any_step_each_line_lands_once(tmp_path, step, batch):
     """A real process is killed before the given step of the given batch; what it left is finished by the next run."""
     source = write(tmp_path / "e.ndjson", *events(25), b"broken")
-    killer = textwrap.dedent(f"""
-        import os, signal, sys
-        from pathlib import Path
-        from ingest import landing, load
-
-        owner, name = {{
-            "write_table": (landing.pq, "write_table"),
-            "fsync": (landing.os, "fsync"),
-            "rename": (Path, "rename"),
-            "sync_folder": (landing, "sync_folder"),
-        }}["{step}"]
-        original, calls = getattr(owner, name), 0
-
-        def kill_or_go_on(*arguments, **settings):
-            global calls
-            calls += 1
-            if calls == {batch}:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments, **settings)
-
-        setattr(owner, name, kill_or_go_on)
-        load.FLUSH_ROWS = 10
-        load.command(["--source", sys.argv[1], "--data-dir", sys.argv[2]])
-    """)
-    killed = subprocess.run([sys.executable, "-c", killer, source, tmp_path], capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    load_until_killed(source, tmp_path, step, batch)
     assert run(tmp_path, source).exit_code == 0
     rows = landed(tmp_path)
     assert sorted(row[3] for row in rows) == list(range(1, 27))
