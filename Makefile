@@ -92,11 +92,11 @@ events: setup
 
 .PHONY: pipeline
 pipeline: events ## The same without Superset: events to SQLite files
-	@mkdir -p "$$INVENTORY_DATA_DIR/warehouse"
+	@umask 027; mkdir -p "$$INVENTORY_DATA_DIR/warehouse"
 	@echo "» refining into raw Parquet (Spark)"
 	@$(INVENTORY) land --once
 	@echo "» metrics, forecasts and anomalies (dbt)"
-	@$(DBT) build --quiet
+	@umask 027; $(DBT) build --quiet
 	@echo "» publishing SQLite files"
 	@$(INVENTORY) export
 

@@ -6,6 +6,7 @@ when their subcommand is called, so that `inventory --help` answers at once.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -54,3 +55,5 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Inventory analytics from the event to the dashboard."""
+    # the data are for the user and the group, not for everybody who has an account on the machine
+    os.umask(os.umask(0o077) | 0o027)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import duckdb
 
 TEMPORARY = ".tmp-"
+# what SQLite, its Arrow driver, DuckDB and the operating system say, each with an error class of its own
+DISK_FULL = ("disk is full", "No space left", "Disk quota exceeded")
 
 
 class PublicationRefusedError(RuntimeError):
@@ -76,6 +78,7 @@ def publish(data_dir: Path) -> dict[str, str]:
         tables = publication_list(manifest, connection)
         export = data_dir / "export"
         export.mkdir(parents=True, exist_ok=True)
+        export.chmod(0o700)  # what the row rules keep apart is not for everybody who has an account on the machine
         with _alone_in(export):
             for leftover in export.glob(f"{TEMPORARY}*"):
                 leftover.unlink()
@@ -192,23 +195,42 @@ def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables:
     mark = path.with_suffix(".fingerprint")
     rows = sum(_count(connection, table) for table in stored)
     if path.exists() and mark.exists() and mark.read_text() == fingerprint:
+        path.chmod(0o600)  # it may be of a time when it was not
         return f"unchanged, {rows:,} rows"
 
     temporary = path.with_name(f"{TEMPORARY}{path.name}")
-    with closing(sqlite3.connect(temporary)) as database:
-        database.execute("pragma journal_mode = off")
-        for table in tables:
-            database.execute(_definition(table))
-        database.commit()
-    for table in stored:
-        _copy(connection, table, temporary)
-    _audit_copy(connection, stored, temporary)
-    _sync(temporary)
-    mark.unlink(missing_ok=True)
-    temporary.rename(path)  # the commit point
-    _sync(path.parent)
-    mark.write_text(fingerprint)
+    with _no_leftover(temporary):
+        temporary.touch(mode=0o600)
+        with closing(sqlite3.connect(temporary)) as database:
+            database.execute("pragma journal_mode = off")
+            for table in tables:
+                database.execute(_definition(table))
+            database.commit()
+        for table in stored:
+            _copy(connection, table, temporary)
+        _audit_copy(connection, stored, temporary)
+        _sync(temporary)
+        mark.unlink(missing_ok=True)
+        temporary.rename(path)  # the commit point
+        _sync(path.parent)
+        mark.write_text(fingerprint)
     return f"published, {rows:,} rows in {len(stored)} tables"
+
+
+@contextmanager
+def _no_leftover(temporary: Path) -> Iterator[None]:
+    """Remove the half-written file, and SQLite's own beside it, if writing fails: a full disk needs the space."""
+    try:
+        yield
+    except Exception as error:
+        for leftover in temporary.parent.glob(f"{temporary.name}*"):
+            leftover.unlink()
+        if any(sign in str(error) for sign in DISK_FULL):
+            raise PublicationRefusedError(
+                f"the disk is full: {temporary} could not be written. "
+                "What was published before stays. Free some space and run `inventory export` again."
+            ) from error
+        raise
 
 
 def _definition(table: PublishedTable) -> str:

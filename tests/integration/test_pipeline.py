@@ -131,6 +131,10 @@ def test_notifications_say_what_where_and_what_to_do(built):
         assert kind in known
 
 
+def test_others_on_the_machine_read_no_data(built):
+    assert not [path for path in built.rglob("*") if path.stat().st_mode & 0o007]
+
+
 def test_again_changes_nothing(built, tiny_events):
     patterns = ("landing/**/*.parquet", "raw/readings/**/*.parquet", "export/*.db")
     before = {pattern: digests(built, pattern) for pattern in patterns}

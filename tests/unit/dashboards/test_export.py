@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import sqlite3
 import subprocess
 import sys
@@ -114,6 +116,67 @@ def test_leftovers_of_a_killed_export_are_removed(data_dir):
     (data_dir / "export" / ".tmp-inventory.db").write_text("half")
     publish(data_dir)
     assert not list((data_dir / "export").glob(".tmp-*"))
+
+
+def test_only_the_user_reads_what_is_published(data_dir):
+    publish(data_dir)
+    export = data_dir / "export"
+    assert export.stat().st_mode & 0o777 == 0o700
+    for path in export.glob("*.db"):
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o644)  # as an earlier version left them
+    publish(data_dir)
+    assert {path.stat().st_mode & 0o777 for path in export.glob("*.db")} == {0o600}
+
+
+class Full:
+    """A disk with room for so many kilobytes more; only root can have one."""
+
+    def __init__(self, folder: Path, kilobytes: int) -> None:
+        self.folder = folder
+        self.kilobytes = kilobytes
+
+    def __enter__(self) -> None:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={self.kilobytes}k", "tmpfs", str(self.folder)]
+        if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("a full disk needs the right to mount one")
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run(["umount", str(self.folder)], check=True)
+
+
+@pytest.mark.parametrize("kilobytes", [4, 64, 300])
+def test_a_full_disk_is_one_line_and_leaves_no_file_behind(data_dir, kilobytes):
+    """Full at the first table, while rows are copied, or at the last file."""
+    change(
+        data_dir, "insert into metrics select m.* replace (repeat('x', 1000) as category) from metrics as m, range(500)"
+    )
+    (data_dir / "export").mkdir()
+    with Full(data_dir / "export", kilobytes):
+        result = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])
+        left = [path.name for path in (data_dir / "export").iterdir()]
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    (line,) = [line for line in result.output.splitlines() if "not published" in line]
+    assert "the disk is full" in line
+    assert ".tmp-inventory" in line
+    assert not [name for name in left if name.startswith(".tmp-")]
+
+
+def test_a_full_disk_by_any_name_is_told(data_dir, monkeypatch):
+    publish(data_dir)
+    before = published_bytes(data_dir)
+    change(data_dir, "update inventory set quantity = 4")
+    for error in (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))):
+        monkeypatch.setattr(export, "_sync", lambda path, error=error: raise_(error))
+        with pytest.raises(PublicationRefusedError, match=r"the disk is full: .*\.tmp-inventory\.db"):
+            publish(data_dir)
+        assert published_bytes(data_dir) == before
+        assert not list((data_dir / "export").glob(".tmp-*"))
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 REFUSALS = {
