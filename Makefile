@@ -58,7 +58,9 @@ setup: .venv/.runtime ## Install the main environment
 # ---------------------------------------------------------------- the product
 
 .PHONY: run
-run: pipeline .venv-superset/.ready ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088
+run: setup .venv-superset/.ready ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088
+	@$(SUPERSET) check
+	@$(MAKE) pipeline
 	@$(SUPERSET) start
 	@$(INVENTORY) status
 

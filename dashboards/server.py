@@ -1,7 +1,8 @@
-"""Start and stop Superset: `python -m dashboards.server start|stop`, in Superset's environment."""
+"""Start and stop Superset: `python -m dashboards.server check|start|stop`, in Superset's environment."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -10,169 +11,244 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import click
 
 from dashboards.access.access_file import AccessError, published_stores
+from dashboards.server_state import Server, open_state, running_server, write_state
 
 HERE = Path(__file__).parent
+DEFAULT_PORT = 8088
 SECONDS_TO_START = 90
+SECONDS_TO_STOP = 10
 
 
 @click.group()
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-@click.option("--port", type=int, envvar="SUPERSET_PORT", default=8088, show_default=True)
+@click.option("--port", type=int, envvar="SUPERSET_PORT", help=f"The running server's, else {DEFAULT_PORT}.")
 @click.pass_context
-def server(context: click.Context, data_dir: Path, port: int) -> None:
+def server(context: click.Context, data_dir: Path, port: int | None) -> None:
     """Superset on the published files, on loopback."""
+    os.umask(0o077)
     os.environ["INVENTORY_DATA_DIR"] = str(data_dir.resolve())
     context.obj = (data_dir.resolve() / "superset", port)
 
 
 @server.command()
 @click.pass_obj
-def start(place: tuple[Path, int]) -> None:
+def check(place: tuple[Path, int | None]) -> None:
+    """Fail if `start` could not have its port, which is better known before a long build than after it."""
+    home, port = place
+    if not _running_on(home, port):
+        _listen(port or DEFAULT_PORT).close()
+
+
+@server.command()
+@click.pass_obj
+def start(place: tuple[Path, int | None]) -> None:
     """Apply what has changed in the dashboards folder, then serve; already serving is fine."""
     home, port = place
     published = home.parent / "export" / "inventory_metrics.db"
     if not published.exists():
         raise click.ClickException(f"{published} does not exist. Run `make pipeline` first.")
-    running = _running(home)
-    if not running and _taken(port):
-        raise click.ClickException(f"port {port} is taken by another program. Stop it, or set SUPERSET_PORT.")
-    _prepare(home)
-    if running:
-        click.echo(f"  Superset is serving already (process {running})")
-        return
-    click.echo("  starting the server")
-    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
-    with (home / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("gunicorn")),
-                f"--bind=127.0.0.1:{port}",
-                "--worker-class=gthread",
-                "--threads=8",
-                "--timeout=120",
-                "--no-control-socket",
-                "--limit-request-line=0",
-                "--limit-request-field_size=0",
-                f"--pid={home / 'server.pid'}",
-                "superset.app:create_app()",
-            ],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    for _ in range(SECONDS_TO_START * 2):
-        if _healthy(port):
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _one_start_at_a_time(home):
+        running = _running_on(home, port)
+        listener = None if running else _listen(port or DEFAULT_PORT)
+        _prepare(home)
+        if running and running.configuration == _configuration():
+            if not running.answers():
+                raise click.ClickException(
+                    f"Superset does not answer on {running.url}. Run `make stop`, then try again."
+                )
+            click.echo(f"  Superset is serving already on {running.url}")
             return
-        if process.poll() is not None:
-            raise click.ClickException(f"Superset stopped at its start; {home / 'server.log'} says why.")
-        time.sleep(0.5)
-    raise click.ClickException(f"Superset does not answer on port {port}; see {home / 'server.log'}.")
+        if running:
+            click.echo("  the configuration has changed: starting the server anew")
+            _end(running, home)
+        _serve(home, listener or _listen(running.port if running else DEFAULT_PORT))
 
 
 @server.command()
 @click.pass_obj
-def stop(place: tuple[Path, int]) -> None:
+def stop(place: tuple[Path, int | None]) -> None:
     """Stop the server that `start` left running; none running is fine."""
     home, _ = place
-    running = _running(home)
-    if not running:
+    running = running_server(home)
+    if running:
+        click.echo(f"  Superset has stopped{_end(running, home)}")
+    else:
         click.echo("  Superset is not running")
-        return
-    os.kill(running, signal.SIGTERM)
-    for _ in range(60):
-        if not _running(home):
-            click.echo("  Superset has stopped")
-            return
-        time.sleep(0.5)
-    raise click.ClickException(f"process {running} does not stop. Look at {home / 'server.log'}.")
+
+
+@contextmanager
+def _one_start_at_a_time(home: Path) -> Iterator[None]:
+    with (home / "start.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            click.echo("  waiting for another start to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _running_on(home: Path, port: int | None) -> Server | None:
+    """The running server. Raises ClickException if it serves on another port than the one asked for."""
+    running = running_server(home)
+    if running and port not in {None, running.port}:
+        raise click.ClickException(
+            f"Superset serves {running.data_dir} on port {running.port} already. "
+            f"To move it to port {port}, run `make stop` first; to keep it, set SUPERSET_PORT={running.port}."
+        )
+    return running
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket on the port for the server to take over, so that nobody can take the port in between."""
+    listener = socket.socket()
+    # as gunicorn does: a port that its last user has just left is free
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise click.ClickException(
+            f"port {port} is taken by another program, perhaps by the dashboards of another data folder. "
+            "Stop it, or set SUPERSET_PORT to another port."
+        ) from error
+    return listener
 
 
 def _prepare(home: Path) -> None:
     """Apply the dashboards folder, unless nothing in it has changed since it was applied."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = home / "secret_key"
     if not key.exists():
-        key.touch(mode=0o600)
         key.write_text(secrets.token_urlsafe(42))
     os.environ["SUPERSET_CONFIG_PATH"] = str(HERE / "superset_config.py")
     mark = home / "applied"
     try:
-        stores = published_stores(home.parent / "export")
+        state = _state(published_stores(home.parent / "export"))
     except AccessError as error:
         raise click.ClickException(str(error)) from error
-    state = _state(stores)
     if mark.exists() and mark.read_text() == state and (home / "superset.db").exists():
         return
     from dashboards.apply import AssetError, apply
 
     terminal = sys.stdout
+    # one apply says little, so the log is written anew each time
     with (home / "apply.log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             apply(home, lambda stage: click.echo(f"  {stage}", file=terminal))
         except (AccessError, AssetError) as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            traceback.print_exc()
+            reason = str(error).partition("\n")[0]
+            raise click.ClickException(f"the dashboards were not applied: {reason}. See {log.name}.") from error
     mark.write_text(state)
 
 
+def _serve(home: Path, listener: socket.socket) -> None:
+    click.echo("  starting the server")
+    port = listener.getsockname()[1]
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent), "PYTHONUNBUFFERED": "1"}
+    log = subprocess.Popen(
+        [sys.executable, "-m", "dashboards.rotating_log", home / "server.log"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with listener, open_state(home) as state:
+        process = subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("gunicorn")),
+                f"--bind=fd://{listener.fileno()}",
+                "--worker-class=gthread",
+                "--threads=8",
+                "--timeout=120",
+                "--graceful-timeout=5",
+                "--no-control-socket",
+                "--limit-request-line=0",
+                "--limit-request-field_size=0",
+                "superset.app:create_app()",
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log.stdin,
+            stderr=log.stdin,
+            pass_fds=(listener.fileno(), state.fileno()),
+            start_new_session=True,
+        )
+        started = Server(process.pid, port, str(home.parent), _configuration())
+        write_state(state, started)
+    deadline = time.monotonic() + SECONDS_TO_START
+    while not started.answers():
+        if process.poll() is not None:
+            raise click.ClickException(f"Superset stopped at its start; {home / 'server.log'} says why.")
+        if time.monotonic() > deadline:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise click.ClickException(f"Superset does not answer on port {port}; {home / 'server.log'} says why.")
+        time.sleep(0.5)
+
+
+def _end(running: Server, home: Path) -> str:
+    """End the server's processes, by force if they do not end by themselves; return what was needed, if anything."""
+    with suppress(ProcessLookupError):
+        os.kill(running.process, signal.SIGTERM)
+    if _has_ended(home):
+        return ""
+    with suppress(ProcessLookupError):
+        os.killpg(running.process, signal.SIGKILL)
+    if _has_ended(home):
+        return f", by force: it was still at work {SECONDS_TO_STOP} seconds after it was asked to"
+    raise click.ClickException(f"process {running.process} does not stop. See {home / 'server.log'}.")
+
+
+def _has_ended(home: Path) -> bool:
+    for _ in range(SECONDS_TO_STOP * 5):
+        if not running_server(home):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _configuration() -> str:
+    """A digest of what a server reads once, at its start."""
+    settings = [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith("SUPERSET_") and name not in {"SUPERSET_PORT", "SUPERSET_CONFIG_PATH"}
+    ]
+    return _digest("\n".join(settings).encode(), *(path.read_bytes() for path in _code()))
+
+
 def _state(stores: set[str]) -> str:
-    """A digest of all that is applied. Each store in the data has a role of its own."""
-    digest = hashlib.sha256(repr(sorted(stores)).encode())
-    for path in _applied_files():
-        digest.update(path.read_bytes())
+    """A digest of what `apply` brings to Superset's database, where a server reads it at any time. Each store in the
+    data has a role of its own."""
+    return _digest(repr(sorted(stores)).encode(), *(path.read_bytes() for path in (*_code(), *_applied_files())))
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
     return digest.hexdigest()
+
+
+def _code() -> Iterator[Path]:
+    yield HERE.parent / "requirements-superset.lock"
+    yield from sorted(HERE.rglob("*.py"))
 
 
 def _applied_files() -> Iterator[Path]:
     yield HERE / "access.yml"
-    yield HERE / "apply.py"
-    yield HERE / "superset_config.py"
-    yield from sorted((HERE / "access").glob("*.py"))
-    yield HERE.parent / "requirements-superset.lock"
     yield from sorted((HERE / "assets").rglob("*.yaml"))
-
-
-def _running(home: Path) -> int | None:
-    """The process id of the server of this data folder, if it lives."""
-    try:
-        process = int((home / "server.pid").read_text())
-        command = Path(f"/proc/{process}/cmdline")
-        # a process id may have been given to another program since
-        if command.parent.parent.is_dir() and b"superset.app" not in command.read_bytes():
-            return None
-        os.kill(process, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return None
-    return process
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        # as gunicorn does: a port that its last user has just left is free
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
-
-
-def _healthy(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 if __name__ == "__main__":

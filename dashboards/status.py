@@ -9,18 +9,17 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import click
+
+from dashboards.server_state import running_server
 
 
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-@click.option("--port", type=int, envvar="SUPERSET_PORT", default=8088, show_default=True)
-def command(data_dir: Path, port: int) -> None:
+def command(data_dir: Path) -> None:
     """Summarise events, tables, notifications and access."""
-    for label, value in [*_events(data_dir), *_waiting(data_dir), *_published(data_dir), *_access(data_dir, port)]:
+    for label, value in [*_events(data_dir), *_waiting(data_dir), *_published(data_dir), *_access(data_dir)]:
         click.echo(f"{label:<20} {value}")
 
 
@@ -128,14 +127,16 @@ def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
     yield "SQLite files", ", ".join(str(file) for file in sorted(path.parent.glob("*.db")))
 
 
-def _access(data_dir: Path, port: int) -> Iterator[tuple[str, str]]:
+def _access(data_dir: Path) -> Iterator[tuple[str, str]]:
     passwords = data_dir / "superset" / "passwords"
     if not passwords.is_dir():
         return
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-            yield "dashboards", f"http://127.0.0.1:{port}/superset/dashboard/inventory/"
-    except (URLError, OSError):
+    server = running_server(data_dir / "superset")
+    if server is None:
         yield "dashboards", "Superset is not running; `make run` starts it"
+    elif server.answers():
+        yield "dashboards", f"{server.url}/superset/dashboard/inventory/"
+    else:
+        yield "dashboards", f"Superset does not answer on {server.url}; `make stop` ends it, `make run` starts it"
     users = ", ".join(sorted(path.name for path in passwords.iterdir()))
     yield "users", f"{users} (passwords: {passwords}/<user>)"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ingest.broker import Broker, BrokerError, distribution, running
+from tests.serving import Site, free_port
 
 # the machines that run the tests are busy: an example may be slow, and a run is to be repeatable
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -58,6 +59,15 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_events: Path) -> Path:
     result = make("pipeline", data_dir, INVENTORY_EVENTS=str(tiny_events))
     assert result.returncode == 0, result.stdout + result.stderr
     return data_dir
+
+
+@pytest.fixture(scope="session")
+def site(built: Path) -> Iterator[Site]:
+    """A Superset that serves the built data folder. Tests that change its users or files take a copy of it."""
+    site = Site(built, free_port())
+    site.start()
+    yield site
+    site.run("stop")
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import ROOT
+from tests.serving import Site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -20,21 +17,6 @@ FLAGS = [
 ]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path: install the package chromium")
-
-
-@pytest.fixture(scope="module")
-def site(built: Path) -> Iterator[str]:
-    """The address of a Superset that serves the built data folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = [ROOT / ".venv-superset/bin/python", "-m", "dashboards.server", "--data-dir", built, "--port", str(port)]
-    started = subprocess.run([*server, "start"], cwd=ROOT, capture_output=True, text=True, check=False)
-    try:
-        assert started.returncode == 0, started.stdout + started.stderr
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        subprocess.run([*server, "stop"], cwd=ROOT, capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +34,18 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def sign_in(page: Page, site: str, user: str, password: str) -> None:
-    page.goto(f"{site}/login/")
+def sign_in(page: Page, site: Site, user: str, password: str) -> None:
+    page.goto(f"{site.url}/login/")
     page.fill("input[name=username], #username", user)
     page.fill("input[name=password], #password", password)
     page.click("button[type=submit], input[type=submit]")
 
 
-def open_overview(page: Page, site: str, built: Path, user: str) -> str:
+def open_overview(page: Page, site: Site, user: str) -> str:
     """Sign in, open the page, wait until every chart is drawn; return what it says."""
-    sign_in(page, site, user, (built / "superset" / "passwords" / user).read_text().strip())
+    sign_in(page, site, user, site.password(user))
     page.wait_for_url(lambda url: "/login" not in url)
-    page.goto(f"{site}/superset/dashboard/inventory/")
+    page.goto(f"{site.url}/superset/dashboard/inventory/")
     page.wait_for_selector(".dashboard-component-chart-holder")
     page.wait_for_function(
         """() => {
@@ -78,13 +60,13 @@ def open_overview(page: Page, site: str, built: Path, user: str) -> str:
 
 
 @pytest.mark.parametrize("user", ["admin", "regional"])
-def test_every_chart_is_filled_and_nothing_is_fetched_from_outside(page, site, built, user):
+def test_every_chart_is_filled_and_nothing_is_fetched_from_outside(page, site, user):
     outside, failed = [], []
     page.on(
-        "requestfinished", lambda request: outside.append(request.url) if not is_inside(request.url, site) else None
+        "requestfinished", lambda request: outside.append(request.url) if not is_inside(request.url, site.url) else None
     )
     page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
-    text = open_overview(page, site, built, user)
+    text = open_overview(page, site, user)
     for wrong in ("No results", "No data", "error", "Error", "Unexpected"):
         assert wrong not in text, text
     assert "Store_A" in text
@@ -93,17 +75,17 @@ def test_every_chart_is_filled_and_nothing_is_fetched_from_outside(page, site, b
     assert not failed
 
 
-def is_inside(url: str, site: str) -> bool:
-    return url.startswith((site, "data:", "blob:"))
+def is_inside(url: str, origin: str) -> bool:
+    return url.startswith((origin, "data:", "blob:"))
 
 
 @pytest.mark.parametrize(
     ("user", "own", "other"), [("store_a", "Store_A", "Store_B"), ("store_b", "Store_B", "Store_A")]
 )
-def test_a_store_manager_sees_only_the_own_store(page, site, built, user, own, other):
+def test_a_store_manager_sees_only_the_own_store(page, site, user, own, other):
     asked = []
     page.on("response", lambda answer: asked.append(answer) if "/api/v1/chart/data" in answer.url else None)
-    text = open_overview(page, site, built, user)
+    text = open_overview(page, site, user)
     assert own in text
     assert other not in text
     answers = [answer.text() for answer in asked]
@@ -111,25 +93,25 @@ def test_a_store_manager_sees_only_the_own_store(page, site, built, user, own, o
     assert not [answer for answer in answers if other in answer]
 
 
-def test_a_manager_cannot_use_sql(page, site, built):
-    open_overview(page, site, built, "store_a")
-    opened = page.goto(f"{site}/sqllab/")
+def test_a_manager_cannot_use_sql(page, site):
+    open_overview(page, site, "store_a")
+    opened = page.goto(f"{site.url}/sqllab/")
     assert opened is not None
     assert opened.status == 403
     answer = page.request.post(
-        f"{site}/api/v1/sqllab/execute/", data={"database_id": 1, "sql": "select 1", "schema": "main"}
+        f"{site.url}/api/v1/sqllab/execute/", data={"database_id": 1, "sql": "select 1", "schema": "main"}
     )
     assert answer.status in {302, 400, 401, 403}
 
 
 def test_who_is_not_signed_in_sees_nothing(page, site):
-    page.goto(f"{site}/superset/dashboard/inventory/")
+    page.goto(f"{site.url}/superset/dashboard/inventory/")
     assert "/login" in page.url
-    assert page.request.get(f"{site}/api/v1/dataset/").status == 401
+    assert page.request.get(f"{site.url}/api/v1/dataset/").status == 401
 
 
 def test_a_wrong_password_is_refused(page, site):
     sign_in(page, site, "admin", "wrong")
     page.wait_for_load_state()
-    page.goto(f"{site}/superset/dashboard/inventory/")
+    page.goto(f"{site.url}/superset/dashboard/inventory/")
     assert "/login" in page.url

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from dashboards import server
+from dashboards.server_state import Server, open_state, running_server, write_state
+from tests.conftest import ROOT
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("INVENTORY_DATA_DIR", "")  # so that what the command sets is undone
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    # so that what the command sets is undone
+    monkeypatch.setenv("INVENTORY_DATA_DIR", "")
+    mask = os.umask(0)
+    os.umask(mask)
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "inventory_metrics.db").touch()
     (tmp_path / "superset").mkdir()
-    return tmp_path
+    yield tmp_path
+    os.umask(mask)
 
 
 def run(data_dir: Path, *arguments: str, port: int = 1) -> Result:
@@ -50,33 +58,70 @@ def test_stopping_what_does_not_run_is_fine(data_dir):
     assert "not running" in result.output
 
 
-@pytest.mark.parametrize("process", ["", "not a number", "999999999"])
-def test_a_stale_process_file_is_no_server(data_dir, process):
-    (data_dir / "superset" / "server.pid").write_text(process)
+@pytest.mark.parametrize("state", ["", "not json", '{"process": 999999999}'])
+def test_a_state_file_that_nobody_holds_is_no_server(data_dir, state):
+    (data_dir / "superset" / "server.json").write_text(state)
     assert "not running" in run(data_dir, "stop").output
 
 
-def test_a_process_id_that_now_is_another_programs_is_left_alone(data_dir):
+def test_a_process_of_the_same_number_is_left_alone(data_dir):
+    """A killed server leaves its state behind, and its number may be given to another program."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
-        (data_dir / "superset" / "server.pid").write_text(str(other.pid))
+        with open_state(data_dir / "superset") as state:
+            write_state(state, Server(other.pid, 1, str(data_dir), ""))
+            assert running_server(data_dir / "superset") == Server(other.pid, 1, str(data_dir), "")
+        assert running_server(data_dir / "superset") is None
         assert "not running" in run(data_dir, "stop").output
         assert other.poll() is None
         other.kill()
 
 
-def test_what_is_applied_changes_with_every_file_that_is(tmp_path, monkeypatch):
-    for name in ("access.yml", "apply.py", "superset_config.py"):
-        (tmp_path / "dashboards").mkdir(exist_ok=True)
-        (tmp_path / "dashboards" / name).write_text(name)
-    (tmp_path / "requirements-superset.lock").write_text("lock")
-    (tmp_path / "dashboards" / "access").mkdir()
-    (tmp_path / "dashboards" / "access" / "row_rules.py").write_text("rules")
-    chart = tmp_path / "dashboards" / "assets" / "charts" / "chart.yaml"
-    chart.parent.mkdir(parents=True)
-    chart.write_text("chart")
+@pytest.mark.parametrize("command", ["check", "start"])
+def test_another_port_than_the_running_servers_is_refused(data_dir, command):
+    with open_state(data_dir / "superset") as state:
+        write_state(state, Server(1, 8288, str(data_dir), ""))
+        result = run(data_dir, command, port=8289)
+    assert result.exit_code == 1
+    assert f"serves {data_dir} on port 8288 already" in result.output
+    assert "make stop" in result.output
+    assert "SUPERSET_PORT=8288" in result.output
+
+
+def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
+    """Code reaches both; people and charts reach a server through its database, and settings only its start."""
+    code = ["requirements-superset.lock", "dashboards/apply.py", "dashboards/access/sign_in.py"]
+    applied = ["dashboards/access.yml", "dashboards/assets/charts/chart.yaml"]
+    for name in (*code, *applied):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
     monkeypatch.setattr(server, "HERE", tmp_path / "dashboards")
-    states = {server._state(set())}
-    for path in server._applied_files():
-        path.write_text(f"{path.read_text()} changed")
-        states.add(server._state(set()))
-    assert len(states) == 7
+
+    def digests() -> tuple[str, str]:
+        return server._state({"Store_A"}), server._configuration()
+
+    for name in (*code, *applied):
+        before = digests()
+        (tmp_path / name).write_text("changed")
+        changed = [one != other for one, other in zip(before, digests(), strict=True)]
+        assert changed == [True, name in code], name
+    before = digests()
+    monkeypatch.setenv("SUPERSET_PORT", "1")
+    assert digests() == before
+    assert server._state({"Store_A", "Store_B"}) != before[0]
+    monkeypatch.setenv("SUPERSET_TLS", "1")
+    assert digests()[0] == before[0]
+    assert digests()[1] != before[1]
+
+
+def test_the_log_stays_small_and_keeps_its_newest_lines(tmp_path):
+    log = tmp_path / "server.log"
+    command = [sys.executable, "-m", "dashboards.rotating_log", log]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for number in range(4000):
+            process.stdin.write(b"%d %s\n" % (number, b"x" * 10_000))
+        process.stdin.write(b"\xff" * 200_000 + b"\nlast")
+    files = list(tmp_path.glob("server.log*"))
+    assert len(files) == 4
+    assert sum(path.stat().st_size for path in files) < 21_000_000
+    assert log.read_text().endswith("last")

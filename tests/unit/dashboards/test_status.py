@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from dashboards.server_state import Server, open_state, write_state
 from dashboards.status import command
 from ingest.landing import exclusive
 from ingest.load import land_file
@@ -27,7 +28,7 @@ def no_broker(monkeypatch):
 
 
 def told(data_dir: Path) -> dict[str, str]:
-    result = CliRunner().invoke(command, ["--data-dir", str(data_dir), "--port", FREE_PORT])
+    result = CliRunner().invoke(command, ["--data-dir", str(data_dir)])
     assert result.exit_code == 0, result.output
     return {line[:20].strip(): line[21:] for line in result.output.splitlines()}
 
@@ -145,5 +146,9 @@ def test_published_with_users_but_no_server(tmp_path):
     assert lines["open notifications"] == "4"
     assert lines["SQLite files"] == f"{tmp_path}/export/inventory_metrics.db"
     assert lines["dashboards"] == "Superset is not running; `make run` starts it"
+    with open_state(tmp_path / "superset") as state:
+        write_state(state, Server(1, int(FREE_PORT), str(tmp_path), ""))
+        hanging = told(tmp_path)["dashboards"]
+    assert hanging.startswith(f"Superset does not answer on http://127.0.0.1:{FREE_PORT}; `make stop` ends it")
     assert lines["users"] == f"admin, store_a (passwords: {passwords}/<user>)"
     assert "secret" not in str(lines)
