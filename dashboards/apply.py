@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,10 @@ def apply(home: Path, say: Callable[[str], None]) -> None:
 
     Raises AssetError where a chart's query fails, and AccessError where access.yml is wrong.
     """
-    assets = read_assets(ASSETS)
     from superset.app import create_app
+
+    from dashboards.access.people import admit, revoke
+    from dashboards.removed_assets import remove_unlisted
 
     app = create_app()
     logging.disable(logging.INFO)
@@ -46,14 +47,18 @@ def apply(home: Path, say: Callable[[str], None]) -> None:
         from dashboards.access.row_rules import set_roles, set_row_rules
 
         access = read_access(home.parent / "export")
-        _create_users(home, {"admin": access.users["admin"]})
+        # first of all, so that a faulty chart keeps nobody in
+        revoke(home, access.users, [*access.permissions, *access.row_roles], say)
+        admit(home, {"admin": access.users["admin"]})
         g.user = security_manager.find_user("admin")
 
         say("importing dashboards")
+        assets = read_assets(ASSETS)
         _import(assets)
+        remove_unlisted(assets.values(), say)
         set_roles(access)
         set_row_rules(access)
-        _create_users(home, access.users)
+        admit(home, access.users)
         say("running every chart")
         empty = _run_charts(assets)
         if empty:
@@ -159,7 +164,7 @@ def _import(assets: dict[str, dict[str, Any]]) -> None:
 
     contents = {}
     for path, asset in assets.items():
-        content = asset
+        content = asset | {"is_managed_externally": True} if "uuid" in asset else asset
         if path.startswith("charts/"):
             context = {
                 "datasource": {"id": 0, "type": "table"},
@@ -169,7 +174,7 @@ def _import(assets: dict[str, dict[str, Any]]) -> None:
                 "result_format": "json",
                 "result_type": "full",
             }
-            content = asset | {"query_context": json.dumps(context)}
+            content["query_context"] = json.dumps(context)
         contents[path] = yaml.safe_dump(content, sort_keys=False)
     try:
         ImportAssetsCommand(contents).run()
@@ -178,26 +183,6 @@ def _import(assets: dict[str, dict[str, Any]]) -> None:
         cause = error.__cause__ or error
         told = cause.normalized_messages() if hasattr(cause, "normalized_messages") else repr(cause)
         raise AssetError(f"Superset refused the assets: {told}") from error
-
-
-def _create_users(home: Path, users: dict[str, dict[str, Any]]) -> None:
-    from superset import db, security_manager
-
-    passwords = home / "passwords"
-    passwords.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for login, person in users.items():
-        roles = [security_manager.find_role(role) for role in person["roles"]]
-        known = security_manager.find_user(login)
-        if known:
-            known.roles = roles
-            continue
-        first, _, last = person["name"].partition(" ")
-        path = passwords / login
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(f"{secrets.token_urlsafe(12)}-aA1!\n")
-        security_manager.add_user(login, first, last, f"{login}@example.invalid", roles, path.read_text().strip())
-    db.session.commit()
 
 
 def _run_charts(assets: dict[str, dict[str, Any]]) -> list[str]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict, deque
 from datetime import timedelta
 from pathlib import Path
-from threading import Lock
-from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
 from cachelib.file import FileSystemCache
-from flask import Flask, abort, g, request, session
-from flask_login import user_logged_in  # type: ignore[import-not-found, unused-ignore]
+from flask import Flask, g
 from sqlalchemy.engine import URL, make_url
-from superset.security import SupersetSecurityManager
+from superset.key_value.types import JsonKeyValueCodec
 from superset.utils.log import StdOutEventLogger
 
 from dashboards.access.connection import opener
 from dashboards.access.query_guard import QueryGuard, refuse_combined_queries
+from dashboards.access.sign_in import SecurityManager, protect_sign_in
 from dashboards.access.stores import ADMINISTRATOR, stores_of
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
@@ -60,8 +57,8 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802
 SQL_QUERY_MUTATOR = refuse_combined_queries
 
 
-class GuardedSecurityManager(QueryGuard, SupersetSecurityManager):
-    """Superset's, with queries guarded."""
+class GuardedSecurityManager(QueryGuard, SecurityManager):
+    """Superset's, with queries and sessions guarded."""
 
 
 CUSTOM_SECURITY_MANAGER = GuardedSecurityManager
@@ -81,33 +78,32 @@ AUTH_USER_REGISTRATION = False
 FAB_API_SWAGGER_UI = False
 FAB_PASSWORD_COMPLEXITY_ENABLED = True
 PUBLIC_ROLE_LIKE = None
-LOGINS_A_MINUTE = 10
 
+# The number of proxies that this server stands behind. Each adds the address that it was asked from; without them
+# anybody could make up an address, so none is believed unless the operator says so.
+TRUSTED_PROXIES = int(os.environ.get("SUPERSET_TRUSTED_PROXIES", "0"))
+ENABLE_PROXY_FIX = TRUSTED_PROXIES > 0
+PROXY_FIX_CONFIG = {"x_for": TRUSTED_PROXIES, "x_proto": TRUSTED_PROXIES, "x_host": TRUSTED_PROXIES}
 
-def _renew_session(app: Flask, **_: Any) -> None:
-    """Leave a session id that somebody may have planted before the sign-in worthless."""
-    app.session_interface.regenerate(session)
+# a key opens what its own user has filtered or explored, not what others have
+FILTER_STATE_CACHE_CONFIG = {
+    "CACHE_TYPE": "dashboards.access.own_states.OwnStates",
+    "CACHE_DEFAULT_TIMEOUT": int(timedelta(days=90).total_seconds()),
+    "REFRESH_TIMEOUT_ON_RETRIEVAL": True,
+    "CODEC": JsonKeyValueCodec(),
+}
+EXPLORE_FORM_DATA_CACHE_CONFIG = FILTER_STATE_CACHE_CONFIG | {"CACHE_KEY_PREFIX": "explore"}
 
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
-    """Limit sign-ins by address (the limiter that Superset 6.1 brings does not fire); a new session id at each."""
-    user_logged_in.connect(_renew_session, app)
-    attempts: dict[str | None, deque[float]] = defaultdict(deque)
-    lock = Lock()
+    """What Superset has no setting for."""
+    from dashboards.access.privacy import protect_privacy
 
-    @app.before_request
-    def limit_logins() -> None:
-        if request.method != "POST" or request.path.rstrip("/") not in {"/login", "/api/v1/security/login"}:
-            return
-        with lock:
-            recent, now = attempts[request.remote_addr], monotonic()
-            while recent and now - recent[0] > 60:
-                recent.popleft()
-            if len(recent) >= LOGINS_A_MINUTE:
-                abort(429)
-            recent.append(now)
+    protect_sign_in(app)
+    protect_privacy(app)
 
 
+ENABLE_CORS = False  # Superset allows servers of map tiles to read its answers
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
     "content_security_policy": {

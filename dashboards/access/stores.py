@@ -21,6 +21,10 @@ class Stores:
     names: frozenset[str] = frozenset()
     every: bool = False
 
+    def cover(self, others: Stores) -> bool:
+        """Whether these are all of the others, or more."""
+        return self.every or (not others.every and others.names <= self.names)
+
     def condition(self) -> str:
         """The same in SQL, over the column store_location."""
         if self.every:

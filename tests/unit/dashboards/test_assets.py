@@ -112,6 +112,15 @@ def test_colours_are_the_agreed_ones_and_stand_beside_a_word(assets):
     assert "severity" in params["all_columns"]
 
 
+def test_no_value_becomes_a_link(assets):
+    """Tables would show HTML in a feed's values as such. No chart of these kinds may, nor one that is made for it."""
+    settings = {"table": "allow_render_html", "pivot_table_v2": "allowRenderHtml"}
+    for path, chart in of_kind(assets, "charts").items():
+        assert chart["viz_type"] not in {"handlebars", "iframe", "markup"}, path
+        if setting := settings.get(chart["viz_type"]):
+            assert chart["params"].get(setting) is False, path
+
+
 def test_times_are_read_as_the_models_write_them(assets):
     for path, dataset in of_kind(assets, "datasets").items():
         for column in dataset["columns"]:

@@ -417,6 +417,14 @@ def test_roles_open_stores_together():
     assert stores_of(["Admin"]).every
 
 
+def test_stores_cover_fewer_stores_and_none_but_all_cover_every_one():
+    one, two, every = Stores(frozenset("a")), Stores(frozenset("ab")), Stores(every=True)
+    in_order = [NO_STORE, one, two, every]
+    for place, stores in enumerate(in_order):
+        assert [stores.cover(others) for others in in_order] == [other <= place for other in range(4)]
+    assert not two.cover(Stores(frozenset("bc")))
+
+
 @given(st.text())
 def test_a_text_literal_is_the_text(value):
     if any("\ud800" <= character <= "\udfff" for character in value):

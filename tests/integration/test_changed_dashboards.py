@@ -1,0 +1,140 @@
+"""What a start brings to a server that is serving: people, roles, charts and settings that have changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.serving import Client, Site
+
+REMOVED = "store_b"
+CHART, DATASET = "charts/data_freshness.yaml", "datasets/inventory_metrics/pipeline_status.yaml"
+
+
+@dataclass
+class Before:
+    """Who was signed in, and what there was, before the change."""
+
+    site: Site
+    removed: Client
+    token: str
+    password: str
+    demoted: Client
+    reported: str
+
+
+@pytest.fixture(scope="module")
+def before(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:
+    own = site.copy(tmp_path_factory.mktemp("changed"))
+    own.start()
+    password = own.password(REMOVED)
+    removed, demoted, admin = own.signed_in(REMOVED), own.signed_in("regional"), own.signed_in("admin")
+    body = {"username": REMOVED, "password": password, "provider": "db"}
+    token = removed.post(f"{own.url}/api/v1/security/login", json=body).json()["access_token"]
+    assert bearer(own, token) == 200
+    make_by_hand(admin)
+    change(own.project / "dashboards")
+    yield Before(own, removed, token, password, demoted, own.start())
+    own.run("stop")
+
+
+def make_by_hand(admin: Client) -> None:
+    """A chart, and a user with a role, as an administrator makes them in Superset's pages."""
+    dataset = {"datasource_id": 1, "datasource_type": "table"}
+    chart = {"slice_name": "Made by hand", "viz_type": "table", "params": "{}"} | dataset
+    assert admin.ask("/api/v1/chart/", "POST", json=chart).status_code == 201
+    role = admin.ask("/api/v1/security/roles/", "POST", json={"name": "By hand"}).json()["id"]
+    user = {"username": "by_hand", "first_name": "B", "last_name": "H", "email": "b@example.invalid", "active": True}
+    user |= {"password": "By-hand-Passw00rd", "roles": [role]}
+    assert admin.ask("/api/v1/security/users/", "POST", json=user).status_code == 201
+
+
+def change(dashboards: Path) -> None:
+    access = yaml.safe_load((dashboards / "access.yml").read_text())
+    del access["users"][REMOVED]
+    access["users"]["regional"]["stores"] = ["Store_A"]
+    (dashboards / "access.yml").write_text(yaml.safe_dump(access))
+    chart = yaml.safe_load((dashboards / "assets" / CHART).read_text())
+    (dashboards / "assets" / CHART).unlink()
+    (dashboards / "assets" / DATASET).unlink()
+    for path in (dashboards / "assets/dashboards").glob("*.yaml"):
+        page = yaml.safe_load(path.read_text())
+        gone = {name for name, part in page["position"].items() if chart["uuid"] in str(part)}
+        page["position"] = {name: part for name, part in page["position"].items() if name not in gone}
+        for part in page["position"].values():
+            if isinstance(part, dict) and "children" in part:
+                part["children"] = [child for child in part["children"] if child not in gone]
+        path.write_text(yaml.safe_dump(page, sort_keys=False))
+    with (dashboards / "superset_config.py").open("a") as configuration:
+        configuration.write('APP_NAME = "Other name"\n')
+
+
+def bearer(site: Site, token: str) -> int:
+    return site.client().get(f"{site.url}/api/v1/me/", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def rows(site: Site, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(site.data_dir / "superset/superset.db")) as database:
+        return database.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("user", [REMOVED, "by_hand"])
+def test_whoever_is_not_listed_is_out(before, user):
+    assert f"{user} is not in access.yml" in before.reported
+    assert rows(before.site, f"select active from ab_user where username = '{user}'") == [(0,)]
+    assert not rows(
+        before.site, f"select 1 from ab_user_role join ab_user u on u.id = user_id where u.username = '{user}'"
+    )
+    assert not before.site.client().sign_in(user, before.password)
+    assert not before.site.client().sign_in(user, "By-hand-Passw00rd")
+
+
+def test_sessions_and_tokens_of_a_removed_user_end_at_once(before):
+    assert not before.removed.is_signed_in()
+    assert before.removed.ask("/api/v1/dashboard/inventory").status_code in {401, 403, 404}
+    assert bearer(before.site, before.token) in {401, 422}
+    assert not (before.site.data_dir / "superset/passwords" / REMOVED).exists()
+
+
+def test_roles_that_are_not_listed_are_removed(before):
+    assert "role By hand is not in access.yml" in before.reported
+    assert not rows(before.site, "select 1 from ab_role where name = 'By hand'")
+
+
+def test_a_changed_role_takes_effect_in_a_session_that_goes_on(before):
+    roles = before.demoted.ask("/api/v1/me/roles/").json()["result"]["roles"]
+    assert roles == before.site.signed_in("store_a").ask("/api/v1/me/roles/").json()["result"]["roles"]
+
+
+def test_what_has_left_the_folder_leaves_superset_and_what_was_made_by_hand_stays(before):
+    charts = {name for (name,) in rows(before.site, "select slice_name from slices")}
+    assert "How fresh the data are" not in charts
+    assert "Made by hand" in charts
+    files = before.site.project / "dashboards/assets"
+    assert len(charts) == len(list((files / "charts").glob("*.yaml"))) + 1
+    tables = {name for (name,) in rows(before.site, "select table_name from tables")}
+    assert tables == {path.stem for path in (files / "datasets").rglob("*.yaml")}
+
+
+def test_a_changed_configuration_is_served(before):
+    assert "the configuration has changed" in before.reported
+    assert "Other name" in before.site.signed_in("admin").ask("/superset/welcome/").text
+
+
+def test_a_user_who_is_listed_again_starts_afresh(before):
+    """Neither the old password nor the old session opens anything, even though the account is the old one."""
+    project = before.site.project / "dashboards"
+    access = yaml.safe_load((project / "access.yml").read_text())
+    access["users"][REMOVED] = {"name": "Ben Again", "roles": ["Manager"], "stores": ["Store_B"]}
+    (project / "access.yml").write_text(yaml.safe_dump(access))
+    before.site.start()
+    assert before.site.password(REMOVED) != before.password
+    assert not before.site.client().sign_in(REMOVED, before.password)
+    assert not before.removed.is_signed_in()
+    assert before.site.signed_in(REMOVED).ask("/api/v1/me/").json()["result"]["last_name"] == "Again"
