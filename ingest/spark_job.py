@@ -23,6 +23,7 @@ from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, ful
 from ingest.raw import ExchangeError, exchange, exclusive_raw, sync_tree, temporary_for, uri
 from ingest.refinement import refine
 from ingest.stock_features import follow_readings
+from ingest.times import AgeError, max_age
 from ingest.withdrawals import record, recorded, withdrawals
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def command(
     else:
         options = {"url": url or "", "topic": full_topic(topic), "subscription": subscription}
     try:
+        max_age()
         if options:
             with connected(settings(url)) as client:  # Spark would take long to say that there is no broker
                 client.get_topic_partitions(options["topic"])
@@ -71,7 +73,7 @@ def command(
                 land(spark, data_dir, options, once=once)
             finally:
                 spark.stop()
-    except (LandingBusyError, PulsarError, ExchangeError) as error:
+    except (AgeError, LandingBusyError, PulsarError, ExchangeError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -183,7 +183,7 @@ def test_what_lands_is_what_was_written(readings, dialect):
 # before and after the commit in turn: what differs between kinds is how a file is read once more
 @pytest.mark.parametrize(
     ("kind", "step"),
-    zip(["csv", "json", "indented", "xlsx", "parquet", "zip", "gz"], cycle(["rename", "sync_folder"]), strict=False),
+    list(zip(["csv", "json", "indented", "xlsx", "parquet", "zip", "gz"], cycle(["rename", "sync_folder"]))),
 )
 def test_killed_each_row_of_any_kind_lands_once(tmp_path, kind, step):
     readings = [

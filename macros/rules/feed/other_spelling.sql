@@ -1,0 +1,29 @@
+{# A name that is also sent in a spelling which nobody tells apart: spaces at its ends, invisible characters, letters put
+   together from parts. The intake takes both for one name and keeps what was sent in `extra`. #}
+{% macro rule__feed__other_spelling() %}
+    {%- set grouped_by = {
+        'store_location': ["'N/A'", "'N/A'"],
+        'category': ['category', "'N/A'"],
+        'product_id': ['any_value(category order by arrival)', 'product_id'],
+    } -%}
+    {%- for name, others in grouped_by.items() %}
+    select
+        store_location,
+        {{ others[0] }} as category,
+        {{ others[1] }} as product_id,
+        max(event_timestamp) as event_timestamp,
+        count(*) as reading_value,
+        reading_value as observed_value,
+        string_agg(distinct '''' || spelling || '''', ', ' order by '''' || spelling || '''' asc) as evidence
+    from (
+        select
+            *,
+            extra ->> '{{ name }}_as_sent' as spelling
+        from readings
+        where extra like '%"{{ name }}_as_sent":%'
+    )
+    where spelling is not null
+    group by store_location{{ '' if name == 'store_location' else ', ' ~ name }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
