@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, NamedTuple
 
 import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.events import NOTES, READINGS, Contract
+from ingest.files.mapped import open_events
 from ingest.files.messages import interpreter_of
-from ingest.files.opening import open_file, read_rows
-from ingest.files.rows import AS_IT_COMES, DecimalMark, FileOptions, Row, SourceError, as_it_stood
+from ingest.files.opening import read_rows
+from ingest.files.options import file_options, how_read, is_read_alike
+from ingest.files.rows import AS_IT_COMES, FileOptions, Row, SourceError, as_it_stood
 from ingest.landing import (
     FLUSH_BYTES,
     FLUSH_ROWS,
+    LOAD_OPTIONS,
     MOMENT,
     LandedFile,
     LandingBusyError,
@@ -30,11 +32,13 @@ from ingest.landing import (
     landed_files,
     to_table,
 )
+from ingest.preview import preview
 from ingest.pulsar_connection import NOTES_TOPIC, READINGS_TOPIC, PulsarError, settings
 from ingest.pulsar_loader import load_topic
 from ingest.times import AgeError, max_age
+from ingest.withdrawals import withdrawals
 
-DIGEST = "lines_sha256"
+DIGEST, READ_AS = "lines_sha256", "read_as"
 
 
 @click.command()
@@ -43,17 +47,8 @@ DIGEST = "lines_sha256"
 @click.option("--topic", help="Pulsar topic  [default: PULSAR_TOPIC, PULSAR_NOTES_TOPIC]")
 @click.option("--until-caught-up", is_flag=True, help="Stop when all that is published is landed; else go on for ever.")
 @click.option("--notes", is_flag=True, help="Land inventory notes instead of stock readings.")
-@click.option("--encoding", help="Encoding of a text file: windows-1252, say  [default: what the file shows]")
-@click.option("--sheet", help="Sheet of an Excel workbook  [default: the first]")
-@click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark  [default: what the file shows]")
-@click.option("--day-first/--month-first", default=None, help="How 03/01/2026 is meant  [default: what the file shows]")
-@click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none: Europe/Berlin, say")
-@click.option(
-    "--quantity-scale",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Count in parts of a unit: 1000 makes 1.25 kg 1,250 g, and a price per kg one per g",
-)
+@click.option("--preview", "only_preview", is_flag=True, help="Show the first events of a file, and load nothing.")
+@file_options
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(
     source: Path | None,
@@ -61,23 +56,23 @@ def command(
     topic: str | None,
     until_caught_up: bool,
     notes: bool,
-    encoding: str | None,
-    sheet: str | None,
-    decimal: DecimalMark | None,
-    day_first: bool | None,
-    time_zone: str,
-    quantity_scale: int,
+    only_preview: bool,
+    options: FileOptions,
     data_dir: Path,
 ) -> None:
     """Land the events of a Pulsar topic, or of a file, each exactly once; malformed ones are quarantined."""
     contract: Contract[Any] = NOTES if notes else READINGS
     landing = data_dir / ("landing_notes" if notes else "landing")
+    if only_preview and source is None:
+        raise click.UsageError("--preview shows a file: name it with --source.")
     try:
         max_age()
         if source is not None:
             name = source.name
+            if only_preview:
+                preview(source, contract, options)
+                return
             with exclusive(landing):
-                options = FileOptions(encoding, sheet, decimal, day_first, _zone(time_zone), quantity_scale)
                 landed = land_file(landing, source, contract, options)
         else:
             name = topic or (
@@ -100,17 +95,6 @@ def command(
         )
 
 
-def _zone(name: str) -> tzinfo:
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(
-            f"{name} is no time zone. Name one like Europe/Berlin.", param_hint="--time-zone"
-        ) from None
-
-
 def _tell(name: str, landed: Counter[str], contract: Contract[Any]) -> None:
     """Say what a run has landed."""
     again = landed.pop("again", 0)
@@ -131,33 +115,42 @@ def land_file(
 ) -> Counter[str]:
     """Land the rows of a file that were not landed before; return how many were good and how many of each rejection.
 
-    The topic is the file's name and the entry id the row's number. A file that grew goes on where it was left. Another
-    file of the same name is told apart by the digest of its rows, and gets a ledger id of its own. Raises SourceError;
-    what was landed before it stays.
+    The topic is the file's name, the entry id the row's number and the batch index the row's part. A file that grew
+    goes on where it was left. Another file of the same name, or the same read otherwise, is told apart by the digest of
+    its rows and by how they are read, and gets a ledger id of its own. Raises SourceError; what was landed before it
+    stays.
     """
-    file = open_file(source, options)
-    ledger_id, last_row = _resume_point(landed_files(landing, source.name), lambda: read_rows(file))
+    file = open_events(source, contract.fields, options)
+    read_as = how_read(options)
+    files = landed_files(landing, source.name)
+    landed = _landed_before(files, lambda: read_rows(file))
+    resumed = next((before for before in landed if before.read_as == read_as), None)
+    ledger_id = resumed.ledger_id if resumed else max((file.last.ledger_id for file in files), default=0) + 1
+    last = resumed.last if resumed else (0, -1)
     interpreter = interpreter_of(file, contract.fields, options)
-    for remark in file.remarks:
+    for remark in [*file.remarks, *_remarks_on_earlier(source.name, landed, resumed, read_as, landing.parent)]:
         click.echo(f"  {source.name}: {remark}", err=True)
+    kept = {READ_AS: read_as, LOAD_OPTIONS: options.arguments, **as_it_stood(file)}
     digest = sha256()
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
+    number = 0
     for batch in _batches(read_rows(file, skipped)):
-        digest.update(_text(batch))
-        fresh = [row for row in batch if row.number > last_row]
+        digest.update(_text(batch, number))
+        number = batch[-1].number
+        fresh = [row for row in batch if (row.number, row.part) > last]
         if not fresh:
             continue
         table = to_table(
             contract,
             source.name,
             0,
-            ([ledger_id] * len(fresh), [row.number for row in fresh], [-1] * len(fresh)),
+            ([ledger_id] * len(fresh), [row.number for row in fresh], [row.part for row in fresh]),
             pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(fresh)),
             [interpreter.message(row) for row in fresh],
             [row.raw for row in fresh],
         )
-        land(landing, source.name, 0, table, {DIGEST: digest.hexdigest(), **as_it_stood(file)})
+        land(landing, source.name, 0, table, {DIGEST: digest.hexdigest(), **kept})
         counts.update("good" if error is None else error.partition(":")[0] for error in table["error"].to_pylist())
         click.echo(f"  {source.name}: row {fresh[-1].number:,}", err=True)
     for what, count in (skipped + interpreter.remarks).items():
@@ -165,33 +158,64 @@ def land_file(
     return counts
 
 
-def _resume_point(landed: list[LandedFile], read: Callable[[], Iterable[Row]]) -> tuple[int, int]:
-    """The ledger id that this file's rows belong to, and the last one that is landed."""
-    newest = {file.last.ledger_id: file for file in landed}
-    digests = _digests_at({file.last.entry_id for file in newest.values()}, read())
+class _Landed(NamedTuple):
+    """What a file has landed: up to which row and part, and how its rows were read."""
+
+    ledger_id: int
+    last: tuple[int, int]
+    read_as: str
+
+
+def _landed_before(files: list[LandedFile], read: Callable[[], Iterable[Row]]) -> list[_Landed]:
+    """What the same rows have landed, among what files of the name have; the newest first."""
+    newest = {file.last.ledger_id: file for file in files}
+    digests = _digests_at({file.last[1:] for file in newest.values()}, read())
+    found = []
     for ledger_id, file in sorted(newest.items(), reverse=True):
-        known = pq.read_schema(file.path).metadata[DIGEST.encode()].decode()
-        if digests.get(file.last.entry_id) == known:
-            return ledger_id, file.last.entry_id
-    return max(newest, default=0) + 1, 0
-
-
-def _digests_at(numbers: set[int], rows: Iterable[Row]) -> dict[int, str]:
-    """The digest of the file's rows up to each of the given ones."""
-    digest = sha256()
-    found: dict[int, str] = {}
-    for row in rows:
-        if len(found) == len(numbers):
-            break
-        digest.update(_text([row]))
-        if row.number in numbers:
-            found[row.number] = digest.hexdigest()
+        metadata = pq.read_schema(file.path).metadata
+        if digests.get(file.last[1:]) == metadata[DIGEST.encode()].decode():
+            found.append(_Landed(ledger_id, file.last[1:], metadata.get(READ_AS.encode(), b"").decode()))
     return found
 
 
-def _text(rows: Iterable[Row]) -> bytes:
-    """What a digest is taken of."""
-    return b"".join([row.raw + b"\n" for row in rows])
+def _remarks_on_earlier(
+    name: str, landed: list[_Landed], resumed: _Landed | None, read_as: str, data_dir: Path
+) -> Iterator[str]:
+    """What to know of what the same rows have landed: it is withdrawn, or was read with other options."""
+    withdrawn = {range_.ledger_id for range_ in withdrawals(data_dir).ranges if range_.topic == name}
+    if resumed and resumed.ledger_id in withdrawn:
+        yield f"what it landed was withdrawn; `inventory withdraw --source {name}` restores it"
+    for before in landed if resumed is None else []:
+        if before.ledger_id not in withdrawn and not is_read_alike(before.read_as, read_as):
+            yield (
+                "the same rows were landed before, read with other options. If those were wrong, `inventory withdraw "
+                f"--source {name} --ids {before.ledger_id}` takes them out of the tables"
+            )
+
+
+def _digests_at(places: set[tuple[int, int]], rows: Iterable[Row]) -> dict[tuple[int, int], str]:
+    """The digest of the file's rows up to each of the given ones."""
+    digest = sha256()
+    found: dict[tuple[int, int], str] = {}
+    number = 0
+    for row in rows:
+        if len(found) == len(places):
+            break
+        digest.update(_text([row], number))
+        number = row.number
+        if (number, row.part) in places:
+            found[number, row.part] = digest.hexdigest()
+    return found
+
+
+def _text(rows: Iterable[Row], number: int) -> bytes:
+    """What a digest is taken of: rows after the one of a number, each once, however many parts it has."""
+    lines = []
+    for row in rows:
+        if row.number != number:
+            lines += [row.raw, b"\n"]
+            number = row.number
+    return b"".join(lines)
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -14,13 +14,13 @@ import click
 
 from ingest.files.encodings import as_utf8
 from ingest.landing import ENCODING, HEADER, LOAD_OPTIONS, TEMPORARY
+from ingest.printable import printable
 from ingest.pulsar_connection import full_topic
 from ingest.raw import quoted
 from ingest.withdrawals import in_ranges, withdrawals
 
 FOLDERS = ("landing", "landing_notes", "quarantine")
 SHOWN = 100
-WIDTH = 80
 ROWS_AT_ONCE = 10_000
 ONE_LINE = bytes.maketrans(b"\n", b" ")  # a message of a topic may go over several lines
 
@@ -139,16 +139,6 @@ def rejected(data_dir: Path, source: str | None, kind: str | None) -> Iterator[R
         )
         while rows := found.fetchmany(ROWS_AT_ONCE):
             yield from (Rejected(*row) for row in rows)
-
-
-def printable(value: str | bytes) -> str:
-    """Text or bytes for a terminal: a part of them, with every character escaped that would not show as itself."""
-    text = value[: WIDTH + 4].decode(errors="backslashreplace") if isinstance(value, bytes) else value
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[:WIDTH]
-    )
-    return shown + ("…" if len(value) > WIDTH else "")
 
 
 class Form(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,12 +14,13 @@ import msgspec
 
 from ingest.events import FIELDS, NAMES, Rejection
 from ingest.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
+from ingest.files.mapped import open_events
+from ingest.files.mapping import recognised
 from ingest.files.numbers import read_number
-from ingest.files.opening import open_file, read_rows
-from ingest.files.rows import AS_IT_COMES, EventFile, FileOptions, Row, SourceError
+from ingest.files.opening import read_rows
+from ingest.files.rows import AS_IT_COMES, EventFile, FileOptions, Row, SourceError, is_total
 from ingest.times import PLAIN, TimeError, read_time
 
-_TOTAL = re.compile(r"\W*(grand |sub)?-?(total|totals|sum|summe|gesamt|totaal|totale|итого|合計|合计)\b", re.IGNORECASE)
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 def read_file(path: Path, fields: Sequence[str] = FIELDS, options: FileOptions = AS_IT_COMES) -> Iterator[Line]:
     """Open a file and yield its messages. Raises SourceError."""
-    file = open_file(path, options)
+    file = open_events(path, fields, options)
     interpreter = interpreter_of(file, fields, options)
     for row in read_rows(file):
         yield Line(row.number, interpreter.message(row), row.raw)
@@ -56,7 +56,8 @@ def interpreter_of(file: EventFile, fields: Sequence[str], options: FileOptions)
             found = ", ".join(file.columns) or "nothing"
             raise SourceError(
                 f"{file.path}: the header lacks {', '.join(missing)} (found: {found}). "
-                f"Name the columns {', '.join(fields)}; others are kept as extra."
+                f"Name the columns {', '.join(fields)}; others are kept as extra. Or say which column holds what: "
+                f"--columns {missing[0]}=…{recognised(file.columns)}"
             )
     undecided = {*NUMBER_COLUMNS, TIME_COLUMN}.intersection(fields, file.text_columns)
     return Interpreter(fields, conventions_of(file, read_rows(file) if undecided else (), options))
@@ -130,10 +131,7 @@ class Interpreter:
 
     def _is_total(self, event: dict[str, Any]) -> bool:
         """Whether a row is a total: it says so in its first value, and lacks a name or the time."""
-        first = next((value for value in event.values() if value not in (None, "")), None)
-        if not isinstance(first, str) or not _TOTAL.match(first):
-            return False
-        return any(event.get(name) in (None, "") for name in (*self._names, TIME_COLUMN))
+        return is_total(event, [event.get(name) for name in (*self._names, TIME_COLUMN)])
 
     def _number(self, text: str) -> Decimal | int | None:
         if text.isascii() and text.isdigit():

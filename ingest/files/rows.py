@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from ingest.events import Rejection
 from ingest.landing import ENCODING, HEADER
+
+if TYPE_CHECKING:
+    from ingest.files.mapping import ColumnMapping
 
 DecimalMark = Literal["point", "comma"]
 
@@ -32,6 +36,8 @@ class Row(NamedTuple):
     number: int
     values: dict[str, Any] | bytes | Rejection
     raw: bytes
+    part: int = -1
+    """Which of the events of a row that holds one for each store; -1 where it holds one."""
 
 
 class EventFile(Protocol):
@@ -66,9 +72,14 @@ class FileOptions:
     day_first: bool | None = None
     time_zone: tzinfo = UTC
     quantity_scale: int = 1
+    mapping: ColumnMapping | None = None
+    as_of: datetime | None = None
+    arguments: str = ""
+    """These options as a command line has them, without those that concern the file's bytes alone."""
 
 
 AS_IT_COMES = FileOptions()
+_TOTAL = re.compile(r"\W*(grand |sub)?-?(total|totals|sum|summe|gesamt|totaal|totale|итого|合計|合计)\b", re.IGNORECASE)
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
@@ -89,6 +100,18 @@ def column_names(path: Path, cells: Sequence[str]) -> list[str]:
                 f"{path}: the header names {name} twice (columns {first} and {position}). Rename or remove one of them."
             )
     return names
+
+
+def is_total(values: dict[str, Any], needed: Sequence[object]) -> bool:
+    """Whether a row is a total: its first value says so, and it lacks something that a reading needs.
+
+    Where nothing can be lacking, it is one only if it says nothing else.
+    """
+    first = next((value for value in values.values() if value not in (None, "")), None)
+    match = _TOTAL.match(first) if isinstance(first, str) else None
+    if match is None:
+        return False
+    return any(value in (None, "") for value in needed) if needed else not re.search(r"\w", match.string[match.end() :])
 
 
 def as_it_stood(file: EventFile) -> dict[str, str | bytes]:

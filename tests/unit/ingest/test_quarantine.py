@@ -16,7 +16,8 @@ from ingest import load, withdraw
 from ingest.events import NOTES, READINGS
 from ingest.landing import MOMENT, to_table
 from ingest.landing import land as land_rows
-from ingest.quarantine import command, printable
+from ingest.printable import printable
+from ingest.quarantine import command
 
 from .test_events import EVENT
 
