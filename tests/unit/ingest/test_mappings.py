@@ -49,42 +49,44 @@ def table(path: Path, *rows: list[object]) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    {
-        "shopify": [
-            ("North Street", "LS-S", "Unknown", 24, None),
-            ("Warehouse", "LS-S", "Unknown", 110, None),
-            ("North Street", "LS-M", "Unknown", 2, None),
-        ],
-        "square": [
-            ("High Street", "BR-RYE", "Bread", 14, 4.2),
-            ("Market Hall", "BR-RYE", "Bread", 9, 4.2),
-            ("High Street", "4HD9W8PLAC", "Drinks", 40, 2.95),
-        ],
-        "woocommerce": [
-            ("Web shop", "MUG-1", "Kitchen", 18, 14.5),
-            ("Web shop", "SC-RED", "Unknown", 7, 29.0),
-            ("Web shop", "15", "Kitchen", 0, 6.0),
-        ],
-        "odoo": [
-            ("WH/Stock", "FURN_6666", "All / Office", 36, None),
-            ("WH2/Stock", "FURN_6666", "All / Office", 12, None),
-            ("WH/Stock", "E-COM07", "All / Office", -3, None),
-        ],
-        "erpnext": [
-            ("Stores - AC", "BOLT-M8", "Hardware", 1250, 0.25),
-            ("Shop - AC", "BOLT-M8", "Hardware", 80, 0.25),
-            ("Stores - AC", "GLUE", "Chemicals", 12, 4.5),
-        ],
-        "lightspeed": [
-            ("Main_Outlet", "10001", "Footwear", 6, 119.0),
-            ("Harbour", "10001", "Footwear", 3, 119.0),
-            ("Main_Outlet", "10002", "Footwear", 0, 119.0),
-        ],
-        "amazon_fba": [
-            ("Amazon FBA", "TOTAL-CARE-250", "Unknown", 40, 12.99),
-            ("Amazon FBA", "LAMP-07", "Unknown", 0, 34.5),
-        ],
-    }.items(),
+    list(
+        {
+            "shopify": [
+                ("North Street", "LS-S", "Unknown", 24, None),
+                ("Warehouse", "LS-S", "Unknown", 110, None),
+                ("North Street", "LS-M", "Unknown", 2, None),
+            ],
+            "square": [
+                ("High Street", "BR-RYE", "Bread", 14, 4.2),
+                ("Market Hall", "BR-RYE", "Bread", 9, 4.2),
+                ("High Street", "4HD9W8PLAC", "Drinks", 40, 2.95),
+            ],
+            "woocommerce": [
+                ("Web shop", "MUG-1", "Kitchen", 18, 14.5),
+                ("Web shop", "SC-RED", "Unknown", 7, 29.0),
+                ("Web shop", "15", "Kitchen", 0, 6.0),
+            ],
+            "odoo": [
+                ("WH/Stock", "FURN_6666", "All / Office", 36, None),
+                ("WH2/Stock", "FURN_6666", "All / Office", 12, None),
+                ("WH/Stock", "E-COM07", "All / Office", -3, None),
+            ],
+            "erpnext": [
+                ("Stores - AC", "BOLT-M8", "Hardware", 1250, 0.25),
+                ("Shop - AC", "BOLT-M8", "Hardware", 80, 0.25),
+                ("Stores - AC", "GLUE", "Chemicals", 12, 4.5),
+            ],
+            "lightspeed": [
+                ("Main_Outlet", "10001", "Footwear", 6, 119.0),
+                ("Harbour", "10001", "Footwear", 3, 119.0),
+                ("Main_Outlet", "10002", "Footwear", 0, 119.0),
+            ],
+            "amazon_fba": [
+                ("Amazon FBA", "TOTAL-CARE-250", "Unknown", 40, 12.99),
+                ("Amazon FBA", "LAMP-07", "Unknown", 0, 34.5),
+            ],
+        }.items()
+    ),
 )
 def test_an_export_lands_by_its_ready_mapping_and_is_recognised_without_it(tmp_path, name, expected):
     (source,) = EXPORTS.glob(f"{name}.*")
