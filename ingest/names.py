@@ -19,10 +19,14 @@ def tidy(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", name)).split())
 
 
-@lru_cache(maxsize=65_536)
 def is_tidy(name: str) -> bool:
     """Whether a name is as `tidy` leaves it and passes `problem`."""
-    return name.isprintable() and 0 < len(name) <= LONGEST_NAME and name == tidy(name)
+    return 0 < len(name) <= LONGEST_NAME and _is_tidy(name)
+
+
+@lru_cache(maxsize=65_536)
+def _is_tidy(name: str) -> bool:
+    return name.isprintable() and name == tidy(name)
 
 
 def problem(name: str) -> tuple[str, str] | None:

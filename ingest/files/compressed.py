@@ -76,13 +76,18 @@ def content_of(path: Path) -> Content:
 def _zip_member(path: Path) -> Content:
     with damage_reported(path):
         archive = zipfile.ZipFile(path)
-    members = [member for member in archive.infolist() if not member.is_dir() and "__MACOSX/" not in member.filename]
+    members = [member for member in archive.infolist() if not (member.is_dir() or _is_hidden(member.filename))]
     if len(members) != 1:
         names = ", ".join(member.filename for member in members[:5]) or "nothing"
         raise SourceError(f"{path}: holds {names}. Pack one file, or unpack it and load the files one by one.")
     if members[0].flag_bits & 1:
         raise SourceError(f"{path}: is locked with a password. Unpack it and load what is in it.")
     return Content(path, PurePath(members[0].filename).name, lambda: cast(BinaryIO, archive.open(members[0])))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a member is what macOS puts beside the files of its user."""
+    return name.startswith("__MACOSX/") or PurePath(name).name.startswith(".")
 
 
 @contextmanager

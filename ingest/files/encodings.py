@@ -15,8 +15,8 @@ BOM = "\ufeff"
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-# bytes that Windows-1252 does not have, or letters beyond ASCII in a row, as no Western language writes them
-_NOT_WESTERN = re.compile(rb"[\x81\x8d\x8f\x90\x9d]|[\x80-\xff]{3}")
+# bytes that Windows-1252 does not have, or three letters beyond ASCII in a row, as no Western language writes them
+_NOT_WESTERN = re.compile(rb"[\x81\x8d\x8f\x90\x9d]|[\x80-\x9f\xa1-\xff]{3}")
 
 
 def encoding_of(content: Content, wanted: str | None, remarks: list[str]) -> str:

@@ -179,9 +179,11 @@ class _NumberError(ValueError):
 
 
 def _name(value: Any) -> Any:
-    """A name that was kept as a number, as text: 123 for 123.0."""
+    """A name that was kept as a number, as text: 123 for 123.0; NaN is how data frames write that there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return value
+    if not math.isfinite(value):
+        return None
     return str(int(value)) if value == int(value) else str(value)
 
 

@@ -137,6 +137,7 @@ def test_an_archive_holds_one_file(tmp_path):
     with zipfile.ZipFile(tmp_path / "e.zip", "w") as archive:
         archive.writestr("a.csv", "x")
         archive.writestr("b.csv", "x")
+        archive.writestr("__MACOSX/._a.csv", "x")
     loaded = load_file(tmp_path / "e.zip", tmp_path / "data")
     assert loaded.exit_code == 1
     assert "holds a.csv, b.csv" in loaded.output

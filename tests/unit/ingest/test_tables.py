@@ -97,6 +97,7 @@ def test_parquet_values(tmp_path, columns, name, value):
     [
         ({"product_id": pa.array([b"\xff\x00"])}, "not_utf8: product_id: "),
         ({"product_id": pa.array([None], pa.string())}, "wrong_type: product_id"),
+        ({"product_id": pa.array([float("nan")])}, "wrong_type: product_id"),
         ({"quantity": pa.array([None], pa.int64())}, "wrong_type: quantity"),
         ({"quantity": pa.array([float("nan")])}, "wrong_type: quantity"),
         ({"quantity": pa.array([5.5])}, "fractional_quantity: "),
