@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import hashlib
 import os
 import secrets
 import signal
@@ -19,9 +19,9 @@ from pathlib import Path
 import click
 
 from dashboards.access.access_file import AccessError, published_stores
+from dashboards.digests import HERE, configuration, to_apply
 from dashboards.server_state import Server, open_state, running_server, write_state
 
-HERE = Path(__file__).parent
 DEFAULT_PORT = 8088
 SECONDS_TO_START = 90
 SECONDS_TO_STOP = 10
@@ -55,12 +55,17 @@ def start(place: tuple[Path, int | None]) -> None:
     published = home.parent / "export" / "inventory_metrics.db"
     if not published.exists():
         raise click.ClickException(f"{published} does not exist. Run `make pipeline` first.")
+    with _report_full_disk(home):
+        _start(home, port)
+
+
+def _start(home: Path, port: int | None) -> None:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _one_start_at_a_time(home):
         running = _running_on(home, port)
         listener = None if running else _listen(port or DEFAULT_PORT)
         _prepare(home)
-        if running and running.configuration == _configuration():
+        if running and running.configuration == configuration():
             if not running.answers():
                 raise click.ClickException(
                     f"Superset does not answer on {running.url}. Run `make stop`, then try again."
@@ -83,6 +88,18 @@ def stop(place: tuple[Path, int | None]) -> None:
         click.echo(f"  Superset has stopped{_end(running, home)}")
     else:
         click.echo("  Superset is not running")
+
+
+@contextmanager
+def _report_full_disk(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise click.ClickException(
+            f"the disk is full: {home} could not be written. Free some space, then run `make run` again."
+        ) from error
 
 
 @contextmanager
@@ -126,12 +143,12 @@ def _listen(port: int) -> socket.socket:
 def _prepare(home: Path) -> None:
     """Apply the dashboards folder, unless nothing in it has changed since it was applied."""
     key = home / "secret_key"
-    if not key.exists():
+    if not key.exists() or not key.read_text():  # a full disk leaves an empty file
         key.write_text(secrets.token_urlsafe(42))
     os.environ["SUPERSET_CONFIG_PATH"] = str(HERE / "superset_config.py")
     mark = home / "applied"
     try:
-        state = _state(published_stores(home.parent / "export"))
+        state = to_apply(published_stores(home.parent / "export"))
     except AccessError as error:
         raise click.ClickException(str(error)) from error
     if mark.exists() and mark.read_text() == state and (home / "superset.db").exists():
@@ -185,7 +202,7 @@ def _serve(home: Path, listener: socket.socket) -> None:
             pass_fds=(listener.fileno(), state.fileno()),
             start_new_session=True,
         )
-        started = Server(process.pid, port, str(home.parent), _configuration())
+        started = Server(process.pid, port, str(home.parent), configuration())
         write_state(state, started)
     deadline = time.monotonic() + SECONDS_TO_START
     while not started.answers():
@@ -216,39 +233,6 @@ def _has_ended(home: Path) -> bool:
             return True
         time.sleep(0.2)
     return False
-
-
-def _configuration() -> str:
-    """A digest of what a server reads once, at its start."""
-    settings = [
-        f"{name}={value}"
-        for name, value in sorted(os.environ.items())
-        if name.startswith("SUPERSET_") and name not in {"SUPERSET_PORT", "SUPERSET_CONFIG_PATH"}
-    ]
-    return _digest("\n".join(settings).encode(), *(path.read_bytes() for path in _code()))
-
-
-def _state(stores: set[str]) -> str:
-    """A digest of what `apply` brings to Superset's database, where a server reads it at any time. Each store in the
-    data has a role of its own."""
-    return _digest(repr(sorted(stores)).encode(), *(path.read_bytes() for path in (*_code(), *_applied_files())))
-
-
-def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _code() -> Iterator[Path]:
-    yield HERE.parent / "requirements-superset.lock"
-    yield from sorted(HERE.rglob("*.py"))
-
-
-def _applied_files() -> Iterator[Path]:
-    yield HERE / "access.yml"
-    yield from sorted((HERE / "assets").rglob("*.yaml"))
 
 
 if __name__ == "__main__":

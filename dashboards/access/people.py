@@ -59,7 +59,7 @@ def revoke(home: Path, users: dict[str, dict[str, Any]], roles: Iterable[str], s
 def _new_password(home: Path, login: str) -> str:
     """A password of a user's own, written where only this user of the machine reads it; one that is there is kept."""
     path = home / "passwords" / login
-    if not path.exists():
+    if not path.exists() or not path.read_text():  # a full disk leaves an empty file
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(f"{secrets.token_urlsafe(12)}-aA1!\n")

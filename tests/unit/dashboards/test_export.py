@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from dashboards import export
 from dashboards.export import PublicationRefusedError, publish
 from dashboards.schema import DOCUMENTED
+from tests.unit.dashboards.full_disk import FullDisk
 from tests.unit.dashboards.warehouse import VIEWS, build, model_id, tables, write_manifest, write_warehouse
 
 
@@ -129,22 +130,6 @@ def test_only_the_user_reads_what_is_published(data_dir):
     assert {path.stat().st_mode & 0o777 for path in export.glob("*.db")} == {0o600}
 
 
-class Full:
-    """A disk with room for so many kilobytes more; only root can have one."""
-
-    def __init__(self, folder: Path, kilobytes: int) -> None:
-        self.folder = folder
-        self.kilobytes = kilobytes
-
-    def __enter__(self) -> None:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={self.kilobytes}k", "tmpfs", str(self.folder)]
-        if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-            pytest.skip("a full disk needs the right to mount one")
-
-    def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", str(self.folder)], check=True)
-
-
 @pytest.mark.parametrize("kilobytes", [4, 64, 300])
 def test_a_full_disk_is_one_line_and_leaves_no_file_behind(data_dir, kilobytes):
     """Full at the first table, while rows are copied, or at the last file."""
@@ -152,7 +137,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_file_behind(data_dir, kilobytes):
         data_dir, "insert into metrics select m.* replace (repeat('x', 1000) as category) from metrics as m, range(500)"
     )
     (data_dir / "export").mkdir()
-    with Full(data_dir / "export", kilobytes):
+    with FullDisk(data_dir / "export", kilobytes):
         result = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])
         left = [path.name for path in (data_dir / "export").iterdir()]
     assert result.exit_code == 1
@@ -163,7 +148,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_file_behind(data_dir, kilobytes):
     assert not [name for name in left if name.startswith(".tmp-")]
 
 
-def test_a_full_disk_by_any_name_is_told(data_dir, monkeypatch):
+def test_a_full_disk_by_any_name_is_reported(data_dir, monkeypatch):
     publish(data_dir)
     before = published_bytes(data_dir)
     change(data_dir, "update inventory set quantity = 4")

@@ -7,14 +7,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from dashboards import server
+from dashboards import digests, server
 from dashboards.server_state import Server, open_state, running_server, write_state
 from tests.conftest import ROOT
+from tests.serving import free_port
+from tests.unit.dashboards.full_disk import FullDisk
 
 
 @pytest.fixture
@@ -50,6 +53,17 @@ def test_a_port_that_another_program_holds_is_named(data_dir):
     assert result.exit_code == 1
     assert f"port {port} is taken" in result.output
     assert "SUPERSET_PORT" in result.output
+
+
+def test_a_full_disk_is_one_line(data_dir):
+    with FullDisk(data_dir / "superset", kilobytes=4):
+        (data_dir / "superset" / "start.lock").touch()
+        with suppress(OSError):
+            (data_dir / "superset" / "rest").write_bytes(b"x" * 10_000)
+        result = run(data_dir, "start", port=free_port())
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert result.output.startswith(f"Error: the disk is full: {data_dir}/superset could not be written")
 
 
 def test_stopping_what_does_not_run_is_fine(data_dir):
@@ -94,23 +108,23 @@ def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
     for name in (*code, *applied):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    monkeypatch.setattr(server, "HERE", tmp_path / "dashboards")
+    monkeypatch.setattr(digests, "HERE", tmp_path / "dashboards")
 
-    def digests() -> tuple[str, str]:
-        return server._state({"Store_A"}), server._configuration()
+    def both() -> tuple[str, str]:
+        return digests.to_apply({"Store_A"}), digests.configuration()
 
     for name in (*code, *applied):
-        before = digests()
+        before = both()
         (tmp_path / name).write_text("changed")
-        changed = [one != other for one, other in zip(before, digests(), strict=True)]
+        changed = [one != other for one, other in zip(before, both(), strict=True)]
         assert changed == [True, name in code], name
-    before = digests()
+    before = both()
     monkeypatch.setenv("SUPERSET_PORT", "1")
-    assert digests() == before
-    assert server._state({"Store_A", "Store_B"}) != before[0]
+    assert both() == before
+    assert digests.to_apply({"Store_A", "Store_B"}) != before[0]
     monkeypatch.setenv("SUPERSET_TLS", "1")
-    assert digests()[0] == before[0]
-    assert digests()[1] != before[1]
+    assert both()[0] == before[0]
+    assert both()[1] != before[1]
 
 
 def test_the_log_stays_small_and_keeps_its_newest_lines(tmp_path):

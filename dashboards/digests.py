@@ -1,0 +1,42 @@
+"""What tells a server and its database apart from the files of today: digests of what each was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def configuration() -> str:
+    """Of what a server reads once, at its start: code and settings."""
+    settings = [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith("SUPERSET_") and name not in {"SUPERSET_PORT", "SUPERSET_CONFIG_PATH"}
+    ]
+    return _digest("\n".join(settings).encode(), *(path.read_bytes() for path in _code()))
+
+
+def to_apply(stores: set[str]) -> str:
+    """Of what is applied to Superset's database, which a server reads at any time: people, charts, a role per store."""
+    return _digest(repr(sorted(stores)).encode(), *(path.read_bytes() for path in (*_code(), *_applied())))
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _code() -> Iterator[Path]:
+    yield HERE.parent / "requirements-superset.lock"
+    yield from sorted(HERE.rglob("*.py"))
+
+
+def _applied() -> Iterator[Path]:
+    yield HERE / "access.yml"
+    yield from sorted((HERE / "assets").rglob("*.yaml"))
