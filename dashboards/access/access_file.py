@@ -36,15 +36,15 @@ class Access:
 
 def read_access(export: Path) -> Access:
     """What access.yml says of the stores that are published below `export`. Raises AccessError."""
-    told = yaml.safe_load(FILE.read_text())
-    groups: dict[str, list[str]] = told.get("groups") or {}
+    content = yaml.safe_load(FILE.read_text())
+    groups: dict[str, list[str]] = content.get("groups") or {}
     published = published_stores(export)
     ambiguous = sorted(groups.keys() & published)
     if ambiguous:
         raise AccessError(f"access.yml: {', '.join(ambiguous)} names a group and a store. Rename the group.")
     named: set[str] = set()
     users = {}
-    for login, person in told["users"].items():
+    for login, person in content["users"].items():
         stores = person.get("stores", [])
         if stores == "all":
             roles = [EVERY_STORE]
@@ -55,7 +55,7 @@ def read_access(export: Path) -> Access:
         else:
             raise AccessError(f"access.yml: the stores of {login} are {stores!r}. Write `all`, or a list of names.")
         users[login] = {"name": person["name"], "roles": [*person["roles"], *roles]}
-    return Access(told["permissions"], sorted(published | named), users)
+    return Access(content["permissions"], sorted(published | named), users)
 
 
 def published_stores(export: Path) -> set[str]:

@@ -70,9 +70,9 @@ def publish(export: Path, *stores: str | None) -> None:
 
 
 def read(monkeypatch: pytest.MonkeyPatch, export: Path, people: str) -> Access:
-    told = export / "access.yml"
-    told.write_text(f"permissions: {{}}\n{people}")
-    monkeypatch.setattr(access_file, "FILE", told)
+    file = export / "access.yml"
+    file.write_text(f"permissions: {{}}\n{people}")
+    monkeypatch.setattr(access_file, "FILE", file)
     return access_file.read_access(export)
 
 
@@ -100,11 +100,11 @@ def test_the_demo_users_keep_their_stores(export):
 
 
 def test_a_person_sees_stores_and_groups(export, monkeypatch):
-    told = """
+    listed = """
 groups: {North: [Store_A, Later]}
 users: {ann: {name: Ann A, roles: [Manager], stores: [North, Store_B]}, bob: {name: Bob B, roles: [Manager]}}
 """
-    access = read(monkeypatch, export, told)
+    access = read(monkeypatch, export, listed)
     assert access.users["ann"]["roles"] == ["Manager", "Store: Later", "Store: Store_A", "Store: Store_B"]
     assert access.users["bob"]["roles"] == ["Manager"]
     assert access.stores == [

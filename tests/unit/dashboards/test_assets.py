@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dashboards.access.connection import TABLES_WITHOUT_STORE
 from dashboards.apply import ASSETS, AssetError, read_assets
 from dashboards.schema import DECLARED_TYPES
 from tests.conftest import ROOT
@@ -43,6 +44,16 @@ def test_datasets_have_the_models_columns_and_types(assets):
         for column in dataset["columns"]:
             name = column["column_name"]
             assert model.get(name) == column["type"], f"{path}: {name}"
+
+
+def test_datasets_name_no_schema(assets):
+    """With one, SQLite takes the name for the table and not for the view with the user's rows, and refuses."""
+    assert [path for path, dataset in of_kind(assets, "datasets").items() if dataset["schema"] is not None] == []
+
+
+def test_each_table_tells_its_rows_stores_or_is_listed():
+    without_store = {table for table, columns in serving_columns().items() if "store_location" not in columns}
+    assert without_store == TABLES_WITHOUT_STORE
 
 
 def test_datasets_are_published(assets):

@@ -1,0 +1,260 @@
+"""Requests that a curious manager could write: every place of a query where SQL goes in, every trick to read more.
+
+No payload holds the name of a store, so that a name in an answer comes from the data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+NOTES = "SELECT store_location || ' ' || notification FROM notification_episodes"
+READS = {
+    "named main": "SELECT store_location || ' ' || notification FROM main.notification_episodes WHERE 1",
+    "other table": "SELECT store_location || ' ' || product_id FROM current_stock",
+    "no dataset": "SELECT store_location || ' ' || product_id FROM late_events",
+    "no dataset in main": "SELECT store_location || ' ' || product_id FROM main.late_events",
+    "other file": "SELECT store_location FROM inventory.inventory",
+    "view": "SELECT store_location || ' ' || model_name FROM numerical_anomalies",
+    "view in main": "SELECT store_location || ' ' || model_name FROM main.numerical_anomalies",
+    "schema": "SELECT sql FROM sqlite_master",
+    "own schema": "SELECT sql FROM sqlite_temp_master",
+    "pages": "SELECT name FROM dbstat",
+    "path": "SELECT file FROM pragma_database_list",
+    "columns": "SELECT name FROM pragma_table_info('late_events')",
+    "forged name": "SELECT * FROM (WITH metrics AS (SELECT store_location FROM main.metrics) SELECT * FROM metrics)",
+}
+# expressions: what Superset writes after one (`AS own FROM …`) belongs to the last query of a compound
+TRICKS = {
+    "union": f"'x' UNION {NOTES} UNION SELECT 'y'",
+    "union all": f"'x' UNION ALL {NOTES} UNION ALL SELECT 'y'",
+    "except": f"'x' EXCEPT SELECT 'z' UNION ALL {NOTES} UNION ALL SELECT 'y'",
+    "intersect": f"'x' INTERSECT SELECT 'x' UNION ALL {NOTES} UNION ALL SELECT 'y'",
+    **{name: f"'x' UNION ALL {read} UNION ALL SELECT 'y'" for name, read in READS.items()},
+    "subquery": f"({NOTES} ORDER BY store_location DESC LIMIT 1)",
+    "aggregate": "group_concat(store_location)",
+    "filtered": "max(store_location) FILTER (WHERE 1)",
+    "window": "max(store_location) OVER ()",
+    "tokenizer": "fts3_tokenizer('simple')",
+    "tokenizer set": "fts3_tokenizer('simple', X'00')",
+    "memory": "max(length(randomblob(200000000)))",
+    "file": "readfile('/etc/passwd')",
+    "extension": "load_extension('x')",
+}
+SET_OPERATIONS = ("union", "union all", "except", "intersect")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request; `saved` ones are what dashboards ask, all others ask for what is not offered."""
+
+    name: str
+    method: str
+    path: str
+    json: Any = None
+    form: dict[str, str] | None = None
+    saved: bool = False
+
+
+@dataclass(frozen=True)
+class Site:
+    """The numbers that Superset gave: to the database, to datasets, by their table, and to charts, by their name.
+
+    A chart has the number of its dataset and its saved queries as well.
+    """
+
+    database: int
+    datasets: dict[str, int]
+    charts: dict[str, tuple[int, int, list[dict[str, Any]]]]
+
+
+def _ad_hoc(sql: str) -> dict[str, Any]:
+    return {"expressionType": "SQL", "sqlExpression": sql, "label": "own"}
+
+
+def _axis(sql: str) -> dict[str, Any]:
+    return _ad_hoc(sql) | {"columnType": "BASE_AXIS", "timeGrain": "P1D"}
+
+
+# where SQL goes into a query
+PLACES: dict[str, Any] = {
+    "metric": lambda sql: {"metrics": [_ad_hoc(sql)]},
+    "column": lambda sql: {"columns": [_ad_hoc(sql)]},
+    "base axis": lambda sql: {"columns": [_axis(sql)], "metrics": ["matters"]},
+    "renamed axis": lambda sql: {"columns": [_axis(sql) | {"label": sql}], "metrics": ["matters"]},
+    "group by": lambda sql: {"groupby": [_ad_hoc(sql)], "metrics": ["matters"]},
+    "order": lambda sql: {"columns": ["severity"], "orderby": [[_ad_hoc(sql), True]]},
+    "filter": lambda sql: {"columns": ["severity"], "filters": [{"col": _ad_hoc(sql), "op": "!=", "val": "x"}]},
+    "where": lambda sql: {"columns": ["severity"], "extras": {"where": f"1 = 1 OR severity = {sql}"}},
+    "having": lambda sql: {"metrics": ["matters"], "columns": ["severity"], "extras": {"having": f"1 OR '' = {sql}"}},
+    "series": lambda sql: {"columns": ["severity", _ad_hoc(sql)], "series_columns": [_ad_hoc(sql)], "series_limit": 5},
+    "limit metric": lambda sql: {"columns": ["severity"], "series_limit_metric": _ad_hoc(sql), "metrics": ["matters"]},
+    "column name": lambda sql: {"columns": [sql]},
+    "metric name": lambda sql: {"metrics": [sql]},
+    "granularity": lambda sql: {"metrics": ["matters"], "granularity": sql, "time_range": "Last year"},
+    "simple metric": lambda sql: {
+        "metrics": [{"expressionType": "SIMPLE", "aggregate": "MAX", "label": "own", "column": {"column_name": sql}}]
+    },
+}
+FORMATS = cycle(["json", "json", "csv", "xlsx"])
+
+
+def _chart_data(dataset: int, *queries: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    whole = {"row_limit": 5000, "filters": [], "extras": {"where": "", "having": ""}}
+    return {
+        "datasource": {"id": dataset, "type": "table"},
+        "queries": [whole | query for query in queries],
+        "result_format": "json",
+        "result_type": "full",
+        "force": True,
+    } | rest
+
+
+def crafted(site: Site) -> Iterator[Request]:
+    """All of them."""
+    yield from _tricks_in_places(site)
+    yield from _other_parts_of_charts(site)
+    yield from _other_endpoints(site)
+    yield from _saved(site)
+
+
+def _tricks_in_places(site: Site) -> Iterator[Request]:
+    notes = site.datasets["notification_episodes"]
+    for place, put in PLACES.items():
+        tricks = TRICKS if place in {"metric", "column"} else {name: TRICKS[name] for name in SET_OPERATIONS}
+        for trick, sql in tricks.items():
+            body = _chart_data(notes, put(sql), result_format=next(FORMATS))
+            yield Request(f"{trick} as {place}", "POST", "/api/v1/chart/data", body)
+
+
+def _other_parts_of_charts(site: Site) -> Iterator[Request]:
+    """Queries without SQL that reach for more than a saved chart has."""
+    notes, stock = site.datasets["notification_episodes"], site.datasets["current_stock"]
+    columns = ["store_location", "product_id", "notification"]
+    for name, body in {
+        "other columns": _chart_data(notes, {"columns": columns}),
+        "samples": _chart_data(notes, {}, result_type="samples"),
+        "detail": _chart_data(notes, {"columns": columns}, result_type="drill_detail"),
+        "samples of one query": _chart_data(notes, {"columns": ["severity"], "result_type": "samples"}),
+        "the text of a query": _chart_data(notes, {"columns": ["severity"]}, result_type="query"),
+        "another dataset": _chart_data(stock, {"columns": columns}),
+        "a query as dataset": _chart_data(notes, {"columns": columns}, datasource={"id": 1, "type": "query"}),
+        "another chart's name": _chart_data(notes, {"columns": columns}, form_data={"slice_id": 1, "dashboardId": 1}),
+        "a filter's name": _chart_data(
+            notes,
+            {"columns": columns},
+            form_data={"native_filter_id": "NATIVE_FILTER-store", "type": "NATIVE_FILTER", "dashboardId": 1},
+        ),
+        "columns of a tooltip": _chart_data(notes, {"columns": ["severity"]}, form_data={"tooltip_contents": columns}),
+        "an annotation": _chart_data(
+            notes,
+            {
+                "columns": ["severity"],
+                "annotation_layers": [
+                    {
+                        "name": "n",
+                        "annotationType": "EVENT",
+                        "sourceType": "table",
+                        "value": 1,
+                        "show": True,
+                        "showMarkers": True,
+                    }
+                ],
+            },
+        ),
+        "another time": _chart_data(notes, {"metrics": ["matters"], "time_offsets": ["1 week ago"]}),
+        "many queries": _chart_data(notes, *[{"columns": ["severity"]}] * 50),
+        "made-up rows": _chart_data(
+            notes,
+            {
+                "columns": ["severity"],
+                "post_processing": [{"operation": "resample", "options": {"rule": "1s", "method": "ffill"}}],
+            },
+        ),
+    }.items():
+        yield Request(name, "POST", "/api/v1/chart/data", body)
+
+
+def _other_endpoints(site: Site) -> Iterator[Request]:
+    """Every other way by which Superset reaches the data or what describes it."""
+    notes = site.datasets["notification_episodes"]
+    for trick in ("no dataset", "schema", "path", "named main"):
+        expression, statement = TRICKS[trick], READS[trick]
+        body = json.dumps(_chart_data(notes, {"metrics": [_ad_hoc(expression)]}))
+        legacy = json.dumps({"datasource": f"{notes}__table", "viz_type": "table", "metrics": [_ad_hoc(expression)]})
+        chart = {"slice_name": trick, "datasource_id": notes, "datasource_type": "table", "params": legacy}
+        condition = {"filters": [], "extras": {"where": f"1 OR '' = {expression}"}}
+        for path, sent in {
+            "/api/v1/sqllab/execute/": {"database_id": site.database, "sql": statement, "schema": "main"},
+            "/api/v1/sqllab/estimate/": {"database_id": site.database, "sql": statement, "template_params": {}},
+            f"/api/v1/database/{site.database}/validate_sql/": {"sql": statement, "schema": "main"},
+            f"/api/v1/datasource/table/{notes}/validate_expression/": {
+                "expression": expression,
+                "expression_type": "metric",
+            },
+            "/api/v1/dataset/": {"database": site.database, "table_name": trick, "schema": None, "sql": statement},
+            "/api/v1/chart/": chart,
+            f"/datasource/samples?datasource_type=table&datasource_id={notes}": condition,
+        }.items():
+            yield Request(f"{trick} by {path}", "POST", path, json=sent)
+        for path, form in {
+            "/api/v1/chart/data": {"form_data": body},
+            "/api/v1/query/": {"query_context": body},
+            "/superset/explore_json/": {"form_data": legacy},
+            "/superset/explore_json/?csv=true": {"form_data": legacy},
+        }.items():
+            yield Request(f"{trick} by {path} as a form", "POST", path, form=form)
+    for path in (
+        f"/api/v1/datasource/table/{notes}/column/store_location/values/",
+        f"/api/v1/datasource/table/{notes}/column/notification/values/",
+        f"/datasource/samples?datasource_type=table&datasource_id={notes}",
+        f"/datasource/get/table/{notes}/",
+        f"/datasource/external_metadata/table/{notes}/",
+        f"/api/v1/database/{site.database}/table_metadata/?name=late_events",
+        f"/api/v1/database/{site.database}/select_star/late_events/",
+        f"/api/v1/database/{site.database}/tables/?q=(schema_name:main)",
+        f"/api/v1/database/{site.database}/connection",
+        f"/api/v1/database/{site.database}",
+        f"/api/v1/dataset/{notes}/drill_info/",
+        "/api/v1/rowlevelsecurity/",
+        "/api/v1/security/users/",
+        "/api/v1/security/roles/",
+        "/api/v1/sqllab/",
+        "/api/v1/query/",
+        "/api/v1/log/",
+        "/sqllab/",
+    ):
+        yield Request(path, "POST" if "samples" in path else "GET", path)
+
+
+def _saved(site: Site) -> Iterator[Request]:
+    """What the dashboards ask, in each form, and with filters that name what they like."""
+    for name, (chart, dataset, queries) in site.charts.items():
+        shown = {"form_data": {"slice_id": chart}}
+        for kind in ("json", "csv", "xlsx"):
+            body = _chart_data(dataset, *queries, result_format=kind, **shown)
+            yield Request(f"{name} as {kind}", "POST", "/api/v1/chart/data", body, saved=True)
+        yield Request(f"{name} by its number", "GET", f"/api/v1/chart/{chart}/data/?force=true", saved=True)
+        body = _chart_data(dataset, *queries, result_type="results", **shown)
+        yield Request(f"{name} as a table", "POST", "/api/v1/chart/data", body, saved=True)
+    stock = site.datasets["current_stock"]
+    for column in ("store_location", "category"):
+        body = _chart_data(stock, {"columns": [column], "orderby": [[column, True]]})
+        yield Request(f"values of the filter {column}", "POST", "/api/v1/chart/data", body, saved=True)
+    chart, dataset, queries = site.charts["What needs attention, most urgent first"]
+    for condition in (
+        {"op": "IS NOT NULL"},
+        {"op": "!=", "val": "x"},
+        {"op": "LIKE", "val": "%"},
+        {"op": "IN", "val": ["x' OR 1 = 1 --", "N/A", TRICKS["union"]]},
+        {"op": "NOT IN", "val": ["x') UNION SELECT 1 --"]},
+        {"op": ">", "val": ""},
+    ):
+        filtered = [
+            query | {"filters": [*query["filters"], {"col": "store_location", **condition}]} for query in queries
+        ]
+        body = _chart_data(dataset, *filtered, form_data={"slice_id": chart})
+        yield Request(f"notifications where the store is {condition}", "POST", "/api/v1/chart/data", body, saved=True)
