@@ -155,13 +155,12 @@ class Form(NamedTuple):
 
 def _common_form(messages: Iterator[Rejected]) -> Form | None:
     """The form of all messages. Raises click.ClickException where they have several, since a file has one."""
-    sources = {(message.topic, message.ledger_id): message.path for message in messages}
     forms: dict[Form, set[str]] = {}
-    for (topic, _), path in sources.items():
-        form, _encoding = _stored_form(path)
+    for path, topic in {message.path: message.topic for message in messages}.items():
+        form, _ = _stored_form(path)
         forms.setdefault(form, set()).add(topic)
     if len(forms) > 1:
-        kinds = "\n".join(f"  {form.endings[0]}: {printable(', '.join(topics))}" for form, topics in forms.items())
+        kinds = "\n".join(f"  {form.endings[0]}: {printable(', '.join(sorted(topics)))}" for form, topics in forms.items())
         raise click.ClickException(
             f"the rejected lines have several forms. Export them with --source, one by one:\n{kinds}"
         )
@@ -175,7 +174,8 @@ def _stored_form(path: str) -> tuple[Form, str]:
 
     metadata = pq.read_schema(path).metadata or {}
     header, encoding, options = (metadata.get(key.encode()) for key in (HEADER, ENCODING, LOAD_OPTIONS))
-    return Form(header, (options or b"").decode()), (encoding or b"utf-8").decode()
+    notes = "--notes " if Path(path).parents[1].name == "landing_notes" else ""
+    return Form(header, notes + (options or b"").decode()), (encoding or b"utf-8").decode()
 
 
 def _utf8(message: Rejected) -> bytes:

@@ -207,6 +207,13 @@ def test_a_wide_row_that_is_cut_by_a_kill_lands_each_level_once(tmp_path, monkey
     assert landed(tmp_path) == [(store, f"P{row}", row) for row in range(5) for store in ("North", "South", "East")]
 
 
+def test_wide_files_that_differ_beyond_the_first_store_are_two(tmp_path):
+    for level in (5, 7):
+        source = table(tmp_path / "wide.csv", WIDE[0], ["A1", "Toys", "", level, level])
+        run(tmp_path, source, *WIDE_COLUMNS, "--stores", "Stock *")
+    assert landed(tmp_path) == [("South", "A1", 5), ("East", "A1", 5), ("South", "A1", 7), ("East", "A1", 7)]
+
+
 def stopping_after(calls: int):
     """Landing as a process does it that is killed before the next commit."""
     landing, done = load.land, 0

@@ -154,6 +154,14 @@ def test_a_message_over_several_lines_becomes_one_line_with_the_same_json(tmp_pa
     assert msgspec.json.decode(line) == msgspec.json.decode(message)
 
 
+def test_notes_are_exported_by_themselves_and_loaded_as_notes(tmp_path):
+    land_messages(tmp_path / "landing_notes", b"no note", contract=NOTES)
+    told = quarantine(tmp_path, "export", "--out", tmp_path / "notes.ndjson")
+    assert told.endswith("notes.ndjson --notes\n")
+    land_messages(tmp_path / "landing", b"no reading")
+    assert "several forms" in quarantine(tmp_path, "export", "--out", tmp_path / "all.ndjson", exit_code=1)
+
+
 def test_what_is_withdrawn_is_not_listed(tmp_path):
     load_lines(tmp_path, "shop.ndjson", GOOD, b"junk")
     arguments = ["--source", "shop.ndjson", "--data-dir", str(tmp_path)]
