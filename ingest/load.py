@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,11 +136,9 @@ def land_file(
     digest = sha256()
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    number = 0
     for batch in _batches(read_rows(file, skipped)):
-        digest.update(_text(batch, number))
-        number = batch[-1].number
-        fresh = [row for row in batch if (row.number, row.part) > last]
+        digest.update(_text(batch))
+        fresh = batch[bisect_right(batch, last, key=attrgetter("place")) :]
         if not fresh:
             continue
         table = to_table(
@@ -197,25 +197,18 @@ def _digests_at(places: set[tuple[int, int]], rows: Iterable[Row]) -> dict[tuple
     """The digest of the file's rows up to each of the given ones."""
     digest = sha256()
     found: dict[tuple[int, int], str] = {}
-    number = 0
     for row in rows:
         if len(found) == len(places):
             break
-        digest.update(_text([row], number))
-        number = row.number
-        if (number, row.part) in places:
-            found[number, row.part] = digest.hexdigest()
+        digest.update(_text([row]))
+        if row.place in places:
+            found[row.place] = digest.hexdigest()
     return found
 
 
-def _text(rows: Iterable[Row], number: int) -> bytes:
-    """What a digest is taken of: rows after the one of a number, each once, however many parts it has."""
-    lines = []
-    for row in rows:
-        if row.number != number:
-            lines += [row.raw, b"\n"]
-            number = row.number
-    return b"".join(lines)
+def _text(rows: Iterable[Row]) -> bytes:
+    """What a digest is taken of: each row of the file once, however many parts it has."""
+    return b"".join([row.raw + b"\n" for row in rows if not row.continues])
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

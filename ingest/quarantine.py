@@ -160,7 +160,9 @@ def _common_form(messages: Iterator[Rejected]) -> Form | None:
         form, _ = _stored_form(path)
         forms.setdefault(form, set()).add(topic)
     if len(forms) > 1:
-        kinds = "\n".join(f"  {form.endings[0]}: {printable(', '.join(sorted(topics)))}" for form, topics in forms.items())
+        kinds = "\n".join(
+            f"  {form.endings[0]}: {printable(', '.join(sorted(topics)))}" for form, topics in forms.items()
+        )
         raise click.ClickException(
             f"the rejected lines have several forms. Export them with --source, one by one:\n{kinds}"
         )

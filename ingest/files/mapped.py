@@ -78,8 +78,8 @@ class MappedFile:
                 if event.get(field) in (None, ""):
                     event[field] = value
             extra = {self._kept_name(name): value for name, value in values.items() if name not in self._used}
-            parts = self._levels(values) if self._stores else [(-1, {})]
-            for part, level in parts:
+            continues = False
+            for part, level in self._levels(values) if self._stores else [(-1, {})]:
                 mapped = event | level
                 if self._is_not_kept(mapped.get(LEVEL), by_store=bool(level)):
                     skipped[NOT_KEPT] += 1
@@ -88,7 +88,8 @@ class MappedFile:
                     key = (mapped.get(PRODUCT), mapped.get(STORE))
                     skipped[REPEATED] += key in seen
                     seen.add(key)
-                yield row._replace(values=mapped | extra, part=part)
+                yield row._replace(values=mapped | extra, part=part, continues=continues)
+                continues = True
 
     def _field_sources(self, known: Sequence[str] | None) -> dict[str, list[str]]:
         """The columns of each field that are there. Raises SourceError where one is missing."""

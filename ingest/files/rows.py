@@ -38,6 +38,13 @@ class Row(NamedTuple):
     raw: bytes
     part: int = -1
     """Which of the events of a row that holds one for each store; -1 where it holds one."""
+    continues: bool = False
+    """Whether an earlier part of the same row has its bytes already."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the event stands in the file; places rise within it."""
+        return self.number, self.part
 
 
 class EventFile(Protocol):
