@@ -115,9 +115,10 @@
         'anomaly_rules': run_query(query).rows[0][0],
         'stands_out': local_md5(stands_out('reading') ~ stands_out('day')),
         'withdrawals': withdrawals_in_raw(),
+        'max_age_years': max_age_years(),
     } -%}
     {%- for name in (
-        'as_of', 'oldest_reading', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within',
+        'as_of', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within',
         'spike_return_share',
     ) -%}
         {%- do settings.update({name: var(name)}) -%}
