@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dashboards import server
 from dashboards.access import access_file
 from dashboards.access.access_file import Access, AccessError, published_stores, read_access
+from dashboards.digests import to_apply
 from tests.conftest import ROOT
 
 
@@ -82,10 +82,10 @@ def test_each_published_store_has_a_role(export):
 
 
 def test_a_new_store_is_applied(export):
-    before = server._state(published_stores(export))
-    assert server._state(published_stores(export)) == before
+    before = to_apply(published_stores(export))
+    assert to_apply(published_stores(export)) == before
     publish(export, "Store_C")
-    assert server._state(published_stores(export)) != before
+    assert to_apply(published_stores(export)) != before
     assert "Store_C" in read_access(export).stores
 
 
