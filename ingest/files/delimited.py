@@ -39,6 +39,7 @@ class Delimited:
         # "a", "b": a space after each delimiter belongs to no value
         self._spaced = len(cells) > 1 and all(cell.startswith(" ") for cell in cells[1:])
         self.columns = self.text_columns = column_names(self.path, cells)
+        self._named = max((number for number, cell in enumerate(cells, start=1) if cell.strip()), default=0)
         if self._delimiter not in ",\t":
             self.remarks.append(f"its values are divided by {self._delimiter}")
 
@@ -52,6 +53,8 @@ class Delimited:
                 continue
             if len(cells) > width and not "".join(cells[width:]).strip():
                 del cells[width:]
+            elif self._named <= len(cells) < width:
+                cells.extend([""] * (width - len(cells)))
             if not "".join(cells).strip():
                 skipped["empty rows passed over"] += bool(cells)
             elif len(cells) != width:

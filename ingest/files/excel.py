@@ -48,7 +48,7 @@ class Excel:
                 yield Row(number, values, as_json(values))
 
     def _cells(self) -> Iterator[list[Any]]:
-        return iter(self._sheet.to_python(skip_empty_area=False))
+        return self._sheet.iter_rows()
 
 
 def _sheet(content: Content, wanted: str | None, remarks: list[str]) -> CalamineSheet:

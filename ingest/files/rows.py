@@ -91,16 +91,12 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 def column_names(path: Path, cells: Sequence[str]) -> list[str]:
-    """The names of the columns from the cells of a header.
+    """The names of the columns from the cells of a header; one without a name is called by its place.
 
-    Raises SourceError where two are the same, or where one between others has none.
+    Raises SourceError where two are the same.
     """
-    names = [" ".join(cell.split()) for cell in cells]
-    while names and not names[-1]:
-        names.pop()
+    names = [" ".join(cell.split()) or f"column {position}" for position, cell in enumerate(cells, start=1)]
     for position, name in enumerate(names, start=1):
-        if not name:
-            raise SourceError(f"{path}: column {position} of the header has no name. Give it one.")
         if name in names[: position - 1]:
             first = names.index(name) + 1
             raise SourceError(

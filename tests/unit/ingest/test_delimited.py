@@ -113,6 +113,12 @@ def test_ghost_rows_and_repeated_headers_are_passed_over(tmp_path):
     assert "1 repeated headers" in loaded.output
 
 
+def test_columns_without_a_name_are_kept_by_their_place(tmp_path):
+    row = f"P1,Toys,East,5,9.5,{TIME}"
+    loaded = load_text(tmp_path, "e.csv", lines(f",{HEADER},,", f"0,{row},,", f"1,{row}", f",{row},x,"))
+    assert loaded.column("extra") == ['{"column 1":"0"}', '{"column 1":"1"}', '{"column 8":"x"}']
+
+
 def test_ragged_rows_are_quarantined_unless_what_is_over_is_empty(tmp_path):
     good = f"P1,Toys,East,5,9.5,{TIME}"
     loaded = load_text(tmp_path, "e.csv", lines(HEADER, good + ",,", good + ",x", "P1,Toys,East"))

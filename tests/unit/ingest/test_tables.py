@@ -165,6 +165,16 @@ def test_excel(tmp_path):
     assert "1 empty rows" in loaded.output
 
 
+def test_a_table_may_stand_anywhere_in_its_sheet(tmp_path):
+    rows = [["Stock"], [], [], *([None, *cells] for cells in (HEADER, [*ROW, None, "counted twice"]))]
+    loaded = load_bytes(tmp_path, "e.xlsx", workbook(("Stock", rows)))
+    assert landed(loaded.rows) == [LANDED]
+    assert [(row["entry_id"], row["extra"]) for row in loaded.rows] == [(5, '{"column 9":"counted twice"}')]
+    away = workbook(("Stock", [[], [], [None, None, *HEADER], [None, None, *ROW]]))
+    (tmp_path / "away").mkdir()
+    assert landed(load_bytes(tmp_path / "away", "e.xlsx", away).rows) == [LANDED]
+
+
 def test_excel_sheet(tmp_path):
     content = workbook(("Cover", [["x"]]), ("Stock", [HEADER, ROW]))
     assert landed(load_bytes(tmp_path, "e.xlsx", content, "--sheet", "Stock").rows) == [LANDED]
