@@ -1,6 +1,6 @@
 """The event contracts: what a stock reading and an inventory note are, and why a message is neither.
 
-A reading is the level on hand of one product in one store at one moment, never a movement. Values that look wrong but
+A reading is the level on hand of one product in one store at one time, never a movement. Values that look wrong but
 are well formed (negative stock, price 0, a jump, an empty note) are data: they are accepted here and judged by the
 rules downstream.
 """
@@ -101,15 +101,15 @@ class Contract(Generic[Event]):
             except msgspec.ValidationError:
                 payload = self._leniently(message)
             keys = self._keys_decoder.decode(message)
-            moment = read_time(payload.event_timestamp).time
+            timestamp = read_time(payload.event_timestamp).time
         except TimeError as error:
             return Rejection(error.kind, f"event_timestamp: {error}")
         except msgspec.ValidationError as error:
             return _explain(str(error))
         except UNREADABLE as error:
             return _not_json(message, str(error))
-        problem = implausibility(moment, now) if now else None
-        return Rejection(*problem) if problem else self._with_tidy_names(payload, keys, moment)
+        problem = implausibility(timestamp, now) if now else None
+        return Rejection(*problem) if problem else self._with_tidy_names(payload, keys, timestamp)
 
     def decode_columns(self, messages: Sequence[bytes | Rejection], published: pa.TimestampArray) -> Columns:
         """Read many messages at once: the same outcome as `decode` of each, several times as fast.
@@ -154,7 +154,7 @@ class Contract(Generic[Event]):
         return Columns(fields, extras, rejections)
 
     def _leniently(self, message: bytes) -> Any:
-        """The payload of a message that counts in 2.0, or tells the time by an epoch number or in another spelling.
+        """The payload of a message that writes 2.0 for 2, or its time as an epoch number or in another spelling.
 
         Raises msgspec.ValidationError or TimeError where it is no event even so.
         """
@@ -168,8 +168,8 @@ class Contract(Generic[Event]):
             keys["event_timestamp"] = read_time(msgspec.json.decode(keys["event_timestamp"])).time
         return self._payload_decoder.decode(msgspec.json.encode(keys))
 
-    def _with_tidy_names(self, payload: Any, keys: dict[str, msgspec.Raw], moment: datetime) -> Event | Rejection:
-        values: dict[str, Any] = msgspec.structs.asdict(payload) | {"event_timestamp": moment}
+    def _with_tidy_names(self, payload: Any, keys: dict[str, msgspec.Raw], timestamp: datetime) -> Event | Rejection:
+        values: dict[str, Any] = msgspec.structs.asdict(payload) | {"event_timestamp": timestamp}
         extra: dict[str, Any] = {key: value for key, value in keys.items() if key not in self.fields}
         for name in self.names:
             sent = values[name]

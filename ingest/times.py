@@ -46,22 +46,22 @@ class AgeError(ValueError):
     """A setting of how old an event may be that says nothing."""
 
 
-class Reckoning(NamedTuple):
-    """How a file tells time: whether the day comes before the month in 03/01/2026 (None: nobody knows), and the zone
-    of times that name none."""
+class TimeFormat(NamedTuple):
+    """How a file writes times: whether the day comes before the month in 03/01/2026 (None: not known), and the zone of
+    times that name none."""
 
     day_first: bool | None = None
     zone: tzinfo = UTC
 
 
-class Moment(NamedTuple):
-    """A time, UTC. `happened_twice`: its clock was put back and showed it again; the first one is taken."""
+class Timestamp(NamedTuple):
+    """A time in UTC. `happened_twice`: the clock was put back and showed it again; the first one counts."""
 
     time: datetime
     happened_twice: bool = False
 
 
-PLAIN = Reckoning()
+PLAIN = TimeFormat()
 
 
 @cache
@@ -103,17 +103,17 @@ def day_order(text: str) -> str | None:
     return "day" if first > 12 else "month" if second > 12 else "either"
 
 
-def read_time(value: object, reckoning: Reckoning = PLAIN) -> Moment:
+def read_time(value: object, time_format: TimeFormat = PLAIN) -> Timestamp:
     """A time from text, a number since 1970 or a date; a date alone is the start of that day. Raises TimeError."""
     try:
         if isinstance(value, str):
-            return _from_text(value.strip(), reckoning)
+            return _from_text(value.strip(), time_format)
         if isinstance(value, datetime):
-            return _in_utc(value, reckoning.zone)
+            return _in_utc(value, time_format.zone)
         if isinstance(value, date):
-            return _in_utc(datetime(value.year, value.month, value.day), reckoning.zone)
+            return _in_utc(datetime(value.year, value.month, value.day), time_format.zone)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return Moment(_from_epoch(value))
+            return Timestamp(_from_epoch(value))
     except TimeError:
         raise
     except OverflowError as error:
@@ -123,18 +123,18 @@ def read_time(value: object, reckoning: Reckoning = PLAIN) -> Moment:
     raise TimeError("wrong_type", f"expected a time, got {type(value).__name__}")
 
 
-def _from_text(text: str, reckoning: Reckoning) -> Moment:
+def _from_text(text: str, time_format: TimeFormat) -> Timestamp:
     if _EPOCH_TEXT.fullmatch(text):
-        return Moment(_from_epoch(float(text) if "." in text else int(text)))
+        return Timestamp(_from_epoch(float(text) if "." in text else int(text)))
     match = _TIME.fullmatch(text)
     if match is None:
-        return _in_utc(datetime.fromisoformat(text), reckoning.zone)
-    year, month, day = _date_parts(match, text, reckoning.day_first)
+        return _in_utc(datetime.fromisoformat(text), time_format.zone)
+    year, month, day = _date_parts(match, text, time_format.day_first)
     hour, extra_day = _hour(match)
     micros = round(float(f"0.{match['fraction']}") * 10**6) if match["fraction"] else 0
     zone = _zone(match["zone"])
     local = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["seconds"] or 0), tzinfo=zone)
-    return _in_utc(local + timedelta(days=extra_day, microseconds=micros), reckoning.zone)
+    return _in_utc(local + timedelta(days=extra_day, microseconds=micros), time_format.zone)
 
 
 def _date_parts(match: re.Match[str], text: str, day_first: bool | None) -> tuple[int, int, int]:
@@ -173,16 +173,16 @@ def _zone(text: str | None) -> tzinfo | None:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _in_utc(time: datetime, zone: tzinfo) -> Moment:
+def _in_utc(time: datetime, zone: tzinfo) -> Timestamp:
     if time.tzinfo is not None:
-        return Moment(time.astimezone(UTC))
+        return Timestamp(time.astimezone(UTC))
     local = time.replace(tzinfo=zone, fold=0)
-    moment = local.astimezone(UTC)
+    timestamp = local.astimezone(UTC)
     if zone is UTC:
-        return Moment(moment)
-    if moment.astimezone(zone).replace(tzinfo=None) != time.replace(fold=0):
+        return Timestamp(timestamp)
+    if timestamp.astimezone(zone).replace(tzinfo=None) != time.replace(fold=0):
         raise TimeError("no_such_time", f"the clock of {zone} skipped {time}")
-    return Moment(moment, happened_twice=local.utcoffset() != local.replace(fold=1).utcoffset())
+    return Timestamp(timestamp, happened_twice=local.utcoffset() != local.replace(fold=1).utcoffset())
 
 
 def _from_epoch(number: float) -> datetime:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ingest.files.numbers import decimal_mark
 from ingest.files.rows import DecimalMark, EventFile, FileOptions, Row, SourceError
-from ingest.times import Reckoning, day_order
+from ingest.times import TimeFormat, day_order
 
 NUMBER_COLUMNS = ("quantity", "price")
 TIME_COLUMN = "event_timestamp"
@@ -21,7 +21,7 @@ class Conventions(NamedTuple):
     """How the text of a file is read. Where `decimal` is None, no number of it depends on that."""
 
     decimal: DecimalMark | None = None
-    reckoning: Reckoning = Reckoning()
+    time_format: TimeFormat = TimeFormat()
     quantity_scale: int = 1
 
 
@@ -39,7 +39,7 @@ class _Evidence:
                 self.found[proof] = f"{value.strip()} in row {number:,}"
 
     def verdict(self, path: Path, one: str, other: str, ask: str) -> str | None:
-        """The one that is proved; None where nothing depends on it. Raises SourceError where it cannot be told."""
+        """The one that is proved; None where nothing depends on it. Raises SourceError where nothing decides."""
         if one in self.found and other in self.found:
             raise SourceError(f"{path}: writes {self.found[one]}, but {self.found[other]}. {ask}")
         proved = next((proof for proof in (one, other) if proof in self.found), None)
@@ -74,4 +74,4 @@ def conventions_of(file: EventFile, rows: Iterable[Row], options: FileOptions) -
         day_first = None if order is None else order == "day"
         if order is not None:
             file.remarks.append(f"its dates begin with the {order} ({orders.found[order]})")
-    return Conventions(decimal, Reckoning(day_first, options.time_zone), options.quantity_scale)
+    return Conventions(decimal, TimeFormat(day_first, options.time_zone), options.quantity_scale)

@@ -119,7 +119,7 @@ class Delimited:
 
 
 class _Record(NamedTuple):
-    """A row as it stands: the number of its first line, its cells or why they cannot be told, its text."""
+    """A row as it stands: the number of its first line, its cells or why it has none, its text."""
 
     number: int
     cells: list[str] | str

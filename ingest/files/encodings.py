@@ -107,7 +107,7 @@ def _utf8_or_western(content: Content, remarks: list[str]) -> str:
         return "utf-8"
     if not_western:
         raise SourceError(
-            f"{content.path}: is not UTF-8, and which encoding it is cannot be told. Say --encoding windows-1251, "
+            f"{content.path}: is not UTF-8, and its encoding is not recognised. Say --encoding windows-1251, "
             "cp437, shift_jis or what it was written in."
         )
     remarks.append("is not UTF-8: read as Windows-1252; if letters are wrong, --encoding names another")

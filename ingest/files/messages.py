@@ -73,9 +73,9 @@ class Interpreter:
         self._names = [name for name in NAMES if name in self._fields]
         self._numbers = [name for name in NUMBER_COLUMNS if name in self._fields]
         self._decimal = conventions.decimal
-        self._reckoning = conventions.reckoning
+        self._time_format = conventions.time_format
         self._scale = conventions.quantity_scale
-        self._json_as_it_is = self._reckoning == PLAIN and self._scale == 1
+        self._json_as_it_is = self._time_format == PLAIN and self._scale == 1
 
     def message(self, row: Row) -> bytes | Rejection:
         """The JSON of a row's event, or why it is none."""
@@ -162,12 +162,12 @@ class Interpreter:
         return price if self._scale == 1 else float(Decimal(str(value)) / self._scale)
 
     def _time(self, value: object) -> object:
-        if isinstance(value, str) and self._reckoning.zone is UTC and _is_plain(value):
+        if isinstance(value, str) and self._time_format.zone is UTC and _is_plain(value):
             return value
-        moment = read_time(value, self._reckoning)
-        if moment.happened_twice:
+        timestamp = read_time(value, self._time_format)
+        if timestamp.happened_twice:
             self.remarks["times that the clock showed twice when it was put back; the first was taken"] += 1
-        return moment.time
+        return timestamp.time
 
 
 class _NumberError(ValueError):

@@ -16,7 +16,7 @@ import msgspec
 
 from ingest.files.mapping import AS_THEY_ARE, ColumnMapping, mapping_named, pairs, save_mapping
 from ingest.files.rows import AS_IT_COMES, FileOptions, SourceError
-from ingest.times import Reckoning, TimeError, read_time
+from ingest.times import TimeError, TimeFormat, read_time
 
 OPTIONS = (
     click.option("--encoding", help="Encoding of a text file: windows-1252, say  [default: what the file shows]"),
@@ -102,7 +102,7 @@ def _options(
         day_first=day_first,
         time_zone=zone,
         mapping=chosen,
-        as_of=None if as_of is None else _time(as_of, Reckoning(day_first, zone)),
+        as_of=None if as_of is None else _time(as_of, TimeFormat(day_first, zone)),
         arguments=" ".join(arguments),
         **others,
     )
@@ -156,9 +156,9 @@ def _save(mapping: ColumnMapping | None, path: Path) -> None:
     click.echo(f"{path}: saved; --mapping {path} reads it")
 
 
-def _time(text: str, reckoning: Reckoning) -> datetime:
+def _time(text: str, time_format: TimeFormat) -> datetime:
     try:
-        return read_time(text, reckoning).time
+        return read_time(text, time_format).time
     except TimeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--as-of") from error
 

@@ -71,7 +71,7 @@ class EventFile(Protocol):
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What the user says about a file; None where the file itself shall tell."""
+    """What the user says about a file; None where the file itself decides."""
 
     encoding: str | None = None
     sheet: str | None = None

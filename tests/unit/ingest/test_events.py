@@ -156,4 +156,7 @@ def test_a_note_may_be_empty_but_not_without_its_id():
     note |= {"note": "", "event_timestamp": EVENT["event_timestamp"]}
     assert NOTES.decode(msgspec.json.encode(note), NOW).note == ""
     assert NOTES.decode(msgspec.json.encode(note | {"note_id": ""}), NOW).kind == "blank_name"
+    old = NOTES.decode(msgspec.json.encode(note | {"event_timestamp": "1970-01-01"}), NOW)
+    assert isinstance(old, Rejection)
+    assert old.kind == "implausible_timestamp"
     assert NOTES.decode(event(), NOW) == Rejection("missing_field", "note_id")

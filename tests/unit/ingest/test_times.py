@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.times import EPOCH, Moment, Reckoning, TimeError, day_order, max_age, read_time
+from ingest.times import EPOCH, TimeError, TimeFormat, Timestamp, day_order, max_age, read_time
 
 from .loading import HEADER, load_text
 
-BERLIN = Reckoning(zone=ZoneInfo("Europe/Berlin"))
+BERLIN = TimeFormat(zone=ZoneInfo("Europe/Berlin"))
 AT = datetime(2026, 1, 3, 10, 15, tzinfo=UTC)
 DAY = datetime(2026, 1, 3, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ DAY = datetime(2026, 1, 3, tzinfo=UTC)
     ],
 )
 def test_spellings(text, time):
-    assert read_time(text) == Moment(time)
+    assert read_time(text) == Timestamp(time)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_what_is_no_time(value, kind):
     | st.text("0123456789-/.: TZ+aApPmM", max_size=24)
 )
 def test_nothing_else_is_raised(value):
-    for reckoning in (Reckoning(), BERLIN, Reckoning(day_first=False)):
+    for time_format in (TimeFormat(), BERLIN, TimeFormat(day_first=False)):
         try:
-            assert read_time(value, reckoning).time.utcoffset() == timedelta(0)
+            assert read_time(value, time_format).time.utcoffset() == timedelta(0)
         except TimeError as error:
             assert error.kind  # noqa: PT017
 
@@ -97,17 +97,17 @@ def test_nothing_else_is_raised(value):
 )
 def test_epoch_numbers_tell_their_unit(time, units):
     time = time.replace(microsecond=0, tzinfo=UTC)
-    assert read_time(int(time.timestamp()) * units) == Moment(time)
+    assert read_time(int(time.timestamp()) * units) == Timestamp(time)
 
 
 def test_day_and_month():
     assert [
         day_order(text) for text in ("13/01/2026", "01/13/2026", "03/01/2026", "03/03/2026", "03.01.2026", "x")
     ] == [*("day", "month", "either", None, None, None)]
-    assert read_time("03/01/2026", Reckoning(day_first=True)).time == DAY
-    assert read_time("01/03/2026", Reckoning(day_first=False)).time == DAY
+    assert read_time("03/01/2026", TimeFormat(day_first=True)).time == DAY
+    assert read_time("01/03/2026", TimeFormat(day_first=False)).time == DAY
     with pytest.raises(TimeError):
-        read_time("13/01/2026", Reckoning(day_first=False))
+        read_time("13/01/2026", TimeFormat(day_first=False))
 
 
 def load(tmp_path, *times, options=()):
