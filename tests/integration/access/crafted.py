@@ -252,9 +252,11 @@ def _saved(site: Site) -> Iterator[Request]:
         {"op": "IN", "val": ["x' OR 1 = 1 --", "N/A", TRICKS["union"]]},
         {"op": "NOT IN", "val": ["x') UNION SELECT 1 --"]},
         {"op": ">", "val": ""},
+        {"col": "of_another_dataset", "op": "==", "val": "x"},
+        {"col": TRICKS["union"], "op": "==", "val": "x"},
     ):
         filtered = [
-            query | {"filters": [*query["filters"], {"col": "store_location", **condition}]} for query in queries
+            query | {"filters": [*query["filters"], {"col": "store_location"} | condition]} for query in queries
         ]
         body = _chart_data(dataset, *filtered, form_data={"slice_id": chart})
         yield Request(f"notifications where the store is {condition}", "POST", "/api/v1/chart/data", body, saved=True)

@@ -36,6 +36,8 @@ def query(**parts: Any) -> Any:
         {"columns": ["severity"], "metrics": [AD_HOC]},  # an administrator saved it
         {"columns": ["store_location"], "orderby": [["store_location", True]]},
         {"columns": ["severity"], "filter": [{"col": "category", "op": "IN", "val": ["Toys", SQL]}]},
+        {"columns": ["severity"], "filter": [{"col": "of another dataset", "op": "==", "val": 1}]},
+        {"columns": ["severity"], "filter": [{"col": AXIS, "op": "TEMPORAL_RANGE", "val": "Last week"}]},
         {"metrics": ["anomalies"], "granularity": "event_date", "extras": {"time_grain_sqla": "P1D"}},
         {"metrics": ["anomalies"], "series_columns": ["severity"], "series_limit_metric": "anomalies"},
         {"metrics": ["anomalies"], "post_processing": [{"operation": "pivot"}, {"operation": "flatten"}]},
@@ -72,7 +74,10 @@ def ad_hoc(sql: str) -> dict[str, str]:
         {"metrics": ["anomalies"], "series_columns": ["notification"]},
         {"metrics": ["anomalies"], "series_limit_metric": ad_hoc(SQL)},
         {"metrics": ["anomalies"], "filter": [{"col": ad_hoc(SQL), "op": "==", "val": 1}]},
-        {"metrics": ["anomalies"], "filter": [{"col": "no_column", "op": "==", "val": 1}]},
+        {
+            "metrics": ["anomalies"],
+            "filter": [{"col": AXIS | {"sqlExpression": SQL, "label": SQL}, "op": "==", "val": 1}],
+        },
         {"metrics": ["anomalies"], "filter": [{"op": "==", "val": 1}]},
         {"metrics": ["anomalies"], "granularity": SQL},
         {"metrics": ["anomalies"], "extras": {"where": "1 = 1"}},
