@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Response, sync_playwright
 
 from tests.serving import Site
 
@@ -91,6 +92,21 @@ def test_a_store_manager_sees_only_the_own_store(page, site, user, own, other):
     answers = [answer.text() for answer in asked]
     assert answers
     assert not [answer for answer in answers if other in answer]
+
+
+def test_a_click_in_a_chart_filters_the_others(page, site):
+    """Also those whose dataset lacks the column."""
+    open_overview(page, site, "store_a")
+    statuses = []
+
+    def is_the_last(answer: Response) -> bool:
+        if "/api/v1/chart/data" in answer.url:
+            statuses.append(answer.status)
+        return len(statuses) == 8
+
+    with page.expect_response(is_the_last):
+        page.locator("td").filter(has_text=re.compile("^(critical|high|medium|info)$")).first.click()
+    assert set(statuses) == {200}
 
 
 def test_a_manager_cannot_use_sql(page, site):
