@@ -65,8 +65,8 @@ def command(
     """Land the events of a Pulsar topic, or of a file, each exactly once; malformed ones are quarantined."""
     contract: Contract[Any] = NOTES if notes else READINGS
     landing = data_dir / ("landing_notes" if notes else "landing")
-    if source is None and (only_preview or how_read(options)):
-        raise click.UsageError("some of these options concern a file: name it with --source.")
+    if only_preview and source is None:
+        raise click.UsageError("--preview shows a file: name it with --source.")
     try:
         max_age()
         if source is not None:

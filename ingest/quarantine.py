@@ -112,7 +112,6 @@ def export(source: str | None, reason: str | None, data_dir: Path, out: Path) ->
     try:
         count = _write(rejected(data_dir, source, reason), form, out, reasons)
     except OSError as error:
-        reasons.unlink(missing_ok=True)
         raise click.ClickException(f"{error.filename or out}: {error.strerror}.") from error
     click.echo(f"{out}: {count:,} lines; {reasons} says why each was rejected.")
     click.echo(f"Correct them, then: inventory load --source {out} {form.load_options}".rstrip())
@@ -162,12 +161,10 @@ def _common_form(messages: Iterator[Rejected]) -> Form | None:
         forms.setdefault(form, set()).add(topic)
     if len(forms) > 1:
         kinds = "\n".join(
-            f"  {printable(', '.join(sorted(topics)))}: {form.endings[0]} {form.load_options}".rstrip()
-            for form, topics in forms.items()
+            f"  {form.endings[0]}: {printable(', '.join(sorted(topics)))}" for form, topics in forms.items()
         )
         raise click.ClickException(
-            "the rejected lines have several forms. Export them with --source, one by one, and withdraw attempts that "
-            f"were wrong as a whole:\n{kinds}"
+            f"the rejected lines have several forms. Export them with --source, one by one:\n{kinds}"
         )
     return next(iter(forms), None)
 

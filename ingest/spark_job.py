@@ -111,15 +111,13 @@ def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[
     applied = withdrawals(data_dir)
     click.echo("  the withdrawn messages changed: everything landed is refined again", err=True)
     with exclusive_raw(temporary):
-        try:
-            record(temporary, applied)
-            claim(temporary, {})
-            _refine_stream(spark, data_dir, temporary, {}, once=True)
-            sync_tree(temporary)
-            exchange(temporary, raw)  # the commit point
-            sync_folder(data_dir)
-        finally:  # what was raw, or on a full disk what takes its space
-            shutil.rmtree(temporary, ignore_errors=True)
+        record(temporary, applied)
+        claim(temporary, {})
+        _refine_stream(spark, data_dir, temporary, {}, once=True)
+        sync_tree(temporary)
+        exchange(temporary, raw)  # the commit point
+        sync_folder(data_dir)
+        shutil.rmtree(temporary)
         yield
 
 

@@ -8,7 +8,7 @@
         'daily_units_out': 'coalesce(' ~ current_stock ~ '.daily_units_out, 0)',
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
         'suggested_order': 'coalesce(' ~ current_stock ~ '.suggested_order, 0)',
-        'stock_value': 'coalesce(' ~ current_stock ~ '.stock_value, 0)',
+        'stock_value': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".stock_value), 'unknown')",
     } -%}
     {%- set numbered = namespace(template=template) -%}
     {%- for field in fields -%}

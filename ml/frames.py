@@ -51,12 +51,12 @@ def read_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Dat
 
 def _moments(values: pd.Series) -> pd.Series:
     try:
-        moments = pd.to_datetime(values, utc=True)
+        moments = pd.to_datetime(values, utc=True).astype("datetime64[ns, UTC]")
     except (ValueError, TypeError) as error:
         raise ValueError(f"ds cannot be read as time: {error}") from error
     if moments.isna().any():
         raise ValueError(f"ds is empty in row {int(np.argmax(moments.isna())) + 1}")
-    naive: pd.Series = moments.dt.tz_localize(None).astype("datetime64[ns]")
+    naive: pd.Series = moments.dt.tz_localize(None)
     return naive
 
 

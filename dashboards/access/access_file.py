@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dashboards.access.stores import ADMINISTRATOR, EVERY_STORE, row_role
+from dashboards.access.stores import EVERY_STORE, row_role
 
 FILE = Path(__file__).parents[1] / "access.yml"
 WHOLE_COMPANY = "N/A"  # what published rows of no single store are marked with
@@ -32,14 +32,6 @@ class Access:
     def row_roles(self) -> list[str]:
         """The roles that open rows."""
         return [EVERY_STORE, *map(row_role, self.stores)]
-
-    @property
-    def administrator(self) -> str:
-        """The login in whose name assets are imported. Raises AccessError where there is none."""
-        for login, person in self.users.items():
-            if ADMINISTRATOR in person["roles"]:
-                return login
-        raise AccessError("access.yml: nobody has the role Admin. Give it to somebody, or nobody can set a password.")
 
 
 def read_access(export: Path) -> Access:

@@ -82,14 +82,7 @@ def _zip_member(path: Path) -> Content:
         raise SourceError(f"{path}: holds {names}. Pack one file, or unpack it and load the files one by one.")
     if members[0].flag_bits & 1:
         raise SourceError(f"{path}: is locked with a password. Unpack it and load what is in it.")
-    return Content(path, PurePath(members[0].filename).name, lambda: _unpacked(archive, members[0]))
-
-
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
-    try:
-        return cast(BinaryIO, archive.open(member))
-    except (NotImplementedError, OSError, RuntimeError, ValueError) as error:  # a place or a method that does not exist
-        raise zipfile.BadZipFile(str(error)) from error
+    return Content(path, PurePath(members[0].filename).name, lambda: cast(BinaryIO, archive.open(members[0])))
 
 
 def _is_hidden(name: str) -> bool:

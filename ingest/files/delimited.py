@@ -30,10 +30,7 @@ class Delimited:
         self.remarks: list[str] = []
         self._content = content
         self.encoding = encoding_of(content, options.encoding, self.remarks)
-        try:
-            self._delimiter, cells, self._lines_before = self._header()
-        except csv.Error as error:
-            raise SourceError(f"{self.path}: the header cannot be read ({error}). Is it a file of events?") from error
+        self._delimiter, cells, self._lines_before = self._header()
         above = "".join(islice(text_lines(content, self.encoding), self._lines_before))
         self.header = above.rstrip("\r\n").encode(errors="surrogateescape")
         # "a", "b": a space after each delimiter belongs to no value

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.events import UNREADABLE
 from ingest.files.compressed import Content
 from ingest.files.encodings import BOM, as_bytes, encoding_of, text_lines, utf8_chunks
 from ingest.files.rows import FileOptions, Row, SourceError
@@ -117,7 +116,7 @@ def _wrapped(value: bytes) -> list[bytes] | None:
             messages = [bytes(message) for message in _list_decoder.decode(member)] if member[:1] == b"[" else []
             if messages and all(message[:1] == b"{" for message in messages):
                 lists.append(messages)
-    except UNREADABLE:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return lists[0] if len(lists) == 1 else None
 
@@ -126,7 +125,7 @@ def _is_message(line: bytes) -> bool:
     """Whether a line is an object by itself, and wraps no others."""
     try:
         _object_decoder.decode(line)
-    except UNREADABLE:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return _wrapped(line) is None
 

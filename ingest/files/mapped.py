@@ -11,7 +11,7 @@ import msgspec
 
 from ingest.events import Rejection
 from ingest.files.conventions import TIME_COLUMN
-from ingest.files.mapping import AS_THEY_ARE, BY_STORE, missing_column, recognised
+from ingest.files.mapping import AS_THEY_ARE, missing_column, recognised
 from ingest.files.opening import open_file
 from ingest.files.rows import EventFile, FileOptions, Row, SourceError, is_total
 
@@ -94,7 +94,7 @@ class MappedFile:
     def _field_sources(self, known: Sequence[str] | None) -> dict[str, list[str]]:
         """The columns of each field that are there. Raises SourceError where one is missing."""
         mapping, sources = self._mapping, {}
-        by_store = BY_STORE if self._stores else ()
+        by_store = {LEVEL, STORE} if self._stores else set()
         missing = [
             missing_column(f"the levels of {store}", [column], known)
             for column, store in self._stores.items()

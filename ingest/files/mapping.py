@@ -11,7 +11,6 @@ import msgspec
 
 from ingest.files.rows import DecimalMark, SourceError
 
-BY_STORE = ("quantity", "store_location")
 READY = Path(__file__).parents[1] / "mappings"
 _PAIR = re.compile(r'\s*(\w+)\s*=\s*(?:"([^"]*)"|([^,]*))\s*(?:,|$)')
 
@@ -58,12 +57,10 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     def with_options(
         self, columns: Mapping[str, str], values: Mapping[str, str], stores: str | list[str]
     ) -> ColumnMapping:
-        """This mapping with what a user says beside it. A field whose column is said must have it, and stores that are
-        said take the place of a column of stores."""
-        kept = {field: column for field, column in self.columns.items() if not stores or field not in BY_STORE}
+        """This mapping with what a user says beside it. A field whose column is said must have it."""
         return msgspec.structs.replace(
             self,
-            columns={**kept, **columns},
+            columns={**self.columns, **columns},
             values={**self.values, **values},
             stores=stores or self.stores,
             optional=[field for field in self.optional if field not in columns],

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingest.events import FIELDS, NAMES, UNREADABLE, Rejection
+from ingest.events import FIELDS, NAMES, Rejection
 from ingest.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.files.mapped import open_events
 from ingest.files.mapping import recognised
@@ -86,7 +86,7 @@ class Interpreter:
             return values
         try:
             event = msgspec.json.decode(values)
-        except UNREADABLE:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return values
         return self._encoded(event) if isinstance(event, dict) else values
 

@@ -127,17 +127,13 @@ def test_a_changed_configuration_is_served(before):
     assert "Other name" in before.site.signed_in("admin").ask("/superset/welcome/").text
 
 
-def test_a_user_who_is_listed_again_starts_afresh_and_the_administrator_may_change(before):
+def test_a_user_who_is_listed_again_starts_afresh(before):
     """Neither the old password nor the old session opens anything, even though the account is the old one."""
-    admin = before.site.signed_in("admin")
     project = before.site.project / "dashboards"
     access = yaml.safe_load((project / "access.yml").read_text())
     access["users"][REMOVED] = {"name": "Ben Again", "roles": ["Manager"], "stores": ["Store_B"]}
-    access["users"]["chief"] = access["users"].pop("admin")
     (project / "access.yml").write_text(yaml.safe_dump(access))
     before.site.start()
-    assert not admin.is_signed_in()
-    assert before.site.signed_in("chief").ask("/api/v1/security/users/").status_code == 200
     assert before.site.password(REMOVED) != before.password
     assert not before.site.client().sign_in(REMOVED, before.password)
     assert not before.removed.is_signed_in()

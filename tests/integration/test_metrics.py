@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingest.raw import quoted
 from ingest.stock_features import follow_readings
 
 from .oracle import Event, Metrics, metrics
@@ -73,13 +74,13 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
                     timestamptz '2026-12-01 00:00:00+00' as publish_time, product_id, category, store_location,
                     quantity, price, event_timestamp, null::varchar as extra, null::varchar as error, null::blob as raw
                 from events
-            ) to '{landed}'
+            ) to '{quoted(landed)}'
             """
         )
         connection.execute(
             f"""
-            copy (select * exclude (error, raw), {batch_id}::bigint as batch_id from '{landed}')
-            to '{raw}/part.parquet'
+            copy (select * exclude (error, raw), {batch_id}::bigint as batch_id from '{quoted(landed)}')
+            to '{quoted(raw)}/part.parquet'
             """
         )
     follow_readings(data_dir / "raw")

@@ -3,9 +3,9 @@
    refined is no repeat. #}
 {% macro rule__feed__duplicate_batch() %}
     select
-        'N/A' as store_location,
-        'N/A' as category,
-        'N/A' as product_id,
+        cast(null as varchar) as store_location,
+        cast(null as varchar) as category,
+        cast(null as varchar) as product_id,
         batch_hour as event_timestamp,
         sum(known_count - fresh_count) as reading_value,
         sum(known_count - fresh_count) / sum(message_count) as observed_value,

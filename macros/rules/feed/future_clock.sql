@@ -27,9 +27,9 @@
         strftime(max(claimed_at), '%Y-%m-%d %H:%M') as evidence
     from (
         select
-            coalesce(message ->> 'store_location', 'N/A') as store_location,
-            coalesce(message ->> 'category', 'N/A') as category,
-            coalesce(message ->> 'product_id', 'N/A') as product_id,
+            message ->> 'store_location' as store_location,
+            message ->> 'category' as category,
+            message ->> 'product_id' as product_id,
             published_at,
             {{ utc("try_cast(message ->> 'event_timestamp' as timestamptz)") }} as claimed_at,
             (epoch_us(claimed_at) - epoch_us(published_at)) / 60e6 as minutes_ahead

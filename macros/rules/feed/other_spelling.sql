@@ -2,8 +2,8 @@
    together from parts. The intake takes both for one name and keeps what was sent in `extra`. #}
 {% macro rule__feed__other_spelling() %}
     {%- set grouped_by = {
-        'store_location': ["'N/A'", "'N/A'"],
-        'category': ['category', "'N/A'"],
+        'store_location': ['cast(null as varchar)', 'cast(null as varchar)'],
+        'category': ['category', 'cast(null as varchar)'],
         'product_id': ['any_value(category order by arrival)', 'product_id'],
     } -%}
     {%- for name, others in grouped_by.items() %}

@@ -1,9 +1,9 @@
 {# Messages of one day that are no readings; they are kept aside and missing from every figure. #}
 {% macro rule__feed__quarantined_messages() %}
     select
-        'N/A' as store_location,
-        'N/A' as category,
-        'N/A' as product_id,
+        cast(null as varchar) as store_location,
+        cast(null as varchar) as category,
+        cast(null as varchar) as product_id,
         cast(cast(published_at as date) as timestamp) as event_timestamp,
         count(*) filter (where is_quarantined) as reading_value,
         count(*) filter (where is_quarantined) / count(*) as observed_value,

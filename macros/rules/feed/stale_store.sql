@@ -2,8 +2,8 @@
 {% macro rule__feed__stale_store() %}
     select
         store_location,
-        'N/A' as category,
-        'N/A' as product_id,
+        cast(null as varchar) as category,
+        cast(null as varchar) as product_id,
         last_reading_at as event_timestamp,
         silent_days * 24 as reading_value,
         silent_days / longest_gap_days as observed_value,

@@ -43,13 +43,25 @@ spells as (
 
 ),
 
+recent_spells as (
+
+    select
+        spells.* replace (
+            greatest(spells.event_date, cast(as_of.as_of as date) - {{ var('model_history_days') }}) as event_date
+        )
+    from spells
+    cross join as_of
+    where spells.last_date >= cast(as_of.as_of as date) - {{ var('model_history_days') }}
+
+),
+
 final as (
 
     select
         {{ series_id('store_location', 'product_id') }} as unique_id,
         cast(unnest(generate_series(event_date, last_date, interval '1 day')) as timestamp) as ds,
         cast(quantity as double) as y
-    from spells
+    from recent_spells
 
 )
 

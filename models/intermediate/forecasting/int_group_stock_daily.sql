@@ -23,7 +23,9 @@ final as (
         cast(daily_stock.total_quantity as double) as y
     from daily_stock
     cross join as_of
-    where daily_stock.event_date + interval '1 day' <= as_of.as_of
+    where
+        daily_stock.event_date + interval '1 day' <= as_of.as_of
+        and daily_stock.event_date >= cast(as_of.as_of as date) - {{ var('model_history_days') }}
 
 )
 

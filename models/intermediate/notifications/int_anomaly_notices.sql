@@ -41,8 +41,8 @@ silent_products as (
     select
         anomalies.rule_id,
         anomalies.store_location,
-        'N/A' as category,
-        'N/A' as product_id,
+        cast(null as varchar) as category,
+        cast(null as varchar) as product_id,
         count(*) as reading_value,
         min(anomalies.reading_value) as observed_value,
         string_agg(distinct anomalies.category, ', ' order by anomalies.category asc) as evidence,
@@ -80,8 +80,7 @@ final as (
         coalesce(
             matters.value_at_risk,
             case when rules.channel = 'stock' then nullif(current_stock.value_at_risk, 0) end,
-            current_stock.stock_value,
-            0
+            current_stock.stock_value
         ) as value_at_risk
     from matters
     inner join rules

@@ -47,7 +47,7 @@ outlier_notices as (
             outliers.observed_quantity,
             greatest(outliers.expected_quantity, 0)
         ) as matter,
-        coalesce(current_stock.stock_value, 0) as value_at_risk
+        current_stock.stock_value as value_at_risk
     from outliers
     inner join rules
         on rules.rule_id = 'isolation_forest'
@@ -81,7 +81,7 @@ forecast_notices as (
         rules.rule_id,
         daily_stock.store_location,
         daily_stock.category,
-        'N/A' as product_id,
+        cast(null as varchar) as product_id,
         cast(lowest_forecasts.cutoff_date as timestamp) as seen_at,
         format(
             'stock is expected to fall from {:,} to {:,.0f} units by {}. Check that deliveries are on order.',

@@ -74,6 +74,7 @@
                 relevant_product_daily.closing_quantity,
                 relevant_product_daily.units_out,
                 relevant_product_daily.units_in,
+                relevant_product_daily.observed_us,
                 case
                     when relevant_product_daily.units_out > 0 or relevant_product_daily.units_in > 0
                         then relevant_product_daily.event_date
@@ -92,10 +93,11 @@
                 *,
                 last_value(moving_date ignore nulls) over so_far as moved_on,
                 sum(units_out) over four_weeks as four_weeks_out,
+                sum(observed_us) over four_weeks as four_weeks_us,
                 lag(event_date, 9) over product_days as ten_days_began_on,
                 count(nullif(units_out, 0)) over ten_days as days_with_units_out,
                 sum(units_out) over ten_days as ten_days_out,
-                sum(units_out * units_out) over ten_days as ten_days_out_squared,
+                sum(cast(units_out as hugeint) * units_out) over ten_days as ten_days_out_squared,
                 sum(units_in) over ten_days as ten_days_in,
                 sum(units_out) over weeks_before as units_out_before,
                 count(*) over weeks_before as days_before
@@ -123,12 +125,13 @@
 
         ),
 
-        -- the pace of a product that stands still is that of the four weeks until it last moved
+        -- the pace of a product that stands still is that of the four weeks until it last moved, or of the longer time
+        -- since the reading before them
         paced as (
 
             select
                 remarkable.*,
-                past.four_weeks_out / 28.0 as usual_daily_out
+                past.four_weeks_out / greatest(past.four_weeks_us / 86400e6, 28) as usual_daily_out
             from remarkable
             left join past
                 on

@@ -115,6 +115,8 @@
                 event_date,
                 cast(sum(units_out) as bigint) as units_out,
                 cast(sum(units_in) as bigint) as units_in,
+                cast(arg_min(units_out, event_timestamp) as bigint) as opening_units_out,
+                cast(arg_min(units_in, event_timestamp) as bigint) as opening_units_in,
                 cast(coalesce(sum(since_previous_us) filter (where previous_level > 0), 0) as bigint) as in_stock_us,
                 cast(sum(since_previous_us) as bigint) as observed_us,
                 cast(sum(since_previous_us) filter (where units_in > 0) as bigint) as restocked_us,

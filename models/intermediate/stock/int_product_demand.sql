@@ -6,16 +6,13 @@ windows as (
 
 ),
 
--- in stock for a day or less says nothing about how fast a product goes
-measured as (
+demand as (
 
     select
-        store_location,
-        product_id,
-        units_out,
-        units_out_squared,
+        *,
         in_stock_us / 86400e6 as days_in_stock,
-        greatest(ceil(in_stock_us / 86400e6), days_with_units_out) as days_counted
+        -- in stock for a day or less says nothing about how fast a product goes
+        case when in_stock_us > 86400e6 then units_out / (in_stock_us / 86400e6) end as daily_units_out
     from windows
     where window_name = 'demand'
 
@@ -28,16 +25,17 @@ final as (
         product_id,
         units_out,
         days_in_stock,
-        case when days_in_stock > 1 then units_out / days_in_stock end as daily_units_out,
-        -- days in stock without a unit out are zeros among the days; days without stock are none
+        daily_units_out,
+        -- what differs from the pace, each difference by the days that it was read over; rounding may leave less than 0
         case
-            when days_in_stock > 1
+            when daily_units_out is not null
                 then sqrt(
-                    (days_counted * units_out_squared - cast(units_out as hugeint) * units_out)
-                    / (days_counted * (days_counted - 1))
+                    greatest(
+                        units_out_squared - 2 * daily_units_out * units_out + power(daily_units_out, 2) * pace_days, 0
+                    ) / greatest(pace_count - 1, 1)
                 )
         end as daily_units_out_sd
-    from measured
+    from demand
 
 )
 

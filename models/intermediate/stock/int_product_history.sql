@@ -24,49 +24,113 @@ dated as (
         lifetimes.*,
         as_of.as_of as planned_at,
         {{ day_of('as_of.as_of') }} - lifetimes.first_date + 1 as history_days,
+        {{ day_of(told_until(
+            'as_of.as_of', 'lifetimes.last_reading_at', 'lifetimes.last_interval_us', 'lifetimes.closing_quantity'
+        )) }} as told_date,
         -- the week in which the history begins is no whole week
-        least(history_days // 7, {{ var('planning_weeks') }}) as week_count
+        least((told_date - lifetimes.first_date + 1) // 7, {{ var('planning_weeks') }}) as week_count
     from lifetimes
     cross join as_of
 
 ),
 
--- weeks are counted back from today
-weeks as (
+quarters as (
 
     select
         product_daily.store_location,
         product_daily.product_id,
-        ({{ day_of('as_of.as_of') }} - product_daily.event_date) // 7 as weeks_ago,
-        sum(product_daily.units_out) as units_out,
-        sum(product_daily.out_value) as out_value,
-        sum(product_daily.reading_count) filter (where {{ day_of('as_of.as_of') }} - product_daily.event_date < 90)
-            as quarter_reading_count,
-        max(product_daily.longest_gap_us) filter (where {{ day_of('as_of.as_of') }} - product_daily.event_date < 90)
-            as quarter_longest_gap_us
+        sum(product_daily.reading_count) as reading_count,
+        max(product_daily.longest_gap_us) as longest_gap_us
     from product_daily
     cross join as_of
-    where {{ day_of('as_of.as_of') }} - product_daily.event_date < greatest(90, 7 * {{ var('planning_weeks') }})
-    group by product_daily.store_location, product_daily.product_id, weeks_ago
+    where {{ day_of('as_of.as_of') }} - product_daily.event_date < 90
+    group by product_daily.store_location, product_daily.product_id
+
+),
+
+-- weeks are counted back from the last day of which the readings tell
+days as (
+
+    select
+        product_daily.*,
+        dated.told_date,
+        dated.week_count,
+        (dated.told_date - product_daily.event_date) // 7 as last_week,
+        epoch_us(product_daily.first_reading_at) as opening_ends_us,
+        epoch_us(product_daily.last_reading_at) - product_daily.observed_us as opening_starts_us
+    from product_daily
+    inner join dated
+        on
+            product_daily.store_location = dated.store_location
+            and product_daily.product_id = dated.product_id
+            and product_daily.event_date > dated.told_date - 7 * {{ var('planning_weeks') }}
+
+),
+
+day_weeks as (
+
+    select
+        *,
+        unnest(
+            range(
+                last_week,
+                least(
+                    coalesce((told_date - cast(make_timestamp(opening_starts_us) as date)) // 7, last_week),
+                    {{ var('planning_weeks') }} - 1
+                ) + 1
+            )
+        ) as weeks_ago,
+        epoch_us(cast(told_date + 1 as timestamp)) - 7 * 86400000000 * weeks_ago as week_ends_us
+    from days
+
+),
+
+-- what went out before a day's first reading went out evenly since the reading before
+spread as (
+
+    select
+        store_location,
+        product_id,
+        weeks_ago,
+        week_count,
+        units_out,
+        out_value,
+        opening_units_out * coalesce(
+            (
+                least(opening_ends_us, week_ends_us)
+                - greatest(opening_starts_us, week_ends_us - 7 * 86400000000)
+            ) / nullif(opening_ends_us - opening_starts_us, 0),
+            0
+        ) + case when weeks_ago = last_week then units_out - opening_units_out else 0 end as week_units_out
+    from day_weeks
+
+),
+
+weeks as (
+
+    select
+        store_location,
+        product_id,
+        weeks_ago,
+        any_value(week_count) as week_count,
+        {{ exact_sum('week_units_out') }} as units_out,
+        {{ exact_sum('case when units_out > 0 then out_value * week_units_out / units_out else out_value end') }}
+            as out_value
+    from spread
+    group by store_location, product_id, weeks_ago
 
 ),
 
 weekly as (
 
     select
-        dated.store_location,
-        dated.product_id,
-        sum(weeks.out_value) filter (where weeks.weeks_ago < {{ var('planning_weeks') }}) as out_value,
-        sum(weeks.quarter_reading_count) as quarter_reading_count,
-        max(weeks.quarter_longest_gap_us) as quarter_longest_gap_us,
-        sum(weeks.units_out) filter (where weeks.weeks_ago < dated.week_count) as units_out,
-        sum(weeks.units_out * weeks.units_out) filter (where weeks.weeks_ago < dated.week_count) as units_out_squared
+        store_location,
+        product_id,
+        {{ exact_sum('out_value') }} as out_value,
+        {{ exact_sum('case when weeks_ago < week_count then units_out end') }} as units_out,
+        {{ exact_sum('case when weeks_ago < week_count then units_out * units_out end') }} as units_out_squared
     from weeks
-    inner join dated
-        on
-            weeks.store_location = dated.store_location
-            and weeks.product_id = dated.product_id
-    group by dated.store_location, dated.product_id
+    group by store_location, product_id
 
 ),
 
@@ -83,16 +147,18 @@ final as (
         dated.last_in_at,
         dated.emptied_at,
         dated.history_days,
-        weekly.quarter_longest_gap_us,
+        dated.last_interval_us,
+        quarters.longest_gap_us as quarter_longest_gap_us,
+        -- nothing read is nothing out; what went out without a known price has no known value
+        cast(case when weekly.product_id is null then 0 else weekly.out_value end as decimal(38, 9)) as out_value,
         nullif(dated.week_count, 0) as week_count,
-        coalesce(weekly.quarter_reading_count, 0) as quarter_reading_count,
-        coalesce(weekly.out_value, 0) as out_value,
-        weekly.units_out / nullif(dated.week_count, 0) as weekly_units_out,
+        coalesce(quarters.reading_count, 0) as quarter_reading_count,
+        coalesce(weekly.units_out, 0) / nullif(dated.week_count, 0) as weekly_units_out,
         -- a month of weeks says whether they are alike
         case
             when dated.week_count >= 4 and weekly.units_out > 0
                 then sqrt(
-                    (dated.week_count * weekly.units_out_squared - weekly.units_out * weekly.units_out)
+                    greatest(dated.week_count * weekly.units_out_squared - weekly.units_out * weekly.units_out, 0)
                     / (dated.week_count * (dated.week_count - 1))
                 ) / (weekly.units_out / dated.week_count)
         end as weekly_variation
@@ -101,6 +167,10 @@ final as (
         on
             dated.store_location = weekly.store_location
             and dated.product_id = weekly.product_id
+    left join quarters
+        on
+            dated.store_location = quarters.store_location
+            and dated.product_id = quarters.product_id
 
 )
 

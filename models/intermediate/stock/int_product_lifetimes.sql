@@ -33,6 +33,7 @@ final as (
         product_daily.product_id,
         arg_max(product_daily.category, product_daily.event_date) as category,
         arg_max(product_daily.closing_quantity, product_daily.event_date) as closing_quantity,
+        arg_max_null(product_daily.observed_us, product_daily.event_date) as last_interval_us,
         min(product_daily.event_date) as first_date,
         min(product_daily.first_reading_at) as first_reading_at,
         max(product_daily.last_reading_at) as last_reading_at,

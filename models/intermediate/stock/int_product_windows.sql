@@ -18,14 +18,30 @@ as_of as (
 
 ),
 
--- whole days, today so far among them
+told as (
+
+    select
+        lifetimes.store_location,
+        lifetimes.product_id,
+        lifetimes.closing_quantity,
+        lifetimes.first_reading_at,
+        lifetimes.last_reading_at,
+        {{ told_until(
+            'as_of.as_of', 'lifetimes.last_reading_at', 'lifetimes.last_interval_us', 'lifetimes.closing_quantity'
+        ) }} as told_until
+    from lifetimes
+    cross join as_of
+
+),
+
+-- whole days, of which the last may not be over
 windows as (
 
     select
+        told.*,
         lengths.window_name,
-        as_of.as_of,
-        cast({{ day_of('as_of.as_of') }} - lengths.window_days + 1 as timestamp) as starts_at
-    from as_of
+        cast({{ day_of('told.told_until') }} - lengths.window_days + 1 as timestamp) as starts_at
+    from told
     cross join (
         values
         ('demand', {{ var('demand_window_days') }}),
@@ -37,64 +53,117 @@ windows as (
 days_inside as (
 
     select
-        product_daily.store_location,
-        product_daily.product_id,
+        windows.store_location,
+        windows.product_id,
         windows.window_name,
-        sum(product_daily.units_out) as units_out,
-        sum(product_daily.units_in) as units_in,
-        sum(product_daily.in_stock_us) as in_stock_us,
-        sum(product_daily.unit_us) as unit_us,
-        coalesce(sum(product_daily.reading_count) filter (where product_daily.observed_us is not null), 0)
-            as reading_count,
-        coalesce(sum(product_daily.observed_us), 0) as observed_us,
-        coalesce(sum(product_daily.restocked_us), 0) as restocked_us,
-        sum(cast(product_daily.units_out as hugeint) * product_daily.units_out) as units_out_squared,
-        count(*) filter (where product_daily.units_out > 0) as days_with_units_out
+        product_daily.units_out,
+        product_daily.units_in,
+        product_daily.opening_units_out,
+        product_daily.opening_units_in,
+        product_daily.in_stock_us,
+        product_daily.unit_us,
+        product_daily.observed_us,
+        product_daily.restocked_us,
+        case when product_daily.observed_us is not null then product_daily.reading_count else 0 end as reading_count,
+        product_daily.closing_quantity - product_daily.units_in + product_daily.units_out as opening_quantity,
+        -- the interval that ends with the day's first reading may have begun before the window
+        epoch_us(product_daily.first_reading_at) - epoch_us(product_daily.last_reading_at) + product_daily.observed_us
+            as opening_us,
+        greatest(
+            epoch_us(windows.starts_at) - epoch_us(product_daily.last_reading_at) + product_daily.observed_us, 0
+        ) as before_us
     from product_daily
     inner join windows
-        on product_daily.event_date >= cast(windows.starts_at as date)
-    group by product_daily.store_location, product_daily.product_id, windows.window_name
+        on
+            product_daily.store_location = windows.store_location
+            and product_daily.product_id = windows.product_id
+            and product_daily.event_date >= cast(windows.starts_at as date)
+
+),
+
+-- of that interval the window has the part of its flows that it has of its time
+cut_days as (
+
+    select
+        store_location,
+        product_id,
+        window_name,
+        reading_count,
+        observed_us,
+        restocked_us,
+        in_stock_us as uncut_in_stock_us,
+        units_out - opening_units_out * coalesce(before_us / nullif(opening_us, 0), 0) as units_out,
+        units_in - opening_units_in * coalesce(before_us / nullif(opening_us, 0), 0) as units_in,
+        in_stock_us - case when opening_quantity > 0 then coalesce(before_us, 0) else 0 end as in_stock_us,
+        unit_us - cast(opening_quantity as hugeint) * coalesce(before_us, 0) as unit_us
+    from days_inside
+
+),
+
+-- how many days in stock a day's units out speak of: those since the day read before, and a day at least
+paced_days as (
+
+    select
+        *,
+        case
+            when in_stock_us > 0
+                then greatest(uncut_in_stock_us / 86400e6, 1) * in_stock_us / uncut_in_stock_us
+        end as pace_days
+    from cut_days
+
+),
+
+window_sums as (
+
+    select
+        store_location,
+        product_id,
+        window_name,
+        {{ exact_sum('units_out') }} as units_out,
+        {{ exact_sum('units_in') }} as units_in,
+        {{ exact_sum('units_out * units_out / pace_days') }} as units_out_squared,
+        {{ exact_sum('pace_days') }} as pace_days,
+        count(pace_days) as pace_count,
+        sum(in_stock_us) as in_stock_us,
+        sum(unit_us) as unit_us,
+        sum(reading_count) as reading_count,
+        coalesce(sum(observed_us), 0) as observed_us,
+        coalesce(sum(restocked_us), 0) as restocked_us
+    from paced_days
+    group by store_location, product_id, window_name
 
 ),
 
 tracked as (
 
     select
-        lifetimes.store_location,
-        lifetimes.product_id,
-        lifetimes.closing_quantity,
+        windows.store_location,
+        windows.product_id,
         windows.window_name,
-        cast(coalesce(days_inside.units_out, 0) as bigint) as units_out,
-        cast(coalesce(days_inside.units_in, 0) as bigint) as units_in,
-        cast(coalesce(days_inside.in_stock_us, 0) as bigint) as in_stock_us,
-        cast(coalesce(days_inside.reading_count, 0) as bigint) as reading_count,
-        cast(coalesce(days_inside.observed_us, 0) as bigint) as observed_us,
-        cast(coalesce(days_inside.restocked_us, 0) as bigint) as restocked_us,
-        coalesce(days_inside.unit_us, 0) as unit_us,
-        coalesce(days_inside.units_out_squared, 0) as units_out_squared,
-        coalesce(days_inside.days_with_units_out, 0) as days_with_units_out,
-        epoch_us(windows.as_of) - epoch_us(greatest(lifetimes.first_reading_at, windows.starts_at)) as tracked_us,
-        epoch_us(lifetimes.last_reading_at) - epoch_us(windows.starts_at) as start_to_last_reading_us,
-        epoch_us(windows.as_of) - epoch_us(lifetimes.last_reading_at) as closing_us
-    from lifetimes
-    cross join windows
-    left join days_inside
+        windows.closing_quantity,
+        cast(coalesce(window_sums.in_stock_us, 0) as bigint) as in_stock_us,
+        cast(coalesce(window_sums.reading_count, 0) as bigint) as reading_count,
+        cast(coalesce(window_sums.observed_us, 0) as bigint) as observed_us,
+        cast(coalesce(window_sums.restocked_us, 0) as bigint) as restocked_us,
+        coalesce(window_sums.units_out, 0) as units_out,
+        coalesce(window_sums.units_in, 0) as units_in,
+        coalesce(window_sums.units_out_squared, 0) as units_out_squared,
+        coalesce(window_sums.pace_days, 0) as pace_days,
+        coalesce(window_sums.pace_count, 0) as pace_count,
+        coalesce(window_sums.unit_us, 0) as unit_us,
+        epoch_us(windows.told_until) - epoch_us(greatest(windows.first_reading_at, windows.starts_at)) as tracked_us,
+        epoch_us(windows.told_until) - epoch_us(greatest(windows.last_reading_at, windows.starts_at)) as closing_us,
+        case
+            when windows.closing_quantity > 0
+                then epoch_us(windows.told_until) - epoch_us(greatest(windows.last_reading_at, windows.starts_at))
+            else 0
+        end as closing_in_stock_us
+    from windows
+    left join window_sums
         on
-            lifetimes.store_location = days_inside.store_location
-            and lifetimes.product_id = days_inside.product_id
-            and windows.window_name = days_inside.window_name
-
-),
-
-opened as (
-
-    select
-        *,
-        -- the level that stood into the window; a product that is new in it opens with its first
-        closing_quantity - units_in + units_out as opening_quantity,
-        -- what the readings inside are credited with may begin before the window, and so may the time since the last
-        greatest(observed_us - start_to_last_reading_us, 0) as before_us
-    from tracked
+            windows.store_location = window_sums.store_location
+            and windows.product_id = window_sums.product_id
+            and windows.window_name = window_sums.window_name
 
 ),
 
@@ -104,7 +173,6 @@ final as (
         store_location,
         product_id,
         window_name,
-        opening_quantity,
         tracked_us,
         units_out,
         units_in,
@@ -112,14 +180,14 @@ final as (
         observed_us,
         restocked_us,
         units_out_squared,
-        days_with_units_out,
-        in_stock_us
-        - case when opening_quantity > 0 then before_us else 0 end
-        + case when closing_quantity > 0 then closing_us else 0 end as in_stock_us,
-        unit_us
-        - cast(opening_quantity as hugeint) * before_us
-        + cast(closing_quantity as hugeint) * closing_us as unit_us
-    from opened
+        -- each day of a silence that tells is a day without a unit out
+        cast(pace_count + ceil(closing_in_stock_us / 86400e6) as bigint) as pace_count,
+        pace_days + closing_in_stock_us / 86400e6 as pace_days,
+        -- a product that is new in the window opens with its first level
+        closing_quantity - units_in + units_out as opening_quantity,
+        in_stock_us + closing_in_stock_us as in_stock_us,
+        unit_us + cast(closing_quantity as hugeint) * closing_us as unit_us
+    from tracked
 
 )
 

@@ -60,17 +60,15 @@ final as (
         findings.event_timestamp,
         -- a state stands until it is mended, an occurrence until it has not come again for the rule's quiet days
         rules.quiet_days is null as is_state,
-        md5(
-            concat_ws(
-                '|', findings.rule_id, findings.store_location, findings.category, findings.product_id,
-                epoch_us(findings.event_timestamp)
-            )
-        ) as anomaly_id,
+        {{ row_digest([
+            'findings.rule_id', 'findings.store_location', 'findings.category', 'findings.product_id',
+            'findings.event_timestamp'
+        ]) }} as anomaly_id,
         format(
             '{} · {}: {} {}, limit {} (rule {})',
             coalesce(
-                nullif(findings.product_id, 'N/A'),
-                case when findings.store_location <> 'N/A' then 'All products' end,
+                findings.product_id,
+                case when findings.store_location is not null then 'All products' end,
                 'All stores'
             ),
             rules.title,

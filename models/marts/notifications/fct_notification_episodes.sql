@@ -19,11 +19,11 @@ worded as (
             concat_ws(
                 ' · ',
                 upper(severity),
-                nullif(store_location, 'N/A'),
-                coalesce(nullif(product_id, 'N/A'), nullif(category, 'N/A')),
-                case when store_location = 'N/A' then matter end
+                store_location,
+                coalesce(product_id, category),
+                case when store_location is null then matter end
             ),
-            case when store_location <> 'N/A' then matter end
+            case when store_location is not null then matter end
         ) as notification
     from notice_episodes
 
@@ -45,9 +45,7 @@ final as (
         last_seen_at,
         occurrence_count,
         cast(value_at_risk as double) as value_at_risk,
-        md5(
-            concat_ws('|', rule_id, store_location, category, product_id, epoch_us(first_seen_at))
-        ) as episode_id,
+        {{ row_digest(['rule_id', 'store_location', 'category', 'product_id', 'first_seen_at']) }} as episode_id,
         row_number() over (
             partition by store_location, status
             order by

@@ -85,7 +85,9 @@ planned as (
         demand.daily_units_out_sd,
         -- a product that is newer than its last planning has its first reading just behind it
         (
-            epoch_us(as_of.as_of)
+            epoch_us({{ told_until(
+                'as_of.as_of', 'with_policy.last_reading_at', 'history.last_interval_us', 'with_policy.quantity'
+            ) }})
             - epoch_us(coalesce(history.last_out_at, history.first_reading_at, with_policy.last_reading_at))
         ) / 86400e6 as days_without_out,
         with_policy.quantity / nullif(demand.daily_units_out, 0) as days_of_supply,
@@ -114,8 +116,12 @@ leveled as (
         *,
         daily_units_out * lead_time_days + safety_stock as reorder_point,
         daily_units_out * (lead_time_days + review_period_days) + safety_stock as order_up_to_level,
-        -- what is going to be missed before a delivery ordered now arrives
-        greatest(daily_units_out * lead_time_days - quantity, 0) * price as value_at_risk
+        -- what is going to be missed before a delivery ordered now arrives; nothing is worth nothing at any price
+        case
+            when daily_units_out * lead_time_days > quantity
+                then (daily_units_out * lead_time_days - quantity) * price
+            else 0
+        end as value_at_risk
     from planned
 
 ),
@@ -152,7 +158,7 @@ final as (
         end as excess_quantity,
         cast(excess_quantity * price as double) as excess_value,
         days_without_out,
-        cast(coalesce(value_at_risk, 0) as double) as value_at_risk,
+        cast(value_at_risk as double) as value_at_risk,
         case
             when quantity = 0 then 'none on hand'
             when days_without_out >= dead_after_days then 'dead'

@@ -90,7 +90,7 @@ ranked as (
         coalesce(
             sum(out_value) over (
                 partition by store_location
-                order by out_value desc, product_id asc
+                order by out_value desc nulls last, product_id asc
                 rows between unbounded preceding and 1 preceding
             ),
             0
@@ -128,7 +128,10 @@ final as (
         weekly_variation,
         reading_count,
         estimated_units_out,
-        units_out / nullif(opening_quantity + units_in, 0) as sell_through,
+        -- rounding may leave a little more than all
+        case
+            when opening_quantity + units_in > 0 then least(units_out / (opening_quantity + units_in), 1)
+        end as sell_through,
         tracked_us / 3600e6 as tracked_hours,
         out_of_stock_us / 3600e6 as out_of_stock_hours,
         out_of_stock_us / nullif(tracked_us, 0) as stock_out_rate,
@@ -140,6 +143,7 @@ final as (
                 then turnover_units_out / nullif(average_quantity, 0) * 365 * 86400e6 / turnover_us
         end as annualised_turnover,
         case
+            when out_value is null then null
             when out_value_before >= 0.95 * store_out_value or out_value = 0 then 'C'
             when out_value_before >= 0.8 * store_out_value then 'B'
             else 'A'

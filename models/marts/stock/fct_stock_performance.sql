@@ -57,8 +57,8 @@ products as (
 summed as (
 
     select
-        coalesce(store_location, 'N/A') as store_location,
-        coalesce(category, 'N/A') as category,
+        store_location,
+        category,
         case grouping(store_location, category)
             when 0 then 'store and category'
             when 1 then 'store'
@@ -78,16 +78,22 @@ summed as (
         cast(sum(excess_quantity) as bigint) as excess_quantity,
         {{ exact_sum('excess_value') }} as excess_value,
         cast(coalesce(sum(quantity) filter (where movement = 'slow'), 0) as bigint) as slow_quantity,
-        coalesce({{ exact_sum("case when movement = 'slow' then stock_value end") }}, 0) as slow_value,
+        case
+            when slow_quantity = 0 then 0
+            else {{ exact_sum("case when movement = 'slow' then stock_value end") }}
+        end as slow_value,
         cast(coalesce(sum(quantity) filter (where movement = 'dead'), 0) as bigint) as dead_quantity,
-        coalesce({{ exact_sum("case when movement = 'dead' then stock_value end") }}, 0) as dead_value,
+        case
+            when dead_quantity = 0 then 0
+            else {{ exact_sum("case when movement = 'dead' then stock_value end") }}
+        end as dead_value,
         {{ exact_sum('value_at_risk') }} as value_at_risk,
-        cast(sum(opening_quantity) as bigint) as opening_quantity,
-        cast(sum(units_out) as bigint) as units_out,
-        cast(sum(units_in) as bigint) as units_in,
+        {{ exact_sum('opening_quantity') }} as opening_quantity,
+        {{ exact_sum('units_out') }} as units_out,
+        {{ exact_sum('units_in') }} as units_in,
         {{ exact_sum('tracked_hours') }} as tracked_hours,
         {{ exact_sum('out_of_stock_hours') }} as out_of_stock_hours,
-        cast(sum(turnover_units_out) as bigint) as turnover_units_out,
+        {{ exact_sum('turnover_units_out') }} as turnover_units_out,
         {{ exact_sum('turnover_unit_days') }} as turnover_unit_days,
         max(turnover_days) as turnover_days,
         {{ exact_sum('out_value') }} as out_value,
@@ -143,7 +149,10 @@ final as (
         out_of_stock_count / product_count as out_of_stock_share,
         out_of_stock_hours / nullif(tracked_hours, 0) as stock_out_rate,
         total_quantity / nullif(daily_units_out, 0) as days_of_supply,
-        units_out / nullif(opening_quantity + units_in, 0) as sell_through,
+        -- rounding may leave a little more than all
+        case
+            when opening_quantity + units_in > 0 then least(units_out / (opening_quantity + units_in), 1)
+        end as sell_through,
         turnover_units_out / nullif(average_quantity, 0) as turnover_rate,
         case
             when turnover_days >= 7

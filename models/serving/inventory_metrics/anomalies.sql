@@ -11,8 +11,8 @@ final as (
     select
         description,
         method,
-        store_location,
-        category,
+        coalesce(store_location, 'N/A') as store_location,
+        coalesce(category, 'N/A') as category,
         {{ iso_timestamp('event_timestamp') }} as event_timestamp
     from anomalies
 

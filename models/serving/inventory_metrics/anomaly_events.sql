@@ -53,8 +53,9 @@ model_findings as (
         cast(null as double) as limit_value,
         false as is_state,
         outliers.product_id || ' · ' || replace(outliers.anomaly_type, '_', ' ') as description,
-        md5(concat_ws('|', rules.rule_id, outliers.store_location, outliers.product_id, outliers.event_date))
-            as anomaly_id,
+        {{ row_digest([
+            'rules.rule_id', 'outliers.store_location', 'outliers.product_id', 'outliers.event_date'
+        ]) }} as anomaly_id,
         cast(outliers.event_date as timestamp) as event_timestamp
     from outliers
     inner join rules
@@ -74,9 +75,6 @@ final as (
 
     select
         anomaly_id,
-        store_location,
-        category,
-        product_id,
         rule_id,
         method,
         severity,
@@ -85,6 +83,9 @@ final as (
         limit_value,
         description,
         cast(is_state as integer) as is_state,
+        coalesce(store_location, 'N/A') as store_location,
+        coalesce(category, 'N/A') as category,
+        coalesce(product_id, 'N/A') as product_id,
         strftime(event_timestamp, '%Y-%m-%d %H:%M:%S') as event_timestamp,
         strftime(event_timestamp, '%Y-%m-%d') as event_date
     from findings

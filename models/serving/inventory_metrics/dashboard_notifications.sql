@@ -44,7 +44,7 @@ products_at_risk as (
         product_id,
         max(value_at_risk) as value_at_risk
     from waiting_episodes
-    where product_id <> 'N/A'
+    where product_id is not null
     group by store_location, product_id
 
 ),
@@ -64,20 +64,26 @@ digests as (
     select
         mode(waiting_episodes.notification_type order by waiting_episodes.notification_type asc) as notification_type,
         format(
-            'INFO · {} · Also waiting: {:,} (about stock: {:,}). Value at risk: {:,.0f}. '
+            'INFO · {} · Also waiting: {:,} (about stock: {:,}). Value at risk: {}. '
             || 'The notification list shows them, the most urgent first.',
-            waiting_episodes.store_location,
+            coalesce(waiting_episodes.store_location, 'All stores'),
             count(*),
             count(*) filter (where waiting_episodes.notification_type = 'stock'),
-            coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))
+            coalesce(
+                format(
+                    '{:,.0f}',
+                    coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))
+                ),
+                'unknown'
+            )
         ) as notification,
         waiting_episodes.store_location,
         max(waiting_episodes.last_seen_at) as last_seen_at,
-        'N/A' as product_id,
-        'N/A' as category
+        cast(null as varchar) as product_id,
+        cast(null as varchar) as category
     from waiting_episodes
     left join stores_at_risk
-        on waiting_episodes.store_location = stores_at_risk.store_location
+        on waiting_episodes.store_location is not distinct from stores_at_risk.store_location
     group by waiting_episodes.store_location
 
 ),
@@ -96,10 +102,10 @@ final as (
         -- the documented name of the column is a keyword
         notification_type as type,  -- noqa: RF04
         notification,
-        store_location,
+        coalesce(store_location, 'N/A') as store_location,
         {{ iso_timestamp('last_seen_at') }} as event_timestamp,
-        product_id,
-        category
+        coalesce(product_id, 'N/A') as product_id,
+        coalesce(category, 'N/A') as category
     from notifications
 
 )

@@ -10,8 +10,6 @@ final as (
 
     select
         summary_level,
-        store_location,
-        category,
         product_count,
         out_of_stock_count,
         out_of_stock_share,
@@ -41,7 +39,9 @@ final as (
         average_age_days,
         reading_interval_hours,
         estimated_units_out,
-        estimated_undercount
+        estimated_undercount,
+        coalesce(store_location, 'N/A') as store_location,
+        coalesce(category, 'N/A') as category
     from performance
 
 )

@@ -1,17 +1,18 @@
--- Catches flows that the product facts lose or count twice against `metrics`: over the same 28 days each store's units
--- out and in are the same integers in both, but for falls from a level that rule quantity_jump flags, which the product
--- facts leave out. So they never see more, and where no level was flagged not less: a row is a store where they do.
+-- Catches flows that the product facts lose or count twice against `metrics`: on each day each store's units out and in
+-- are the same integers in both. Where rule quantity_jump flagged a level, the product facts leave out what falls from
+-- it and measure what follows from the level before: there they do not see more over the whole history. A row is a
+-- store (and day) that differs.
 with
 
-stock_metrics as (
+product_daily as (
 
-    select * from {{ ref('fct_stock_metrics') }}
+    select * from {{ ref('int_product_daily') }}
 
 ),
 
-performance as (
+daily_stock as (
 
-    select * from {{ ref('fct_stock_performance') }}
+    select * from {{ ref('fct_daily_stock') }}
 
 ),
 
@@ -21,53 +22,56 @@ anomalies as (
 
 ),
 
-as_of as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
-
-flows as (
-
-    select
-        stock_metrics.store_location,
-        sum(stock_metrics.units_out) as units_out,
-        sum(stock_metrics.units_in) as units_in
-    from stock_metrics
-    cross join as_of
-    where
-        stock_metrics.event_timestamp
-        > cast({{ day_of('as_of.as_of') }} - {{ var('demand_window_days') }} + 1 as timestamp)
-    group by stock_metrics.store_location
-
-),
-
 jumps as (
 
     select distinct store_location
     from anomalies
     where rule_id = 'quantity_jump'
 
+),
+
+flows as (
+
+    select
+        store_location,
+        event_date,
+        units_out,
+        units_in,
+        0 as units_out_of_metrics,
+        0 as units_in_of_metrics
+    from product_daily
+    union all
+    select
+        store_location,
+        event_date,
+        0 as units_out,
+        0 as units_in,
+        units_out as units_out_of_metrics,
+        units_in as units_in_of_metrics
+    from daily_stock
+
+),
+
+compared as (
+
+    select
+        flows.store_location,
+        jumps.store_location is not null as has_jumps,
+        case when jumps.store_location is null then flows.event_date end as event_date,
+        sum(flows.units_out) as units_out,
+        sum(flows.units_in) as units_in,
+        sum(flows.units_out_of_metrics) as units_out_of_metrics,
+        sum(flows.units_in_of_metrics) as units_in_of_metrics
+    from flows
+    left join jumps
+        on flows.store_location = jumps.store_location
+    group by all
+
 )
 
-select
-    performance.store_location,
-    performance.units_out,
-    flows.units_out as units_out_of_metrics,
-    performance.units_in,
-    flows.units_in as units_in_of_metrics
-from performance
-inner join flows
-    on performance.store_location = flows.store_location
-left join jumps
-    on performance.store_location = jumps.store_location
+select *
+from compared
 where
-    performance.summary_level = 'store'
-    and (
-        performance.units_out > flows.units_out
-        or performance.units_in > flows.units_in
-        or (
-            jumps.store_location is null
-            and (performance.units_out < flows.units_out or performance.units_in < flows.units_in)
-        )
-    )
+    units_out > units_out_of_metrics
+    or units_in > units_in_of_metrics
+    or (not has_jumps and (units_out < units_out_of_metrics or units_in < units_in_of_metrics))

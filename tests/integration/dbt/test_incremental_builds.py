@@ -163,6 +163,33 @@ def test_long_histories_are_judged_from_where_they_changed(project):
         assert incremental[table] == whole[table], table
 
 
+def test_a_silent_store_keeps_the_days_after_its_readings_and_the_last_ones(impatient_project):
+    """Its last days move with the clock, and a late reading falls into the days that it has no rows for."""
+    project = impatient_project
+    start_anew(project)
+
+    def read(store: str, *days: float) -> list[Event]:
+        return [Event(store, "P1", "Toys", round(90 - day), "2.00", START + timedelta(days=day)) for day in days]
+
+    batches = [
+        read("Store_A", 0) + read("Store_B", *range(12)),
+        read("Store_A", 6.2, 9.9) + read("Store_B", 13),
+        read("Store_B", 25),
+        read("Store_B", 40),
+    ]
+    for batch_id, batch in enumerate(batches):
+        write_raw(project.data_dir, batch, batch_id=batch_id, entries=[100 * batch_id + n for n in range(len(batch))])
+        project.build(*SELECTION, with_seeds=batch_id == 0)
+    incremental = rows(project, *TABLES)
+    days = {row[0].toordinal() - START.toordinal() for row in incremental["fct_daily_stock"] if row[1] == "Store_A"}
+    # a day holds its end at midnight: the first reading is of the day before
+    assert days == {-1, 0, 1, 6, 7, 8, 9, 10, 11, 37, 38, 39}
+    project.build("--full-refresh", *SELECTION, with_seeds=False)
+    whole = rows(project, *TABLES)
+    for table in TABLES:
+        assert incremental[table] == whole[table], table
+
+
 def test_a_frequent_build_tells_the_shelf_and_the_next_whole_one_the_rest(project):
     start_anew(project)
     write_raw(project.data_dir, [event(100 - day, day) for day in range(50)])

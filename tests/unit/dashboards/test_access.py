@@ -132,10 +132,3 @@ def test_a_file_that_names_no_stores_says_what_to_run(tmp_path):
     (tmp_path / "inventory_metrics.db").touch()
     with pytest.raises(AccessError, match="make pipeline"):
         published_stores(tmp_path)
-
-
-def test_somebody_has_to_be_the_administrator(export, monkeypatch):
-    listed = "users: {{ann: {{name: Ann A, roles: [Manager]}}, bob: {{name: Bob B, roles: [{}]}}}}"
-    assert read(monkeypatch, export, listed.format("Admin")).administrator == "bob"
-    with pytest.raises(AccessError, match="nobody has the role Admin"):
-        _ = read(monkeypatch, export, listed.format("Manager")).administrator

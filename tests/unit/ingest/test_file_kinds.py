@@ -180,43 +180,6 @@ def test_what_lands_is_what_was_written(readings, dialect):
         assert not land_file(landing, source, options=options).total()
 
 
-DAMAGE = st.tuples(
-    st.floats(0, 1), st.sampled_from([b"", b'"', b"\x00", b"\xff", b"\n", b"}", b"[", b";", b"=", b"\xe9", b"\\"])
-)
-
-
-@settings(max_examples=150, phases=[Phase.generate])
-@given(READINGS, dialects, st.lists(DAMAGE, min_size=1, max_size=3), st.booleans())
-def test_a_damaged_file_is_named_or_landed_once(readings, dialect, damage, cut):
-    name, content = written(readings, dialect)
-    for place, other in damage:
-        position = int(place * len(content))
-        content = content[:position] + other + (b"" if cut else content[position + 1 :])
-    with tempfile.TemporaryDirectory() as folder:
-        source, landing = Path(folder, name), Path(folder, "landing")
-        source.write_bytes(content)
-        landing.mkdir()
-        landed = []
-        for _ in range(2):
-            try:
-                landed.append(land_file(landing, source).total())
-            except SourceError as error:
-                landed.append(0)
-                if name not in str(error):
-                    raise
-        rows = (
-            ds.dataset(
-                [str(path) for path in landing.rglob("*.parquet")],
-                pa.schema({"ledger_id": pa.int64(), "entry_id": pa.int64()}),
-            )
-            .to_table()
-            .to_pylist()
-        )
-        assert landed[1] == 0
-        assert len({row["entry_id"] for row in rows}) == len(rows)
-        assert {row["ledger_id"] for row in rows} <= {1}
-
-
 # before and after the commit in turn: what differs between kinds is how a file is read once more
 @pytest.mark.parametrize(
     ("kind", "step"),

@@ -320,20 +320,8 @@ def test_a_preview_shows_events_and_rejections_and_writes_nothing(tmp_path):
     assert len(landed(data_dir)) == 12
 
 
-def test_stores_that_are_said_take_the_place_of_the_mapping_s_column(tmp_path):
-    """An export of Shopify with available quantities only has a column for each location."""
-    source = table(
-        tmp_path / "available.csv",
-        ["Handle", "Title", "Option1 Name", "SKU", "HS Code", "COO", "North Street", "Warehouse"],
-        ["linen-shirt", "Linen shirt", "Size", "LS-S", "", "", 20, "not stocked"],
-    )
-    run(tmp_path, source, "--mapping", "shopify", "--stores", "North Street,Warehouse", "--as-of", AS_OF)
-    assert landed(tmp_path) == [("North Street", "LS-S", 20)]
-
-
-@pytest.mark.parametrize("said", [["--preview"], ["--mapping", "shopify"]])
-def test_what_concerns_a_file_needs_one(said):
-    result = CliRunner().invoke(load.command, said)
+def test_a_preview_needs_a_file():
+    result = CliRunner().invoke(load.command, ["--preview"])
     assert result.exit_code == 2
     assert "--source" in result.output
 

@@ -135,8 +135,8 @@ def test_lines_of_different_forms_are_not_put_into_one_file(tmp_path):
     load_lines(tmp_path, "shop.ndjson", b"junk")
     told = quarantine(tmp_path, "export", "--out", tmp_path / "x.csv", exit_code=1)
     assert "--source" in told
-    assert "shop.csv: .csv" in told
-    assert "shop.ndjson: .ndjson" in told
+    assert ".csv: shop.csv" in told
+    assert ".ndjson: shop.ndjson" in told
     quarantine(tmp_path, "export", "--source", "shop.csv", "--out", tmp_path / "x.csv")
     before = (tmp_path / "x.csv").read_bytes()
     assert "corrections" in quarantine(tmp_path, "export", "--out", tmp_path / "x.csv", exit_code=1)

@@ -123,6 +123,7 @@ def test_empty_panel_gives_an_empty_typed_frame():
         (lambda frame: pd.concat([frame, frame.tail(1)]), "more than one row"),
         (lambda frame: frame.assign(y=["x"] * len(frame)), "y is not a finite number in row 1"),
         (lambda frame: frame.assign(ds="soon"), "ds cannot be read as time"),
+        (lambda frame: frame.assign(ds=np.datetime64("0001-01-01", "us")), "ds cannot be read as time"),
     ],
 )
 def test_a_broken_panel_is_named(change, told):

@@ -1,0 +1,81 @@
+-- Catches a window that loses or invents flows. It holds all that its days hold, but for a part of what its first day
+-- with readings tells of the time since the reading before: a row is a product whose window holds less or more. Sums of
+-- parts are rounded to the billionth of a unit.
+with
+
+windows as (
+
+    select * from {{ ref('int_product_windows') }}
+
+),
+
+product_daily as (
+
+    select * from {{ ref('int_product_daily') }}
+
+),
+
+lifetimes as (
+
+    select * from {{ ref('int_product_lifetimes') }}
+
+),
+
+as_of as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+told as (
+
+    select
+        lifetimes.store_location,
+        lifetimes.product_id,
+        {{ day_of(told_until(
+            'as_of.as_of', 'lifetimes.last_reading_at', 'lifetimes.last_interval_us', 'lifetimes.closing_quantity'
+        )) }} as told_date
+    from lifetimes
+    cross join as_of
+
+),
+
+days as (
+
+    select
+        told.store_location,
+        told.product_id,
+        sum(product_daily.units_out) as units_out,
+        sum(product_daily.units_in) as units_in,
+        arg_min(product_daily.opening_units_out, product_daily.event_date) as opening_units_out,
+        arg_min(product_daily.opening_units_in, product_daily.event_date) as opening_units_in
+    from told
+    inner join product_daily
+        on
+            told.store_location = product_daily.store_location
+            and told.product_id = product_daily.product_id
+            and product_daily.event_date > told.told_date - {{ var('demand_window_days') }}
+    group by told.store_location, told.product_id
+
+)
+
+select
+    windows.store_location,
+    windows.product_id,
+    windows.units_out,
+    windows.units_in,
+    days.units_out as units_out_of_days,
+    days.units_in as units_in_of_days
+from windows
+left join days
+    on
+        windows.store_location = days.store_location
+        and windows.product_id = days.product_id
+where
+    windows.window_name = 'demand'
+    and (
+        windows.units_out > coalesce(days.units_out, 0) + 1e-9
+        or windows.units_in > coalesce(days.units_in, 0) + 1e-9
+        or windows.units_out < coalesce(days.units_out - days.opening_units_out, 0) - 1e-9
+        or windows.units_in < coalesce(days.units_in - days.opening_units_in, 0) - 1e-9
+    )
