@@ -30,7 +30,10 @@ NEW_READINGS = 10_000
 MEMORY_LIMIT = "8GB"
 # everything that stands on readings alone; forecasts and outliers are Python
 ON_MODELS = ("int_forecasts+", "int_quantity_outliers+")
-CORE = ("int_stock_levels", "int_as_of", "fct_stock_metrics", "fct_daily_stock", "int_late_readings")
+CORE = (
+    *("int_accepted_readings", "int_stock_dips", "int_store_closures", "int_suspect_readings", "int_stock_levels"),
+    *("int_as_of", "fct_stock_metrics", "fct_daily_stock", "int_late_readings"),
+)
 
 
 class Size(NamedTuple):

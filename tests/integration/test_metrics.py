@@ -14,33 +14,45 @@ import pytest
 from ingest.raw import quoted
 from ingest.stock_features import follow_readings
 
-from .oracle import Event, Metrics, metrics
+from .oracle import Event, Metrics, accepted_readings, metrics
+from .suspects import suspects
 
 ROOT = Path(__file__).parents[2]
+DAY = timedelta(days=1)
 SERVED = ["inventory", "metrics", "anomalies", "daily_stock", "current_stock"]
 
 
 def random_events(seed: int) -> list[Event]:
-    """Readings of two stores over seven weeks: sales, refills, gaps, spikes, negative levels, unknown prices, moved
-    categories; on whole hours and between them, seldom, often and within one second."""
+    """Readings of two stores over seven weeks: sales, refills, gaps, spikes, shelves and stores that read 0 for a
+    while, fresh goods, barcodes for quantities and prices, negative levels, unknown prices, moved categories; on
+    whole hours and between them, seldom, often and within one second."""
     chance = random.Random(seed)
     events = []
     for store in ("Store_A", "Store_B"):
+        closed = [timedelta(days=7 * week + chance.randint(0, 2), hours=chance.randint(0, 23)) for week in range(8)]
         for product in range(5):
             category, level, price = chance.choice("XYZ"), chance.randint(0, 200), chance.randint(100, 5000)
             moment = datetime(2026, 1, 1) + timedelta(minutes=chance.randint(0, 20_000))
+            steps = chance.choice([[1, 60, 3600, 20_000, 90_000, 200_000], [3600, 20_000, 40_000], [43_200]])
+            delivered = chance.choice([None, None, 60])
             while moment < datetime(2026, 2, 20):
                 price = chance.randint(100, 5000) if chance.random() < 0.05 else price
                 category = chance.choice("XYZ") if chance.random() < 0.02 else category
                 level = max(level + chance.choice([0, -1, -5, -20, 60]), 0)
-                read = chance.choices([level, level * 12, level * 100, -3], [94, 2, 2, 2])[0]
-                known = None if chance.random() < 0.05 else f"{price / 100:.2f}"
+                if delivered:  # fresh goods, sold out by the next reading
+                    level = delivered - level if level in (0, delivered) else delivered
+                is_closed = any(timedelta() <= moment - datetime(2026, 1, 1) - start < 2 * DAY for start in closed)
+                usual = 0 if is_closed else level
+                read = chance.choices([usual, level * 12, level * 100, 0, -3, 4_006_381_333_931], [92, 2, 2, 2, 1, 1])[
+                    0
+                ]
+                known = chance.choices([f"{price / 100:.2f}", None, "999999999.99"], [94, 5, 1])[0]
                 events.append(Event(store, f"P{product}", category, read, known, moment))
                 if read < 0:  # a faulty device reports again within the second
                     events.append(
                         Event(store, f"P{product}", category, read - 1, known, moment + timedelta(seconds=0.4))
                     )
-                moment += timedelta(seconds=chance.choice([1, 60, 3600, 20_000, 90_000, 200_000]))
+                moment += timedelta(seconds=chance.choice(steps))
                 if chance.random() < 0.2:
                     moment = moment.replace(minute=0, second=0) + timedelta(hours=1)
     return events
@@ -133,6 +145,15 @@ def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubl
     doubled = build(tmp_path / "shuffled", *patience)
     for table in SERVED:
         assert plain[table] == doubled[table], table
+
+    with duckdb.connect(str(tmp_path / "plain/warehouse/inventory.duckdb"), read_only=True) as connection:
+        left_out = connection.execute(
+            "select store_location, product_id, event_timestamp, reason from int_suspect_readings"
+        ).fetchall()
+    assert {row[:3] for row in left_out} == {
+        (event.store_location, event.product_id, event.moment) for event in suspects(accepted_readings(events))
+    }
+    assert {row[3] for row in left_out} >= {"closed store", "out of range", "spike"}
 
     assert_metrics_are(plain["metrics"], metrics(events))
 

@@ -247,10 +247,28 @@ MUTANTS = {
             ") + {{ grain }} as bucket_end",
         ),
     ],
+    "int_accepted_readings": [
+        ("int_accepted_readings", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
+        ("int_accepted_readings", "then -product else product end", "then product else product end"),
+        ("int_accepted_readings", "over series_readings, 1) - 1", "over series_readings, 1)"),
+    ],
+    "int_stock_dips": [
+        ("int_stock_dips", "3 * followed.falls_before", "2 * followed.falls_before"),
+        ("int_stock_dips", "followed.reading_number <= 3", "followed.reading_number <= 4"),
+    ],
+    "int_store_closures": [
+        ("int_store_closures", "fallen_count >= 2", "fallen_count >= 1"),
+        ("int_store_closures", "2 * as_before_count >= fallen_count", "true"),
+        ("suspect_readings", "emptied_at + interval '1 day'", "emptied_at + interval '2 days'"),
+    ],
+    "int_suspect_readings": [
+        ("int_suspect_readings", "2 * largest_fall < units_fallen", "largest_fall < units_fallen"),
+        ("int_suspect_readings", "greatest(recent_falls.usual_fall, 4)", "greatest(recent_falls.usual_fall, 5)"),
+    ],
     "int_stock_levels": [
-        ("int_stock_levels", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
-        ("int_stock_levels", "previous_reading_at > last_touched_at", "event_timestamp > last_touched_at"),
-        ("believed_before", "lag({{ column }}, 2)", "lag({{ column }})"),
+        ("int_stock_levels", "then -products.product else", "then products.product else"),
+        ("int_stock_levels", "and abs(readings.reported_price) <= {{ var('accepted_price') }}", ""),
+        ("int_stock_levels", "stored.event_timestamp < touched_products.changed_from", "true"),
     ],
     "int_reading_history": [
         ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
@@ -310,10 +328,12 @@ MUTANTS = {
     "int_quantity_anomalies": [
         ("flat_line", "still_days >= 5\n        and", "still_days >= 4\n        and"),
         ("slow_leak", "        and ten_days_in = 0", "        and ten_days_in >= 0"),
+        ("returned_dip", "and event_timestamp = suspect_from", ""),
     ],
     "int_price_anomalies": [
         ("negative_price", "where reported_price < 0", "where reported_price <= 0"),
         ("price_outlier", "prices_before >= 10", "prices_before >= 9"),
+        ("absurd_price", "abs(reported_price) / ", "reported_price / "),
     ],
     "int_feed_anomalies": [
         ("stale_store", "< {{ rule_limit", "<= {{ rule_limit"),

@@ -9,7 +9,9 @@
         -reported_price as observed_value,
         null as evidence
     from reading_history
-    where reported_price < 0
+    where
+        reported_price < 0
+        and reported_price >= -{{ var('accepted_price') }}
 {% endmacro %}
 
 

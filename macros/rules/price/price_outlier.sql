@@ -12,6 +12,7 @@
     from reading_history
     where
         reported_price > 0
+        and reported_price <= {{ var('accepted_price') }}
         and prices_before >= 10
 {% endmacro %}
 

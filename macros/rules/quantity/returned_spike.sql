@@ -6,13 +6,8 @@
         product_id,
         event_timestamp,
         quantity as reading_value,
-        quantity / greatest(level_before, next_level) as observed_value,
+        observed_value,
         null as evidence
-    from reading_history
-    where is_suspect
+    from suspect_readings
+    where reason = 'spike'
 {% endmacro %}
-
-
-{% macro reading_stands_out__quantity__returned_spike() %}
-    is_suspect
-{%- endmacro %}

@@ -1,8 +1,8 @@
 with
 
-levels as (
+accepted_readings as (
 
-    select * from {{ ref('int_stock_levels') }}
+    select * from {{ ref('int_accepted_readings') }}
 
 ),
 

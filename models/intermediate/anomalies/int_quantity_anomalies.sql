@@ -6,6 +6,18 @@ reading_history as (
 
 ),
 
+suspect_readings as (
+
+    select * from {{ ref('int_suspect_readings') }}
+
+),
+
+store_closures as (
+
+    select * from {{ ref('int_store_closures') }}
+
+),
+
 day_history as (
 
     select * from {{ ref('int_day_history') }}

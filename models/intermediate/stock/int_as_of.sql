@@ -2,10 +2,10 @@
 
 with
 
-last_levels as (
+last_readings as (
 
-    select * from {{ ref('int_stock_levels') }}
-    where next_reading_at is null
+    select * from {{ ref('int_accepted_readings') }}
+    where reading_after_at is null
 
 ),
 
@@ -13,7 +13,7 @@ last_levels as (
 as_of as (
 
     select {{ newest }} as as_of
-    from last_levels
+    from last_readings
     having count(*) > 0
 
 )

@@ -27,7 +27,7 @@
                 'levels',
                 recent="event_timestamp >= " ~ unchanged_until() ~ " - interval '45 days'",
                 too_few="count(*) filter (where event_timestamp < changed_from) < 20
-                    and arg_min_null(level_before, event_timestamp) is not null"
+                    and coalesce(bool_and(previous_reading_at is not null) filter (where not is_suspect), true)"
             ) }}
 
         {% else %}
@@ -55,20 +55,18 @@
 
         ),
 
-        -- A level below zero and a spike that came back are no past to judge others by, and nothing moves to or from
-        -- them.
+        -- A suspect reading and a level below zero are no past to judge others by, and nothing moves to or from them.
         judged as (
 
             select
                 numbers.number,
                 numbers.product,
                 relevant_levels.event_timestamp,
-                relevant_levels.level_before,
                 relevant_levels.previous_quantity,
                 relevant_levels.previous_reading_at,
                 relevant_levels.quantity,
-                relevant_levels.reported_price,
                 relevant_levels.is_suspect,
+                case when not relevant_levels.is_suspect then relevant_levels.reported_price end as reported_price,
                 case
                     when
                         not relevant_levels.is_suspect
@@ -91,7 +89,11 @@
             select
                 *,
                 case when quantity >= 0 and not is_suspect then quantity end as plausible_quantity,
-                case when reported_price > 0 then reported_price end as plausible_price,
+                -- what was delivered and sold out at once before is no jump
+                case when quantity between 0 and {{ var('accepted_quantity') }} then quantity end as seen_quantity,
+                case
+                    when reported_price > 0 and reported_price <= {{ var('accepted_price') }} then reported_price
+                end as plausible_price,
                 -- three counts of up to twenty in one number: a window over each would cost three times as much
                 case when plausible_quantity is not null then 1 else 0 end
                 + case when units_moved > 0 then 100 else 0 end
@@ -105,8 +107,7 @@
             select
                 *,
                 cast(coalesce(sum(counted) over last_twenty, 0) as integer) as counts_before,
-                lead(quantity) over product_readings as next_quantity,
-                max(plausible_quantity) over last_twenty as highest_quantity_before,
+                max(seen_quantity) over last_twenty as highest_quantity_before,
                 greatest(-min(units_moved) over last_twenty, 0) as largest_fall_before,
                 greatest(max(units_moved) over last_twenty, 0) as largest_rise_before,
                 min(plausible_price) over last_twenty as lowest_price_before,
@@ -155,7 +156,6 @@
                 remarkable.reported_price,
                 remarkable.is_suspect,
                 remarkable.event_timestamp,
-                remarkable.level_before,
                 remarkable.previous_quantity,
                 remarkable.previous_reading_at,
                 remarkable.units_fallen,
@@ -167,9 +167,7 @@
                 remarkable.times_highest_before,
                 remarkable.largest_fall_before,
                 remarkable.largest_rise_before,
-                remarkable.rises_before,
-                -- what came later says something about a spike alone
-                case when remarkable.is_suspect then greatest(remarkable.next_quantity, 0) end as next_level
+                remarkable.rises_before
             from remarkable
             inner join numbers
                 on remarkable.number = numbers.number

@@ -19,7 +19,7 @@ products as (
         product_id,
         category
     from levels
-    where next_reading_at is null
+    where next_reading_at is null and not is_suspect
 
 ),
 

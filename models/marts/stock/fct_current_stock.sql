@@ -36,7 +36,7 @@ as_of as (
 
 ),
 
--- a spike is known by the reading after it, so the last reading is always a believed one
+-- the last reading may be out of range: the last one that is not suspect says what is on the shelf
 latest as (
 
     select
@@ -47,7 +47,7 @@ latest as (
         price,
         event_timestamp as last_reading_at
     from levels
-    where next_reading_at is null
+    where next_reading_at is null and not is_suspect
 
 ),
 

@@ -6,9 +6,9 @@ messages as (
 
 ),
 
-levels as (
+accepted_readings as (
 
-    select * from {{ ref('int_stock_levels') }}
+    select * from {{ ref('int_accepted_readings') }}
 
 ),
 
@@ -35,8 +35,8 @@ message_counts as (
 
 reading_counts as (
 
-    select cast(coalesce(sum(content_count), 0) as bigint) as reading_count
-    from levels
+    select cast(coalesce(sum(version_count), 0) as bigint) as reading_count
+    from accepted_readings
 
 ),
 

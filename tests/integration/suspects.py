@@ -1,0 +1,127 @@
+"""Which readings are suspect, from the definitions in plain, slow Python: no SQL, nothing incremental."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from math import floor
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tests.integration.oracle import Event
+
+ACCEPTED_QUANTITY = 1_000_000
+DAY = timedelta(days=1)
+
+
+class Dip(NamedTuple):
+    """A fall to 0 that came back: the place of its first reading of 0, and of the first one after it that is not."""
+
+    readings: list[Event]
+    start: int
+    end: int
+
+    @property
+    def emptied_at(self) -> datetime:
+        return self.readings[self.start].moment
+
+    @property
+    def refilled_at(self) -> datetime:
+        return self.readings[self.end].moment
+
+    @property
+    def just_fallen_until(self) -> datetime:
+        return min(self.refilled_at, self.emptied_at + DAY)
+
+    @property
+    def is_as_before(self) -> bool:
+        before = _level(self.readings[self.start - 1])
+        return 2 * abs(_level(self.readings[self.end]) - before) <= before
+
+    @property
+    def is_habit(self) -> bool:
+        falls = [
+            place
+            for place in range(1, self.start)
+            if _falls_to_zero(self.readings, place) and self.readings[place].moment >= self.emptied_at - 30 * DAY
+        ]
+        return 3 * len(falls) >= self.start - falls[0] if falls else self.start < 3
+
+
+def suspects(products: dict[tuple[str, str], list[Event]]) -> set[Event]:
+    """The readings to leave out, of accepted readings by store and product in the order of time."""
+    found = {event for readings in products.values() for event in readings if abs(event.quantity) > ACCEPTED_QUANTITY}
+    for store in {store for store, _ in products}:
+        histories = [
+            [event for event in readings if event not in found]
+            for (place, _), readings in products.items()
+            if place == store
+        ]
+        dips = [dip for readings in histories for dip in _dips(readings)]
+        fallen = [dip for dip in dips if not dip.is_habit]
+        closed_at = [moment for moment in _turning_points(histories, fallen) if _is_closed(moment, histories, fallen)]
+        for dip in dips:
+            closed = dip in fallen and any(dip.emptied_at <= moment < dip.just_fallen_until for moment in closed_at)
+            if closed or _is_lone_dip(dip):
+                found.update(dip.readings[dip.start : dip.end])
+        for readings in histories:
+            found.update(readings[place] for place in range(1, len(readings) - 1) if _is_spike(readings, place))
+    return found
+
+
+def _level(event: Event) -> int:
+    return max(event.quantity, 0)
+
+
+def _falls_to_zero(readings: list[Event], place: int) -> bool:
+    return _level(readings[place]) == 0 < _level(readings[place - 1])
+
+
+def _dips(readings: list[Event]) -> Iterator[Dip]:
+    for start in range(1, len(readings)):
+        if _falls_to_zero(readings, start):
+            end = next((place for place in range(start, len(readings)) if _level(readings[place]) > 0), None)
+            if end is not None and readings[end].moment - readings[start].moment <= timedelta(hours=120):
+                yield Dip(readings, start, end)
+
+
+def _turning_points(histories: list[list[Event]], fallen: list[Dip]) -> set[datetime]:
+    read = {event.moment for readings in histories for event in readings}
+    return read | {moment + 7 * DAY for moment in read} | {dip.just_fallen_until for dip in fallen}
+
+
+def _is_closed(moment: datetime, histories: list[list[Event]], fallen: list[Dip]) -> bool:
+    falling = [dip for dip in fallen if dip.emptied_at <= moment < dip.just_fallen_until]
+    last = [[event for event in readings if event.moment <= moment][-1:] for readings in histories]
+    in_stock = sum(bool(event) and _level(event[0]) > 0 and moment < event[0].moment + 7 * DAY for event in last)
+    as_before = sum(dip.is_as_before for dip in falling)
+    return len(falling) >= 2 and 2 * as_before >= len(falling) and len(falling) > in_stock
+
+
+def _recent_falls(readings: list[Event], place: int) -> list[int]:
+    """What fell at each of the last 24 readings of the last 30 days."""
+    return [
+        max(_level(readings[before - 1]) - _level(readings[before]), 0) if before else 0
+        for before in range(max(place - 24, 0), place)
+        if readings[before].moment >= readings[place].moment - 30 * DAY
+    ]
+
+
+def _is_lone_dip(dip: Dip) -> bool:
+    falls = sorted(_recent_falls(dip.readings, dip.start))
+    if len(falls) < 10 or dip.readings[dip.start].quantity < 0 or not dip.is_as_before:
+        return False
+    usual = max(falls[len(falls) - floor(len(falls) * 0.2) - 1], 4)
+    fallen = _level(dip.readings[dip.start - 1])
+    return fallen >= 5 * usual and dip.refilled_at - dip.emptied_at <= timedelta(hours=48)
+
+
+def _is_spike(readings: list[Event], place: int) -> bool:
+    before, level, after = (_level(event) for event in readings[place - 1 : place + 2])
+    return (
+        min(before, after) > 0
+        and level >= 10 * max(before, after)
+        and 2 * abs(after - before) <= before
+        and readings[place + 1].moment - readings[place].moment <= timedelta(hours=48)
+        and 2 * max(_recent_falls(readings, place), default=0) < level - after
+    )
