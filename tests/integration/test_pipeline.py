@@ -331,7 +331,7 @@ MUTANTS = {
         ("returned_dip", "and event_timestamp = suspect_from", ""),
     ],
     "int_price_anomalies": [
-        ("negative_price", "where reported_price < 0", "where reported_price <= 0"),
+        ("negative_price", "reported_price < 0\n        and", "reported_price <= 0\n        and"),
         ("price_outlier", "prices_before >= 10", "prices_before >= 9"),
         ("absurd_price", "abs(reported_price) / ", "reported_price / "),
     ],
