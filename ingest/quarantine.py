@@ -20,6 +20,7 @@ from ingest.raw import quoted
 from ingest.withdrawals import in_ranges, withdrawals
 
 FOLDERS = ("landing", "landing_notes", "quarantine")
+REASON_WIDTH = 300  # a reason ends with what to look at
 SHOWN = 100
 ROWS_AT_ONCE = 10_000
 ONE_LINE = bytes.maketrans(b"\n", b" ")  # a message of a topic may go over several lines
@@ -81,7 +82,7 @@ def list_(source: str | None, reason: str | None, data_dir: Path, limit: int) ->
             place = "message" if message.is_topic else "line"
             click.echo(
                 f"{message.published:%Y-%m-%d %H:%M}  {printable(message.topic)}, {place} {message.place}: "
-                f"{printable(message.reason)}"
+                f"{printable(message.reason, REASON_WIDTH)}"
             )
             click.echo(f"    {printable(_utf8(message))}")
     counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dashboards.access.stores import EVERY_STORE, row_role
+from dashboards.access.stores import ADMINISTRATOR, EVERY_STORE, row_role
 
 FILE = Path(__file__).parents[1] / "access.yml"
 WHOLE_COMPANY = "N/A"  # what published rows of no single store are marked with
@@ -50,10 +50,21 @@ def read_access(export: Path) -> Access:
             roles = [EVERY_STORE]
         elif isinstance(stores, list) and all(isinstance(store, str) for store in stores):
             own = {store for name in stores for store in groups.get(name, [name])}
+            if WHOLE_COMPANY in own:
+                raise AccessError(
+                    f"access.yml: {login} has the store {WHOLE_COMPANY}, which marks rows of the whole company. "
+                    "Write `stores: all`, or rename the store."
+                )
             named |= own
             roles = [row_role(store) for store in sorted(own)]
         else:
             raise AccessError(f"access.yml: the stores of {login} are {stores!r}. Write `all`, or a list of names.")
+        unknown = set(person["roles"]) - {ADMINISTRATOR, *content["permissions"]}
+        if unknown:
+            raise AccessError(
+                f"access.yml: {login} has the role {', '.join(sorted(unknown))}. "
+                f"Write {ADMINISTRATOR} or one of the roles under permissions."
+            )
         users[login] = {"name": person["name"], "roles": [*person["roles"], *roles]}
     return Access(content["permissions"], sorted(published | named), users)
 

@@ -71,7 +71,7 @@ def publish(export: Path, *stores: str | None) -> None:
 
 def read(monkeypatch: pytest.MonkeyPatch, export: Path, people: str) -> Access:
     file = export / "access.yml"
-    file.write_text(f"permissions: {{}}\n{people}")
+    file.write_text(f"permissions: {{Manager: []}}\n{people}")
     monkeypatch.setattr(access_file, "FILE", file)
     return access_file.read_access(export)
 
@@ -121,6 +121,8 @@ users: {ann: {name: Ann A, roles: [Manager], stores: [North, Store_B]}, bob: {na
         ("users: {ann: {name: Ann A, roles: [Manager], stores: Store_A}}", "the stores of ann are 'Store_A'"),
         ("users: {ann: {name: Ann A, roles: [Manager], stores: [1]}}", "the stores of ann are"),
         ("users: {ann: {name: Ann A, roles: [Manager], stores: null}}", "the stores of ann are None"),
+        ("users: {ann: {name: Ann A, roles: [Manager], stores: [N/A]}}", "ann has the store N/A"),
+        ("users: {ann: {name: Ann A, roles: ['Store: N/A']}}", "ann has the role Store: N/A"),
     ],
 )
 def test_what_access_yml_says_wrongly_is_named(export, monkeypatch, people, message):
