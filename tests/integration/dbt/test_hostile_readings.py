@@ -63,6 +63,8 @@ def hostile() -> Iterator[Event]:
     yield from read("Absurd", "barcode", "Toys", [*range(60, 30, -1), 4_006_381_333_931 // 10, 29], "4.50")
     yield from read("Absurd", "owed", "Home", [7, 6, 5], f"-{DEAR}")
     yield from read("Absurd", "given away", "Home", [3, 2, 1], "0")
+    for product in ("P1", "P2", "P3"):
+        yield from read("Closed on a day", product, "Toys", [*range(90, 70, -1), 0, *range(69, 60, -1)])
     yield from read("Unpriced", "moving", "Toys", [90, 80, 70, 60, 50, 40, 30, 2], None)
     yield from read("Unpriced", "still", "Toys", [7], None)
     yield Event("Unpriced", "dead", "Toys", 7, None, NOW - timedelta(days=120))
