@@ -241,11 +241,7 @@ MUTANTS = {
             "abs(previous_level - stock_level)",
         ),
         ("fct_stock_metrics", "where not is_suspect", "where true"),
-        (
-            "fct_stock_metrics",
-            "- interval '1 microsecond') + {{ grain }} as bucket_end",
-            ") + {{ grain }} as bucket_end",
-        ),
+        ("bucket_of", " - interval '1 microsecond'", ""),
     ],
     "int_accepted_readings": [
         ("int_accepted_readings", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
@@ -294,11 +290,15 @@ MUTANTS = {
     "int_product_windows": [
         ("int_product_windows", "- lengths.window_days + 1", "- lengths.window_days"),
         ("int_product_windows", "closing_quantity - units_in + units_out", "closing_quantity"),
-        ("int_product_windows", "greatest(observed_us - start_to_last_reading_us, 0)", "0"),
+        (
+            "int_product_windows",
+            "units_out - opening_units_out * coalesce(before_us",
+            "units_out - 0 * coalesce(before_us",
+        ),
     ],
     "int_product_demand": [
-        ("int_product_demand", "case when days_in_stock > 1 then units_out", "case when true then units_out"),
-        ("int_product_demand", "(days_counted * (days_counted - 1))", "(days_counted * days_counted)"),
+        ("int_product_demand", "case when in_stock_us > 86400e6", "case when in_stock_us > 0"),
+        ("int_product_demand", "greatest(pace_count - 1, 1)", "greatest(pace_count, 1)"),
     ],
     "fct_current_stock": [
         ("fct_current_stock", "with_policy.service_z * sqrt(", "with_policy.service_z * ("),

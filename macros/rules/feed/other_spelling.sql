@@ -14,11 +14,13 @@
         max(event_timestamp) as event_timestamp,
         count(*) as reading_value,
         reading_value as observed_value,
-        string_agg(distinct '''' || spelling || '''', ', ' order by '''' || spelling || '''' asc) as evidence
+        array_to_string(list_sort(list(distinct '''' || shown || ''''))[:3], ', ') as evidence
     from (
         select
             *,
-            extra ->> '{{ name }}_as_sent' as spelling
+            extra ->> '{{ name }}_as_sent' as spelling,
+            -- what no page shows, or shows by turning the text around
+            left(regexp_replace(spelling, '\pC', '�', 'g'), 80) as shown
         from readings
         where extra like '%"{{ name }}_as_sent":%'
     )
