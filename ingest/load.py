@@ -6,19 +6,17 @@ import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.events import NOTES, READINGS, Contract
 from ingest.files.mapped import open_events
-from ingest.files.messages import interpreter_of
+from ingest.files.messages import interpreter_of, landing_table
 from ingest.files.opening import read_rows
 from ingest.files.options import file_options, how_read, is_read_alike
 from ingest.files.rows import AS_IT_COMES, FileOptions, Row, SourceError, as_it_stood
@@ -26,13 +24,11 @@ from ingest.landing import (
     FLUSH_BYTES,
     FLUSH_ROWS,
     LOAD_OPTIONS,
-    MOMENT,
     LandedFile,
     LandingBusyError,
     exclusive,
     land,
     landed_files,
-    to_table,
 )
 from ingest.preview import preview
 from ingest.pulsar_connection import NOTES_TOPIC, READINGS_TOPIC, PulsarError, settings
@@ -141,15 +137,7 @@ def land_file(
         fresh = batch[bisect_right(batch, last, key=attrgetter("place")) :]
         if not fresh:
             continue
-        table = to_table(
-            contract,
-            source.name,
-            0,
-            ([ledger_id] * len(fresh), [row.number for row in fresh], [row.part for row in fresh]),
-            pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(fresh)),
-            [interpreter.message(row) for row in fresh],
-            [row.raw for row in fresh],
-        )
+        table = landing_table(fresh, interpreter, contract, source.name, ledger_id)
         land(landing, source.name, 0, table, {DIGEST: digest.hexdigest(), **kept})
         counts.update("good" if error is None else error.partition(":")[0] for error in table["error"].to_pylist())
         click.echo(f"  {source.name}: row {fresh[-1].number:,}", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from ingest.events import Contract
 from ingest.files.mapped import open_events
-from ingest.files.messages import interpreter_of
+from ingest.files.messages import interpreter_of, landing_table
 from ingest.files.opening import read_rows
-from ingest.files.rows import FileOptions, Row
-from ingest.landing import FLUSH_ROWS, MOMENT, to_table
+from ingest.files.rows import FileOptions
+from ingest.landing import FLUSH_ROWS
 from ingest.printable import printable
 
 SHOWN = 10
@@ -36,7 +36,7 @@ def preview(source: Path, contract: Contract[Any], options: FileOptions) -> None
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     while batch := list(islice(rows, FLUSH_ROWS)):
-        table = _decoded(batch, contract, interpreter.message)
+        table = landing_table(batch, interpreter, contract, source.name, 1)
         good = table.filter(pa.compute.is_null(table["error"])).slice(0, SHOWN - len(events)).select(contract.fields)
         events += [tuple(map(_shown, row.values())) for row in good.to_pylist()]
         for row, error in zip(batch, table["error"].to_pylist(), strict=True):
@@ -54,13 +54,6 @@ def preview(source: Path, contract: Contract[Any], options: FileOptions) -> None
     for remark in file.remarks:
         click.echo(f"  {remark}")
     click.echo("Nothing was loaded.")
-
-
-def _decoded(rows: list[Row], contract: Contract[Any], message: Any) -> pa.Table:
-    numbers = [row.number for row in rows]
-    published = pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(rows))
-    ids = ([1] * len(rows), numbers, [row.part for row in rows])
-    return to_table(contract, "", 0, ids, published, [message(row) for row in rows], [row.raw for row in rows])
 
 
 def _shown(value: object) -> str:

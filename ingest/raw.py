@@ -90,6 +90,6 @@ def uri(path: Path) -> str:
     return f"file://{path}"
 
 
-def quoted(path: Path) -> str:
-    """A path as it stands between quotes in SQL."""
-    return str(path).replace("'", "''")
+def quoted(text: Path | str) -> str:
+    """A path or a name as it stands between quotes in SQL."""
+    return str(text).replace("'", "''")

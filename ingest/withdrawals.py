@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from ingest.landing import TEMPORARY, sync_folder
+from ingest.raw import quoted
 
 FOLDER = "withdrawals"
 RECORD = "withdrawn-*.parquet"
@@ -90,7 +91,7 @@ def _event_paths(data_dir: Path) -> list[Path]:
 def in_ranges(ranges: Iterable[MessageRange]) -> str:
     """The SQL condition on a landing file's columns that holds for the messages in any of the ranges."""
     conditions = [
-        f"(topic = '{range_.topic.replace(chr(39), chr(39) * 2)}' and partition = {range_.partition} "
+        f"(topic = '{quoted(range_.topic)}' and partition = {range_.partition} "
         f"and ledger_id = {range_.ledger_id} "
         f"and entry_id between {range_.first_entry_id} and {range_.last_entry_id} "
         f"and publish_time <= timestamptz '{range_.published_until.isoformat()}')"

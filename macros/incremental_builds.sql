@@ -156,7 +156,6 @@
    rest, were built whole. #}
 {% macro last_good_build(followers) %}
     {%- set builds = [] -%}
-    {%- set standing = [] -%}
     {%- for node in followers -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation is not none -%}
@@ -192,7 +191,6 @@
             {%- set newest = run_query(query).rows -%}
             {%- if newest | length == 1 -%}
                 {%- do builds.append(newest[0]) -%}
-                {%- do standing.append(relation) -%}
             {%- else -%}
                 {%- do log(node.name ~ ': it was not built to its end since the levels were built whole, so it is built whole', info=true) -%}
                 {%- do adapter.drop_relation(relation) -%}
@@ -200,7 +198,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if adapter.get_relation(target.database, target.schema, 'int_accepted_readings') is none -%}
-        {%- for relation in standing -%} {%- do adapter.drop_relation(relation) -%} {%- endfor -%}
+        {%- do drop_tables(followers) -%}
         {{- return(none) -}}
     {%- endif -%}
     {{- return((builds | sort(attribute='started_at'))[0] if builds else none) -}}
@@ -369,13 +367,12 @@
 {%- endmacro %}
 
 
-{# Before an incremental build makes the touched products anew: take out what stands of them, or that part of it. #}
-{% macro delete_touched(products, part=none) %}
+{# Before an incremental build makes touched products or stores anew: take out their existing rows, or a part of them. #}
+{% macro delete_touched(touched, part=none, key=['store_location', 'product_id']) %}
     {% if is_incremental() %}
-        delete from {{ this }} as stored using ({{ products }}) as touched
+        delete from {{ this }} as stored using ({{ touched }}) as touched
         where
-            stored.store_location = touched.store_location
-            and stored.product_id = touched.product_id
+            {% for column in key %} stored.{{ column }} = touched.{{ column }} {{ 'and' if not loop.last }} {% endfor %}
             {% if part %} and stored.{{ part }} {% endif %}
     {% endif %}
 {% endmacro %}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ingest.broker import Broker, BrokerError, distribution, running
-from tests.serving import Site, free_port
+from ingest.broker import Broker, BrokerError, distribution, free_port, running
+from tests.serving import Site
 
 # the machines that run the tests are busy: an example may be slow, and a run is to be repeatable
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+
+from ingest.broker import free_port
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-superset/bin/python"
@@ -109,9 +110,3 @@ class Client(requests.Session):
 
     def is_signed_in(self) -> bool:
         return self.get(f"{self.url}/api/v1/me/", timeout=60).status_code == 200
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -9,11 +9,10 @@ from typing import Any
 
 import msgspec
 
-from ingest.events import Rejection
 from ingest.files.conventions import TIME_COLUMN
 from ingest.files.mapping import AS_THEY_ARE, missing_column, recognised
 from ingest.files.opening import open_file
-from ingest.files.rows import EventFile, FileOptions, Row, SourceError, is_total
+from ingest.files.rows import TOTAL_LINE, EventFile, FileOptions, Row, SourceError, is_total
 
 NOT_KEPT = "levels of products that are not kept there passed over"
 REPEATED = "rows for a product and store that stand in the file before; of one time only the last level counts"
@@ -72,7 +71,7 @@ class MappedFile:
                 continue
             event = {field: _first(values, columns) for field, columns in self._sources.items()}
             if self._is_total(values, event):
-                yield row._replace(values=Rejection("total_line", "it sums other rows up and is no reading"))
+                yield row._replace(values=TOTAL_LINE)
                 continue
             for field, value in self._values.items():
                 if event.get(field) in (None, ""):

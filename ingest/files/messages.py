@@ -8,18 +8,22 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from ingest.events import FIELDS, NAMES, Rejection
+from ingest.events import FIELDS, NAMES, Contract, Rejection
 from ingest.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.files.mapped import open_events
 from ingest.files.mapping import recognised
 from ingest.files.numbers import read_number
 from ingest.files.opening import read_rows
-from ingest.files.rows import AS_IT_COMES, EventFile, FileOptions, Row, SourceError, is_total
+from ingest.files.rows import AS_IT_COMES, TOTAL_LINE, EventFile, FileOptions, Row, SourceError, is_total
+from ingest.landing import MOMENT, to_table
 from ingest.times import PLAIN, TimeError, read_time
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
@@ -63,6 +67,19 @@ def interpreter_of(file: EventFile, fields: Sequence[str], options: FileOptions)
     return Interpreter(fields, conventions_of(file, read_rows(file) if undecided else (), options))
 
 
+def landing_table(
+    rows: Sequence[Row], interpreter: Interpreter, contract: Contract[Any], topic: str, ledger_id: int
+) -> pa.Table:
+    """Rows of a file as the rows of a landing file, published now: the entry id is a row's number and the batch index
+    its part."""
+    import pyarrow as pa
+
+    ids = ([ledger_id] * len(rows), [row.number for row in rows], [row.part for row in rows])
+    published = pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(rows))
+    messages = [interpreter.message(row) for row in rows]
+    return to_table(contract, topic, 0, ids, published, messages, [row.raw for row in rows])
+
+
 class Interpreter:
     """Turns rows into messages, by the conventions of their file; what it cannot turn is a rejection and says why."""
 
@@ -93,7 +110,7 @@ class Interpreter:
     def _from_table(self, values: dict[str, Any]) -> bytes | Rejection:
         """A table has cells where JSON has types: numbers may be text, names numbers, and nothing an empty cell."""
         if self._is_total(values):
-            return Rejection("total_line", "it sums other rows up and is no reading")
+            return TOTAL_LINE
         event = {name: value for name, value in values.items() if name in self._fields or value not in (None, "")}
         for name in self._names:
             if not isinstance(event.get(name), str):

@@ -86,6 +86,7 @@ class FileOptions:
 
 
 AS_IT_COMES = FileOptions()
+TOTAL_LINE = Rejection("total_line", "it sums other rows up and is no reading")
 _TOTAL = re.compile(r"\W*(grand |sub)?-?(total|totals|sum|summe|gesamt|totaal|totale|итого|合計|合计)\b", re.IGNORECASE)
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 

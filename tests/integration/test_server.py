@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.broker import free_port
 from tests.conftest import ROOT, make
-from tests.serving import Site, free_port
+from tests.serving import Site
 
 
 @pytest.fixture(scope="module")

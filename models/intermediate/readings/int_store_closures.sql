@@ -4,10 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{% if is_incremental() %}
-            delete from {{ this }} as stored using ({{ touched_stores() }}) as touched
-            where stored.store_location = touched.store_location and stored.closed_until > touched.changed_from
-        {% endif %}"
+        pre_hook="{{ delete_touched(touched_stores(), 'closed_until > touched.changed_from', ['store_location']) }}"
     )
 }}
 

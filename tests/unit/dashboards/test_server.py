@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 
 from dashboards import digests, server
 from dashboards.server_state import Server, open_state, running_server, write_state
+from ingest.broker import free_port
 from tests.conftest import ROOT
-from tests.serving import free_port
 from tests.unit.dashboards.full_disk import FullDisk
 
 
