@@ -28,8 +28,8 @@ SUBCOMMANDS = {
     "withdraw": ("ingest.withdraw", "Take a batch out of the tables, or bring it back."),
     "land": ("ingest.spark_job", "Refine landed events into raw Parquet with Spark."),
     "compact": ("ingest.compaction", "Merge the small files of past days."),
-    "export": ("dashboards.export", "Publish the warehouse as SQLite files."),
-    "status": ("dashboards.status", "Show what is landed, built, published and waiting."),
+    "export": ("publish.export", "Publish the warehouse as SQLite files."),
+    "status": ("publish.status", "Show what is landed, built, published and waiting."),
     "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),
     "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
 }

@@ -1,1 +1,1 @@
-"""Publication: SQLite files from the warehouse, and Superset on top of them."""
+"""Superset on top of the published files: pages as code, access, the server."""

@@ -20,7 +20,7 @@ import click
 
 from dashboards.access.access_file import AccessError, published_stores
 from dashboards.digests import HERE, configuration, to_apply
-from dashboards.server_state import Server, open_state, running_server, write_state
+from publish.server_state import Server, open_state, running_server, write_state
 
 DEFAULT_PORT = 8088
 SECONDS_TO_START = 90

@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dashboards.export import publish
+from publish.destinations.sqlite import SqliteFiles
+from publish.export import publish
 from tests.integration.dbt.project import Project, served
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
@@ -97,7 +98,7 @@ def beset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Project(data_dir).build("--exclude-resource-type", "unit_test", steps="build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
-        publish(data_dir)
+        publish(data_dir, SqliteFiles(data_dir / "export"))
     return data_dir
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from dashboards.access.connection import TABLES_WITHOUT_STORE
 from dashboards.apply import ASSETS, AssetError, read_assets
-from dashboards.schema import DECLARED_TYPES
+from publish.destinations.sqlite_schema import DECLARED_TYPES
 from tests.conftest import ROOT
 
 SEVERITY_COLOURS = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dashboards import digests, server
-from dashboards.server_state import Server, open_state, running_server, write_state
 from ingest.broker import free_port
+from publish.server_state import Server, open_state, running_server, write_state
 from tests.conftest import ROOT
-from tests.unit.dashboards.full_disk import FullDisk
+from tests.full_disk import FullDisk
 
 
 @pytest.fixture

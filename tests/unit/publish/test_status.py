@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from dashboards.server_state import Server, open_state, write_state
-from dashboards.status import command
 from ingest.landing import exclusive
 from ingest.load import land_file
 from ingest.withdraw import command as withdraw_command
 from ingest.withdrawals import record, withdrawals
+from publish.server_state import Server, open_state, write_state
+from publish.status import command
 from tests.unit.ingest.test_events import EVENT
 
 FREE_PORT = "1"  # nothing answers there

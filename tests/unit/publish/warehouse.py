@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from dashboards.schema import DOCUMENTED
+from publish.destinations.sqlite_schema import DOCUMENTED
 
 COMPANIONS = {"daily_stock": {"event_date": "TEXT", "store_location": "TEXT", "total_quantity": "INTEGER"}}
 VIEWS = {"numerical_anomalies": "numerical_quantity"}

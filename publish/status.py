@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dashboards.server_state import running_server
+from publish.server_state import running_server
 
 
 @click.command()

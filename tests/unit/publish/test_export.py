@@ -18,11 +18,12 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards import export
-from dashboards.export import PublicationRefusedError, publish
-from dashboards.schema import DOCUMENTED
-from tests.unit.dashboards.full_disk import FullDisk
-from tests.unit.dashboards.warehouse import VIEWS, build, model_id, tables, write_manifest, write_warehouse
+from publish import export
+from publish.destinations import sqlite
+from publish.destinations.sqlite_schema import DOCUMENTED
+from publish.publication import PublicationRefusedError
+from tests.full_disk import FullDisk
+from tests.unit.publish.warehouse import VIEWS, build, model_id, tables, write_manifest, write_warehouse
 
 
 @pytest.fixture
@@ -30,6 +31,12 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
     write_warehouse(tmp_path)
     return tmp_path
+
+
+def publish(data_dir: Path) -> dict[str, str]:
+    """What became of each database's file, by the database's name."""
+    outcomes = export.publish(data_dir, sqlite.SqliteFiles(data_dir / "export"))
+    return {Path(path).stem: outcome for path, outcome in outcomes.items()}
 
 
 def change(data_dir: Path, statement: str) -> None:
@@ -153,7 +160,7 @@ def test_a_full_disk_by_any_name_is_reported(data_dir, monkeypatch):
     before = published_bytes(data_dir)
     change(data_dir, "update inventory set quantity = 4")
     for error in (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))):
-        monkeypatch.setattr(export, "_sync", lambda path, error=error: raise_(error))
+        monkeypatch.setattr(sqlite, "_sync", lambda path, error=error: raise_(error))
         with pytest.raises(PublicationRefusedError, match=r"the disk is full: .*\.tmp-inventory\.db"):
             publish(data_dir)
         assert published_bytes(data_dir) == before
@@ -248,7 +255,7 @@ def test_a_damaged_copy_is_found_before_it_is_published(data_dir, monkeypatch, d
     publish(data_dir)
     before = published_bytes(data_dir)
     change(data_dir, "update inventory set event_timestamp = 'later'")
-    copy = export._copy
+    copy = sqlite._copy
 
     def copy_and_damage(connection, table, path):
         copy(connection, table, path)
@@ -257,7 +264,7 @@ def test_a_damaged_copy_is_found_before_it_is_published(data_dir, monkeypatch, d
                 database.execute(damage)
                 database.commit()
 
-    monkeypatch.setattr(export, "_copy", copy_and_damage)
+    monkeypatch.setattr(sqlite, "_copy", copy_and_damage)
     with pytest.raises(PublicationRefusedError, match=r"inventory\.db: inventory: .* in the warehouse"):
         publish(data_dir)
     assert published_bytes(data_dir)["inventory.db"] == before["inventory.db"]

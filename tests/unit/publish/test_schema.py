@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.schema import DOCUMENTED
+from publish.destinations.sqlite_schema import DOCUMENTED
 
 EXPECTED = {
     "inventory": {

@@ -1,0 +1,180 @@
+"""The documented SQLite files. Each is written under a temporary name, compared with the warehouse, synced and renamed,
+so that readers see the old or the new file whole."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from publish.audit import audit_copy, digest_query
+from publish.destinations.sqlite_schema import DECLARED_TYPES, DOCUMENTED
+from publish.publication import PublicationRefusedError, PublishedTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+TEMPORARY = ".tmp-"
+# what SQLite, its Arrow driver, DuckDB and the operating system say, each with an error class of its own
+DISK_FULL = ("disk is full", "No space left", "Disk quota exceeded")
+
+
+@dataclass(frozen=True)
+class SqliteFiles:
+    """A destination: a SQLite file for each database, in one folder."""
+
+    folder: Path
+
+    def publish(
+        self, connection: duckdb.DuckDBPyConnection, databases: dict[str, list[PublishedTable]]
+    ) -> dict[str, str]:
+        _check_schema(databases)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # what the row rules keep apart is not for everybody who has an account on the machine
+        with _alone_in(self.folder):
+            for leftover in self.folder.glob(f"{TEMPORARY}*"):
+                leftover.unlink()
+            paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
+            return {str(path): _publish_database(connection, path, tables) for path, tables in paths.items()}
+
+
+def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
+    """Refuse unless the documented tables are all there, as documented, and SQLite can hold the others."""
+    for database, tables in databases.items():
+        for table in tables:
+            strange = {column: kind for column, kind in table.columns.items() if kind not in DECLARED_TYPES}
+            if strange:
+                raise PublicationRefusedError(
+                    f"{table.name} has types that SQLite lacks ({strange}). Cast them in the model."
+                )
+            documented = DOCUMENTED.get(database, {}).get(table.name)
+            columns = _declared(table)
+            if documented and list(documented.items()) != list(columns.items()):
+                raise PublicationRefusedError(f"{table.name} has the columns {columns}; documented are {documented}.")
+    missing = [
+        f"{database}.{name}"
+        for database, names in DOCUMENTED.items()
+        for name in names
+        if name not in {table.name for table in databases.get(database, [])}
+    ]
+    if missing:
+        raise PublicationRefusedError(f"no exposure depends on {', '.join(missing)}. Add it to the exposures.")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep a second export out; the lock goes with its process, so that a killed one leaves none behind."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PublicationRefusedError(f"another export is writing to {folder}. Wait for it to end.") from error
+        yield
+
+
+def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable]) -> str:
+    stored = [table for table in tables if table.view_of is None]
+    fingerprint = _fingerprint(connection, tables, stored)
+    mark = path.with_suffix(".fingerprint")
+    rows = sum(_count(connection, table) for table in stored)
+    if path.exists() and mark.exists() and mark.read_text() == fingerprint:
+        path.chmod(0o600)  # it may be of a time when it was not
+        return f"unchanged, {rows:,} rows"
+
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    with _no_leftover(temporary):
+        temporary.touch(mode=0o600)
+        with closing(sqlite3.connect(temporary)) as database:
+            database.execute("pragma journal_mode = off")
+            for table in tables:
+                database.execute(_definition(table))
+            database.commit()
+        for table in stored:
+            _copy(connection, table, temporary)
+        _audit(connection, stored, temporary)
+        _sync(temporary)
+        mark.unlink(missing_ok=True)
+        temporary.rename(path)  # the commit point
+        _sync(path.parent)
+        mark.write_text(fingerprint)
+    return f"published, {rows:,} rows in {len(stored)} tables"
+
+
+@contextmanager
+def _no_leftover(temporary: Path) -> Iterator[None]:
+    """Remove the half-written file, and SQLite's own beside it, if writing fails: a full disk needs the space."""
+    try:
+        yield
+    except Exception as error:
+        for leftover in temporary.parent.glob(f"{temporary.name}*"):
+            leftover.unlink()
+        if any(sign in str(error) for sign in DISK_FULL):
+            raise PublicationRefusedError(
+                f"the disk is full: {temporary} could not be written. "
+                "What was published before stays. Free some space and run `inventory export` again."
+            ) from error
+        raise
+
+
+def _declared(table: PublishedTable) -> dict[str, str]:
+    """The table's columns with the types that SQLite declares."""
+    return {name: DECLARED_TYPES[kind] for name, kind in table.columns.items()}
+
+
+def _definition(table: PublishedTable) -> str:
+    if table.view_of is not None:
+        return f"CREATE VIEW {table.name} AS SELECT * FROM {table.view_of}"
+    columns = ", ".join(f"{name} {kind}" for name, kind in _declared(table).items())
+    return f"CREATE TABLE {table.name} ({columns})"
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable, path: Path) -> None:
+    from adbc_driver_sqlite import dbapi
+
+    # ordered, so that the same tables give the same bytes
+    reader = connection.cursor().sql(f"select * from {table.relation} order by all").to_arrow_reader(100_000)
+    with dbapi.connect(str(path)) as database, database.cursor() as cursor:
+        cursor.adbc_ingest(table.name, reader, mode="append")
+        database.commit()
+
+
+def _audit(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], path: Path) -> None:
+    """Compare what was written with the warehouse."""
+    with closing(sqlite3.connect(path)) as database:
+        for table in tables:
+            is_text = {name: kind == "TEXT" for name, kind in _declared(table).items()}
+            written = database.execute(digest_query(is_text, "length(cast({} as blob))", table.name)).fetchone()
+            wanted = connection.execute(digest_query(is_text, "strlen({})", table.relation)).fetchone()
+            audit_copy(f"{path.name}: {table.name}", is_text, written, wanted or ())
+
+
+def _fingerprint(
+    connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], stored: list[PublishedTable]
+) -> str:
+    """A digest of all that the file would hold, whatever the order of its rows."""
+    digest = hashlib.sha256("\n".join(_definition(table) for table in tables).encode())
+    for table in stored:
+        row = connection.execute(
+            f"select count(*), sum(cast(hash(published) as hugeint)) from {table.relation} as published"
+        ).fetchone()
+        digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
+    row = connection.execute(f"select count(*) from {table.relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,45 @@
+"""`inventory export`: audit the build, then write, audit and publish its serving tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from publish.audit import audit_build
+from publish.destinations import Destination
+from publish.destinations.sqlite import SqliteFiles
+from publish.publication import PublicationRefusedError, publication_list, read_manifest
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(data_dir: Path) -> None:
+    """Publish the serving tables of the last good build as SQLite files in DATA/export."""
+    try:
+        for place, outcome in publish(data_dir, SqliteFiles(data_dir / "export")).items():
+            click.echo(f"  {place}: {outcome}")
+    except PublicationRefusedError as error:
+        raise click.ClickException(f"not published: {error}") from error
+
+
+def publish(data_dir: Path, destination: Destination) -> dict[str, str]:
+    """Publish each database of the publication list; return what became of each place.
+
+    Raises PublicationRefusedError, with nothing changed, when the last build did not end well or the manifest and the
+    warehouse disagree.
+    """
+    import duckdb
+
+    manifest = read_manifest(data_dir)
+    warehouse = data_dir / "warehouse" / "inventory.duckdb"
+    if not warehouse.exists():
+        raise PublicationRefusedError(f"{warehouse} does not exist. Run `dbt build` first.")
+    try:
+        connection = duckdb.connect(str(warehouse), read_only=True)
+    except duckdb.IOException as error:
+        raise PublicationRefusedError(f"{warehouse} cannot be opened ({error}). Wait for the build to end.") from error
+    with connection:
+        connection.execute("set TimeZone = 'UTC'")
+        audit_build(connection, manifest)
+        return destination.publish(connection, publication_list(manifest, connection))
