@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
+EXPOSURE = "publication"  # its `depends_on` is the publication list
+
+
 class PublicationRefusedError(RuntimeError):
     """What stands in the way of publishing, and what to do about it."""
 
@@ -43,14 +46,19 @@ def read_manifest(data_dir: Path) -> dict[str, Any]:
 def publication_list(
     manifest: dict[str, Any], connection: duckdb.DuckDBPyConnection
 ) -> dict[str, list[PublishedTable]]:
-    """The serving models that an exposure depends on, by database (their folder's name)."""
-    exposed = {node for exposure in manifest["exposures"].values() for node in exposure["depends_on"]["nodes"]}
+    """The serving models that the exposure `publication` depends on, by database (their folder's name)."""
+    listed = [
+        node_id
+        for exposure in manifest["exposures"].values()
+        if exposure["name"] == EXPOSURE
+        for node_id in exposure["depends_on"]["nodes"]
+    ]
     tables: dict[str, list[PublishedTable]] = {}
-    for node_id in sorted(exposed):
+    for node_id in sorted(listed):
         node = manifest["nodes"][node_id]
         layer, *_, database, name = node["fqn"][1:]
         if layer != "serving":
-            raise PublicationRefusedError(f"an exposure depends on {name}, which is no serving model")
+            raise PublicationRefusedError(f"the exposure {EXPOSURE} lists {name}, which is no serving model")
         relation = f'"{node["schema"]}"."{node["alias"]}"'
         view_of = node["config"]["meta"].get("view_of")
         columns = warehouse_columns(connection, relation)

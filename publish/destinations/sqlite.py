@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from publish.audit import audit_copy, digest_query
 from publish.destinations.sqlite_schema import DECLARED_TYPES, DOCUMENTED
-from publish.publication import PublicationRefusedError, PublishedTable
+from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,7 +64,7 @@ def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
         if name not in {table.name for table in databases.get(database, [])}
     ]
     if missing:
-        raise PublicationRefusedError(f"no exposure depends on {', '.join(missing)}. Add it to the exposures.")
+        raise PublicationRefusedError(f"the exposure {EXPOSURE} does not list {', '.join(missing)}. Add it.")
 
 
 @contextmanager

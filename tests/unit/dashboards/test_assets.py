@@ -56,11 +56,31 @@ def test_each_table_tells_its_rows_stores_or_is_listed():
     assert without_store == TABLES_WITHOUT_STORE
 
 
-def test_datasets_are_published(assets):
+def test_a_pages_exposure_lists_what_its_charts_and_filters_read(assets):
+    datasets = {dataset["uuid"]: f"ref('{dataset['table_name']}')" for dataset in of_kind(assets, "datasets").values()}
+    charts = {chart["uuid"]: chart["dataset_uuid"] for chart in of_kind(assets, "charts").values()}
+    read = {
+        f"/superset/dashboard/{page['slug']}/": {
+            datasets[uuid]
+            for uuid in [
+                *(charts[part["meta"]["uuid"]] for name, part in page["position"].items() if name.startswith("CHART")),
+                *(
+                    target["datasetUuid"]
+                    for entry in page["metadata"]["native_filter_configuration"]
+                    for target in entry["targets"]
+                    if target
+                ),
+            ]
+        }
+        for page in of_kind(assets, "dashboards").values()
+    }
     exposures = yaml.safe_load((ROOT / "models/serving/_serving__exposures.yml").read_text())["exposures"]
-    published = {reference for exposure in exposures for reference in exposure["depends_on"]}
-    for path, dataset in of_kind(assets, "datasets").items():
-        assert f"ref('{dataset['table_name']}')" in published, path
+    exposed = {
+        exposure["url"].removeprefix("http://127.0.0.1:8088"): set(exposure["depends_on"])
+        for exposure in exposures
+        if exposure["type"] == "dashboard"
+    }
+    assert exposed == read
 
 
 def test_metrics_are_over_columns_that_the_dataset_has(assets):

@@ -189,9 +189,9 @@ REFUSALS = {
         lambda data: change(data, "alter table daily_stock alter column event_date type date using null"),
         "daily_stock has types that SQLite lacks",
     ),
-    "documented table not exposed": (
+    "documented table not listed": (
         lambda data: write_manifest(data, [table for table in tables() if table != "anomalies"]),
-        "inventory_metrics.anomalies",
+        "does not list inventory_metrics.anomalies",
     ),
     "no manifest": (lambda data: (data / "dbt/target/manifest.json").unlink(), "Run `dbt build` first"),
     "no warehouse": (lambda data: (data / "warehouse/inventory.duckdb").unlink(), "Run `dbt build` first"),

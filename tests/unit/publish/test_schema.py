@@ -1,8 +1,13 @@
-"""The documented schema, written out once more: other people's queries rely on it."""
+"""What is published: every serving model, and the documented schema, written out once more, since other people's
+queries rely on it."""
 
 from __future__ import annotations
 
+import yaml
+
 from publish.destinations.sqlite_schema import DOCUMENTED
+from publish.publication import EXPOSURE
+from tests.conftest import ROOT
 
 EXPECTED = {
     "inventory": {
@@ -31,3 +36,10 @@ def test_columns_order_and_types_are_the_documented_ones():
         for database, tables in DOCUMENTED.items()
     }
     assert written_out == EXPECTED
+
+
+def test_every_serving_model_is_published():
+    exposures = yaml.safe_load((ROOT / "models/serving/_serving__exposures.yml").read_text())["exposures"]
+    (publication,) = (exposure for exposure in exposures if exposure["name"] == EXPOSURE)
+    models = {f"ref('{path.stem}')" for path in (ROOT / "models/serving").rglob("*.sql")}
+    assert set(publication["depends_on"]) == models

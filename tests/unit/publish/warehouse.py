@@ -67,7 +67,7 @@ def build(data_dir: Path, results: dict[str, str], *, ended: bool = True) -> Non
             )
 
 
-def write_manifest(data_dir: Path, exposed: list[str]) -> None:
+def write_manifest(data_dir: Path, listed: list[str]) -> None:
     target = data_dir / "dbt" / "target"
     target.mkdir(parents=True, exist_ok=True)
     databases = {name: database for database, group in DOCUMENTED.items() for name in group}
@@ -85,6 +85,12 @@ def write_manifest(data_dir: Path, exposed: list[str]) -> None:
     manifest = {
         "nodes": nodes,
         "unit_tests": {"unit_test.inventory.worked": {}},
-        "exposures": {"exposure.inventory.page": {"depends_on": {"nodes": [model_id(table) for table in exposed]}}},
+        "exposures": {
+            "exposure.inventory.publication": {
+                "name": "publication",
+                "depends_on": {"nodes": [model_id(table) for table in listed]},
+            },
+            "exposure.inventory.page": {"name": "page", "depends_on": {"nodes": [model_id("anomalies")]}},
+        },
     }
     (target / "manifest.json").write_text(json.dumps(manifest))
