@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import signal
@@ -13,13 +12,14 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import click
 
 from dashboards.access.access_file import AccessError, published_stores
 from dashboards.digests import HERE, configuration, to_apply
+from ingest.durable_files import FolderBusyError, file_lock
 from publish.server_state import Server, open_state, running_server, write_state
 
 DEFAULT_PORT = 8088
@@ -104,12 +104,12 @@ def _report_full_disk(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _one_start_at_a_time(home: Path) -> Iterator[None]:
-    with (home / "start.lock").open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            stack.enter_context(file_lock(home, "starting Superset"))
+        except FolderBusyError:
             click.echo("  waiting for another start to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            stack.enter_context(file_lock(home, "starting Superset", wait=True))
         yield
 
 

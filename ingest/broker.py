@@ -7,7 +7,6 @@ data folder. Nothing of it listens beyond loopback.
 from __future__ import annotations
 
 import base64
-import fcntl
 import hmac
 import json
 import os
@@ -28,6 +27,7 @@ from urllib.request import Request, urlopen
 
 import click
 
+from ingest.durable_files import atomic_write, file_lock
 from ingest.java import OLDEST_JAVA, machine_java_home
 
 VERSION = "4.0.8"
@@ -97,9 +97,7 @@ def distribution() -> Path:
     lacking = obstacle()
     if lacking:
         raise BrokerError(lacking)
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with (home.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(home.parent, "fetching Apache Pulsar", wait=True):
         if not home.exists():
             _fetch(home)
     return home
@@ -112,22 +110,19 @@ def _home() -> Path:
 
 def _fetch(home: Path) -> None:
     click.echo(f"  fetching Apache Pulsar {VERSION} with Maven (245 MB, once)", err=True)
-    temporary = home.with_name(f".tmp-{home.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    result = subprocess.run(
-        ["mvn", *quiet, "--batch-mode", UNPACK, f"-Dartifact={COORDINATE}", "-DoutputDirectory=unpacked"],
-        cwd=temporary,  # Maven notes below its working directory what it has unpacked, and would not do it again
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        check=False,
-    )
-    if result.returncode:
-        raise BrokerError(f"Maven could not fetch {COORDINATE}; its lines above say why. Then try again.")
-    (unpacked,) = (temporary / "unpacked").iterdir()
-    unpacked.rename(home)
-    shutil.rmtree(temporary)
+    with atomic_write(home) as whole:
+        result = subprocess.run(
+            ["mvn", *quiet, "--batch-mode", UNPACK, f"-Dartifact={COORDINATE}", "-DoutputDirectory=unpacked"],
+            cwd=whole.parent,  # Maven notes below its working directory what it has unpacked, and would not do it again
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            check=False,
+        )
+        if result.returncode:
+            raise BrokerError(f"Maven could not fetch {COORDINATE}; its lines above say why. Then try again.")
+        (unpacked,) = (whole.parent / "unpacked").iterdir()
+        unpacked.rename(whole)
 
 
 # ---------------------------------------------------------------- the process

@@ -21,8 +21,17 @@ from uuid import uuid4
 
 import click
 
-from ingest.landing import TEMPORARY, LandingBusyError, exclusive, landed_file, landed_name, sync_folder
-from ingest.raw import ExchangeError, batch_id_of, exchange, exclusive_raw, sync_tree
+from ingest.durable_files import (
+    TEMPORARY,
+    ExchangeError,
+    FolderBusyError,
+    exchange,
+    file_lock,
+    sync_folder,
+    sync_tree,
+)
+from ingest.landing import landed_file, landed_name
+from ingest.raw import batch_id_of
 
 FULL_BYTES = 128_000_000  # a file of this size is left as it is
 ROWS_IN_A_GROUP = 122_880  # what DuckDB reads, and passes over, at a time
@@ -49,15 +58,15 @@ def command(master: str, data_dir: Path) -> None:
     try:
         with ExitStack() as held:
             for folder in filter(Path.exists, (landing, notes)):
-                held.enter_context(exclusive(folder))
-            held.enter_context(exclusive_raw(raw))
+                held.enter_context(file_lock(folder, "compacting"))
+            held.enter_context(file_lock(raw, "compacting"))
             if landing_merges(landing, today):
                 _refine_what_is_landed(data_dir, master)
             for folder in (landing, notes):
                 compact_landing(folder, today)
             for table in COMPACTED_TABLES:
                 compact_batches(raw / table)
-    except (LandingBusyError, ExchangeError) as error:
+    except (FolderBusyError, ExchangeError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(
@@ -68,7 +77,7 @@ def command(master: str, data_dir: Path) -> None:
 def compact_landing(landing: Path, today: date) -> None:
     """Merge the landed files of each day before `today`, topic by topic and partition by partition, in id order.
 
-    All of them must have been refined. The caller holds the folder (`exclusive`). Raises ExchangeError.
+    All of them must have been refined. The caller holds the folder (`file_lock`). Raises ExchangeError.
     """
     for day, merges in landing_merges(landing, today).items():
         replace(day, merges, finish=_hide_from_spark)
@@ -100,7 +109,7 @@ def compact_batches(table: Path) -> None:
     """Merge the files of all but the newest batch of a table of raw, month by month.
 
     The newest batch stays: by its folder Spark's next run sees that it was committed. A merged file lies in the newest
-    folder of those that it merges. The caller holds raw (`exclusive_raw`). Raises ExchangeError.
+    folder of those that it merges. The caller holds raw (`file_lock`). Raises ExchangeError.
     """
     batches = sorted(table.glob("batch-*"), key=batch_id_of)
     by_place: dict[Path, list[Path]] = defaultdict(list)

@@ -1,17 +1,13 @@
 """Landing: messages to Parquet files with one commit point, so that each is landed exactly once.
 
 A batch of one partition becomes one file a publish date that holds its events and its rejected messages together. The
-file is written under a temporary name, synced and renamed; the rename is the commit point. The name carries the first
-and the last message id, so the landed files are themselves the record of what has been read.
+rename of the finished file is the commit point. Its name carries the first and the last message id, so the landed files
+are themselves the record of what has been read.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
@@ -21,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ingest.durable_files import atomic_write, sync_folder
 from ingest.events import Contract, Rejection
 
-TEMPORARY = ".tmp-"
 # what a file's landed rows keep with them, so that they can be written as they stood and loaded again
 HEADER, ENCODING, LOAD_OPTIONS = "header", "encoding", "load_options"
 FLUSH_ROWS = 50_000
@@ -50,45 +46,6 @@ class LandedFile(NamedTuple):
     partition: int
     first: MessageId
     last: MessageId
-
-
-class LandingBusyError(RuntimeError):
-    """Another process is landing into the same folder."""
-
-
-@contextmanager
-def held(folder: Path, doing: str) -> Iterator[None]:
-    """Hold a folder for one writer.
-
-    Raises LandingBusyError, naming the holder's process id and what it is `doing` with the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise LandingBusyError(
-                f"{folder}: process {lock.read().strip()} is {doing} here. Wait for it or stop it."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-@contextmanager
-def exclusive(landing: Path) -> Iterator[None]:
-    """Hold the landing folder for one writer, and clear what a killed one left half written.
-
-    Raises LandingBusyError, naming the holder's process id.
-    """
-    with held(landing, "landing"):
-        for leftover in landing.glob(f"publish_date=*/{TEMPORARY}*"):
-            leftover.unlink()
-        for left_folder in landing.glob(f"{TEMPORARY}*"):
-            shutil.rmtree(left_folder)
-        yield
 
 
 def landed_files(landing: Path, topic: str) -> list[LandedFile]:
@@ -170,17 +127,8 @@ def _land_file(
     path = folder / landed_name(topic, partition, message_id(table, 0), message_id(table, -1))
     while path.exists():  # the same ids of a cluster that was made anew
         path = path.with_name(path.name.replace(".parquet", "~.parquet"))
-    temporary = folder / f"{TEMPORARY}{path.stem}"  # without the ending, so that no reader takes it for a landed file
-    try:
-        with temporary.open("wb") as file:
-            pq.write_table(table.replace_schema_metadata(metadata and dict(metadata)), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)  # the commit point
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(folder)
+    with atomic_write(path) as temporary:  # the commit point is its rename
+        pq.write_table(table.replace_schema_metadata(metadata and dict(metadata)), temporary, compression="zstd")
     return path
 
 
@@ -202,15 +150,6 @@ def message_id(table: pa.Table, row: int) -> MessageId:
     """The message id of a row; negative rows count from the end."""
     ledger_id, entry_id, batch_index = (table[name][row].as_py() for name in MESSAGE_ID)
     return MessageId(ledger_id, entry_id, batch_index)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _slug(topic: str) -> str:

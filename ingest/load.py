@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import click
 import pyarrow.parquet as pq
 
+from ingest.durable_files import FolderBusyError, file_lock
 from ingest.events import NOTES, READINGS, Contract
 from ingest.files.mapped import open_events
 from ingest.files.messages import interpreter_of, landing_table
@@ -25,8 +26,6 @@ from ingest.landing import (
     FLUSH_ROWS,
     LOAD_OPTIONS,
     LandedFile,
-    LandingBusyError,
-    exclusive,
     land,
     landed_files,
 )
@@ -70,7 +69,7 @@ def command(
             if only_preview:
                 preview(source, contract, options)
                 return
-            with exclusive(landing):
+            with file_lock(landing, "landing"):
                 landed = land_file(landing, source, contract, options)
         else:
             name = topic or (
@@ -79,7 +78,7 @@ def command(
                 else os.environ.get("PULSAR_TOPIC", READINGS_TOPIC)
             )
             landed = load_topic(landing, settings(url), name, contract, until_caught_up=until_caught_up)
-    except (AgeError, SourceError, LandingBusyError, PulsarError) as error:
+    except (AgeError, SourceError, FolderBusyError, PulsarError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(

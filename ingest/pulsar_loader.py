@@ -25,14 +25,13 @@ import click
 import numpy as np
 import pyarrow as pa
 
+from ingest.durable_files import FolderBusyError, file_lock
 from ingest.events import Contract
 from ingest.landing import (
     FLUSH_BYTES,
     FLUSH_ROWS,
     MESSAGE_ID,
-    LandingBusyError,
     MessageId,
-    exclusive,
     land,
     landed_files,
     message_id,
@@ -350,8 +349,8 @@ def _take_over(landing: Path, stack: ExitStack, stop: threading.Event) -> bool:
     told = False
     while not stop.is_set():
         try:
-            stack.enter_context(exclusive(landing))
-        except LandingBusyError as busy:
+            stack.enter_context(file_lock(landing, "landing"))
+        except FolderBusyError as busy:
             if not told:
                 click.echo(f"  {busy} Standing by to take over.", err=True)
                 told = True

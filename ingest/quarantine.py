@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import click
 
+from ingest.durable_files import atomic_write
 from ingest.files.encodings import as_utf8
-from ingest.landing import ENCODING, HEADER, LOAD_OPTIONS, TEMPORARY
+from ingest.landing import ENCODING, HEADER, LOAD_OPTIONS
 from ingest.printable import printable
 from ingest.pulsar_connection import full_topic
 from ingest.raw import quoted
@@ -187,10 +188,13 @@ def _utf8(message: Rejected) -> bytes:
 
 def _write(messages: Iterator[Rejected], form: Form, out: Path, reasons: Path) -> int:
     """Write the lines and their reasons; return the number of lines. The lines get their name last."""
-    temporary = out.with_name(f"{TEMPORARY}{out.name}")
     count, number, next_number = 0, 0, 1
     previous: Rejected | None = None
-    with temporary.open("wb") as lines, reasons.open("w", newline="", encoding="utf-8") as table:
+    with (
+        atomic_write(out) as temporary,
+        temporary.open("wb") as lines,
+        reasons.open("w", newline="", encoding="utf-8") as table,
+    ):
         if form.header is not None:
             lines.write(form.header + b"\n")
             next_number += form.header.count(b"\n") + 1
@@ -207,5 +211,4 @@ def _write(messages: Iterator[Rejected], form: Form, out: Path, reasons: Path) -
                 number, next_number = next_number, next_number + line.count(b"\n") + 1
             previous = message
             reason_rows.writerow([number, message.topic, message.place, message.published.isoformat(), message.reason])
-    temporary.rename(out)
     return count

@@ -10,7 +10,6 @@ rename. So a batch that is taken again after a kill finds the parts that were co
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -20,8 +19,8 @@ from uuid import uuid4
 
 import click
 
-from ingest.landing import TEMPORARY, sync_folder
-from ingest.raw import ARRIVAL, batch_folder, commit, quoted, temporary_for, uri
+from ingest.durable_files import atomic_write, commit
+from ingest.raw import ARRIVAL, batch_folder, quoted, temporary_for, uri
 from ingest.stock_features import follow_readings
 from ingest.withdrawals import in_ranges, recorded
 
@@ -172,12 +171,8 @@ def _keep_rejected(messages: Sequence[Path], quarantine: Path, batch_id: int) ->
         return
     folder = quarantine / f"publish_date={day}"
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = quarantine / f"{TEMPORARY}{name}"
-    _write(f"from {_table(messages)} where error is not null", temporary)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.rename(folder / name)  # the commit point
-    sync_folder(folder)
+    with atomic_write(folder / name) as temporary:
+        _write(f"from {_table(messages)} where error is not null", temporary)
 
 
 # ---------------------------------------------------------------- in Spark's tasks

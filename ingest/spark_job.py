@@ -17,10 +17,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingest.durable_files import (
+    TEMPORARY,
+    ExchangeError,
+    FolderBusyError,
+    atomic_write,
+    exchange,
+    file_lock,
+    sync_folder,
+    sync_tree,
+)
 from ingest.java import java_environment
-from ingest.landing import TEMPORARY, LandingBusyError, sync_folder
 from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, connected, full_topic, settings
-from ingest.raw import ExchangeError, exchange, exclusive_raw, sync_tree, temporary_for, uri
+from ingest.raw import temporary_for, uri
 from ingest.refinement import refine
 from ingest.stock_features import follow_readings
 from ingest.times import AgeError, max_age
@@ -66,21 +75,21 @@ def command(
         if options:
             with connected(settings(url)) as client:  # Spark would take long to say that there is no broker
                 client.get_topic_partitions(options["topic"])
-        with exclusive_raw(data_dir / "raw"):
+        with file_lock(data_dir / "raw", "refining"):
             claim(data_dir / "raw", options)
             spark = session(master)
             try:
                 land(spark, data_dir, options, once=once)
             finally:
                 spark.stop()
-    except (AgeError, LandingBusyError, PulsarError, ExchangeError) as error:
+    except (AgeError, FolderBusyError, PulsarError, ExchangeError) as error:
         raise click.ClickException(str(error)) from error
 
 
 def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: bool) -> None:
     """Refine what the data folder's landing holds or, given options of a Pulsar source, what the topic holds.
 
-    The caller holds raw (`exclusive_raw`) and has claimed it (`claim`). Raises click.ClickException where Spark stops,
+    The caller holds raw (`file_lock`) and has claimed it (`claim`). Raises click.ClickException where Spark stops,
     ExchangeError where raw cannot be replaced.
     """
     data_dir = data_dir.resolve()
@@ -110,7 +119,7 @@ def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[
     raw, temporary = data_dir / "raw", data_dir / UNFINISHED
     applied = withdrawals(data_dir)
     click.echo("  the withdrawn messages changed: everything landed is refined again", err=True)
-    with exclusive_raw(temporary):
+    with file_lock(temporary, "refining"):
         record(temporary, applied)
         claim(temporary, {})
         _refine_stream(spark, data_dir, temporary, {}, once=True)
@@ -228,11 +237,8 @@ def claim(raw: Path, pulsar: dict[str, str]) -> None:
             f"{readings} was written by an older version, without batch_id. Move {raw} and {raw.parent / 'warehouse'} "
             "away; both are made again from landing."
         )
-    mark = raw / OWNER
-    temporary = temporary_for(mark)
-    temporary.write_text(source)
-    temporary.rename(mark)
-    sync_folder(raw)
+    with atomic_write(raw / OWNER) as temporary:
+        temporary.write_text(source)
 
 
 def owner(raw: Path) -> str | None:

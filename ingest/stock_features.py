@@ -12,7 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.raw import batch_folder, batch_ids, commit, quoted, temporary_for
+from ingest.durable_files import atomic_write
+from ingest.raw import batch_folder, batch_ids, quoted, temporary_for
 
 if TYPE_CHECKING:
     import duckdb
@@ -158,7 +159,6 @@ def _follow(readings: Path, features: Path, state: Path, batch_id: int) -> None:
 
 
 def _write(connection: duckdb.DuckDBPyConnection, query: str, committed: Path) -> None:
-    temporary = temporary_for(committed)
-    temporary.mkdir()
-    connection.execute(f"copy ({query}) to '{quoted(temporary)}/part.parquet' (format parquet, compression zstd)")
-    commit(temporary, committed)
+    with atomic_write(committed) as temporary:
+        temporary.mkdir()
+        connection.execute(f"copy ({query}) to '{quoted(temporary)}/part.parquet' (format parquet, compression zstd)")

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import click
 
-from ingest.landing import LandingBusyError, held, landed_files, landed_topics
+from ingest.durable_files import FolderBusyError, file_lock
+from ingest.landing import landed_files, landed_topics
 from ingest.pulsar_connection import full_topic
 from ingest.raw import quoted
 from ingest.withdrawals import FOLDER, MessageRange, Withdrawals, append_event, withdrawals
@@ -40,7 +41,7 @@ def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
     `dbt build` builds every table from it.
     """
     try:
-        with held(data_dir / FOLDER, "withdrawing"):
+        with file_lock(data_dir / FOLDER, "withdrawing"):
             active = withdrawals(data_dir)
             topic, batches = _landed(data_dir / "landing", source)
             chosen = _chosen(data_dir / "landing", topic, batches, ids, active)
@@ -48,7 +49,7 @@ def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
             if restores:
                 _require_whole(chosen, active)
             append_event(data_dir, "restore" if restores else "withdraw", [batch.range for batch in chosen])
-    except LandingBusyError as error:
+    except FolderBusyError as error:
         raise click.ClickException(str(error)) from error
     done = "restored" if restores else "withdrew"
     for batch in chosen:

@@ -7,7 +7,6 @@ built from raw leaves out the same messages.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from ingest.landing import TEMPORARY, sync_folder
+from ingest.durable_files import atomic_write
 from ingest.raw import quoted
 
 FOLDER = "withdrawals"
@@ -71,17 +70,12 @@ def withdrawals(data_dir: Path) -> Withdrawals:
 
 
 def append_event(data_dir: Path, action: Literal["withdraw", "restore"], ranges: Sequence[MessageRange]) -> None:
-    """Add an event to the log. The caller holds the folder (`held`)."""
+    """Add an event to the log. The caller holds the folder (`file_lock`)."""
     folder = data_dir / FOLDER
     path = folder / f"{len(_event_paths(data_dir)) + 1:06d}.json"
     event = WithdrawalEvent(action, datetime.now(UTC), list(ranges))
-    temporary = folder / f"{TEMPORARY}{path.name}"
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(event)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)  # the commit point
-    sync_folder(folder)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(event)))
 
 
 def _event_paths(data_dir: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -25,7 +26,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as CSV or Parquet, by the ending of the path; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
+    # another process may write the same file at the same time
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     if path.suffix == ".parquet":
         frame.to_parquet(temporary, index=False)
     elif path.suffix == ".csv":

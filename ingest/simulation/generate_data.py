@@ -22,6 +22,7 @@ import click
 import msgspec
 import numpy as np
 
+from ingest.durable_files import atomic_write
 from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction
 from ingest.simulation.catalogue import (
@@ -99,34 +100,31 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
     catalogue = make_catalogue(profile, seed, end)
     out.parent.mkdir(parents=True, exist_ok=True)
     truth = truth_folder(out)
-    unfinished, unfinished_truth = (path.with_name(f".tmp-{path.name}") for path in (out, truth))
-    shutil.rmtree(unfinished_truth, ignore_errors=True)
-    unfinished_truth.mkdir()
-    write_products(catalogue, unfinished_truth / "products.parquet")
-    write_promotions(catalogue, unfinished_truth / "promotions.parquet")
-    count = 0
-    waiting: list[Readings] = []
-    with (
-        event_file(unfinished, out.suffix, catalogue) as write,
-        demand_file(unfinished_truth / "demand.parquet", catalogue) as write_truth,
-        closing(_play(profile, seed, end, workers)) as chunks,
-    ):
-        for days, stores in chunks:
-            write_truth(days, [played for played, _ in stores])
-            until = days.stop * 86400 if days.stop < profile.days else None
-            due, waiting = _in_arrival_order([*waiting, *(readings for _, readings in stores)], until)
-            if days.start >= profile.days:
-                continue
-            write(due)
-            count += len(due.moment)
-            if workers > 1:
-                click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
-    labelled = 0
-    if out.suffix == ".ndjson" and profile.wrong:
-        labelled = _spoil(unfinished, unfinished_truth, profile, seed)
-    shutil.rmtree(truth, ignore_errors=True)
-    unfinished_truth.rename(truth)
-    unfinished.rename(out)
+    with atomic_write(out) as unfinished, atomic_write(truth) as unfinished_truth:
+        unfinished_truth.mkdir()
+        write_products(catalogue, unfinished_truth / "products.parquet")
+        write_promotions(catalogue, unfinished_truth / "promotions.parquet")
+        count = 0
+        waiting: list[Readings] = []
+        with (
+            event_file(unfinished, out.suffix, catalogue) as write,
+            demand_file(unfinished_truth / "demand.parquet", catalogue) as write_truth,
+            closing(_play(profile, seed, end, workers)) as chunks,
+        ):
+            for days, stores in chunks:
+                write_truth(days, [played for played, _ in stores])
+                until = days.stop * 86400 if days.stop < profile.days else None
+                due, waiting = _in_arrival_order([*waiting, *(readings for _, readings in stores)], until)
+                if days.start >= profile.days:
+                    continue
+                write(due)
+                count += len(due.moment)
+                if workers > 1:
+                    click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
+        labelled = 0
+        if out.suffix == ".ndjson" and profile.wrong:
+            labelled = _spoil(unfinished, unfinished_truth, profile, seed)
+        shutil.rmtree(truth, ignore_errors=True)
     return count, labelled
 
 

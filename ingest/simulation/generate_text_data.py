@@ -12,6 +12,7 @@ from typing import Any
 import click
 import msgspec
 
+from ingest.durable_files import atomic_write
 from ingest.files.rows import SourceError
 from ingest.publisher import publish_file, pulsar_options
 from ingest.pulsar_connection import NOTES_TOPIC
@@ -150,6 +151,5 @@ def _save(out: Path, notes: list[dict[str, str]], truth: list[dict[str, str]]) -
         writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(truth)
-    unfinished = out.with_name(f".tmp-{out.name}")
-    unfinished.write_bytes(b"".join(msgspec.json.encode(note) + b"\n" for note in notes))
-    unfinished.rename(out)
+    with atomic_write(out) as unfinished:
+        unfinished.write_bytes(b"".join(msgspec.json.encode(note) + b"\n" for note in notes))

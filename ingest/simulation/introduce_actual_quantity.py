@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ingest.durable_files import atomic_write
 from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.event_files import refuse_existing
 from ingest.simulation.event_log import iso
@@ -80,9 +81,8 @@ def command(
     refuse_existing(out, force)
     lines = list(_readings(due, truth))
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".tmp-{out.name}")
-    unfinished.write_bytes(b"\n".join(lines) + b"\n")
-    unfinished.rename(out)
+    with atomic_write(out) as unfinished:
+        unfinished.write_bytes(b"\n".join(lines) + b"\n")
     click.echo(f"{out}: {len(lines):,} simulated readings for the {len(due)} days to {last} that were due")
     publish_file(out, **pulsar)
 

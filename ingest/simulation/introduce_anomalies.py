@@ -15,6 +15,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ingest.durable_files import atomic_write
 from ingest.files.rows import SourceError
 from ingest.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import (
@@ -149,35 +150,31 @@ def save(introduction: Introduction, events: Path, out: Path) -> None:
         shutil.rmtree(truth, ignore_errors=True)
     truth.mkdir(parents=True, exist_ok=True)
     if not undo.exists():
-        unfinished = truth / f".tmp-{UNDO}"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        if out == events:
-            os.link(events, unfinished / ORIGINAL)  # the old bytes outlive the new file's rename
-        else:
-            shutil.copy2(events, unfinished / ORIGINAL)
-        (unfinished / "digests").write_text(f"{_digest(events)}\n")
-        earlier = truth_folder(events) / TRUTH
-        if earlier.exists():
-            shutil.copy2(earlier, unfinished / TRUTH)
-        unfinished.rename(undo)
+        with atomic_write(undo) as unfinished:
+            unfinished.mkdir()
+            if out == events:
+                os.link(events, unfinished / ORIGINAL)  # the old bytes outlive the new file's rename
+            else:
+                shutil.copy2(events, unfinished / ORIGINAL)
+            (unfinished / "digests").write_text(f"{_digest(events)}\n")
+            earlier = truth_folder(events) / TRUTH
+            if earlier.exists():
+                shutil.copy2(earlier, unfinished / TRUTH)
     write_introduced(introduction, out, truth)
 
 
 def write_introduced(introduction: Introduction, out: Path, truth: Path) -> None:
     """Write the changed events and their truth table."""
-    unfinished, table = out.with_name(f".tmp-{out.name}"), truth / f".tmp-{TRUTH}"
-    with unfinished.open("wb") as file:
-        file.writelines(introduction.log.lines())
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(introduction.truth)
-    if (truth / UNDO).exists():  # before the events change, so that they are known however this ends
-        with (truth / UNDO / "digests").open("a") as file:
-            file.write(f"{_digest(unfinished)}\n")
-    unfinished.rename(out)
-    table.rename(truth / TRUTH)
+    with atomic_write(truth / TRUTH) as table, atomic_write(out) as unfinished:
+        with unfinished.open("wb") as file:
+            file.writelines(introduction.log.lines())
+        with table.open("w", newline="") as file:
+            writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(introduction.truth)
+        if (truth / UNDO).exists():  # before the events change, so that they are known however this ends
+            with (truth / UNDO / "digests").open("a") as file:
+                file.write(f"{_digest(unfinished)}\n")
 
 
 def take_out(events: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+
+from ml.panel_files import write_table
 
 CODE = Path(__file__).parent
 LIBRARIES = ("numpy", "pandas", "prophet", "statsmodels", "xgboost-cpu")
@@ -39,8 +40,5 @@ def cached(
         except (OSError, ValueError):  # what pyarrow raises on a file that is not whole
             path.unlink()
     result = compute()
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".tmp-{os.getpid()}")
-    result.to_parquet(temporary, index=False)
-    temporary.rename(path)
+    write_table(result, path)
     return result

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.compaction import compact_batches, compact_landing
-from ingest.raw import exclusive_raw, quoted
+from ingest.durable_files import file_lock
+from ingest.raw import quoted
 from ingest.refinement import refine as refine_files
 from ingest.spark_job import claim
 from ingest.spark_job import land as refine_landing
@@ -108,7 +109,7 @@ def test_repeats_are_refined_once_however_late_and_refining_again_changes_nothin
 
 
 def refine(spark, data_dir: Path) -> None:
-    with exclusive_raw(data_dir / "raw"):
+    with file_lock(data_dir / "raw", "refining"):
         claim(data_dir / "raw", {})
         refine_landing(spark, data_dir, {}, once=True)
 

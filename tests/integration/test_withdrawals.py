@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from ingest import spark_job
-from ingest.landing import exclusive
+from ingest.durable_files import exchange, file_lock
 from ingest.load import land_file
-from ingest.raw import exchange, exclusive_raw, quoted
+from ingest.raw import quoted
 from ingest.spark_job import claim, land
 from ingest.withdraw import command
 from tests.integration.dbt.project import Project
@@ -36,7 +36,7 @@ TABLES = ("inventory", "metrics", "int_feed_anomalies", "pipeline_status", "int_
 def load(data_dir: Path, name: str, *lines: bytes) -> None:
     source = data_dir / name
     source.write_bytes(b"\n".join(lines) + b"\n")
-    with exclusive(data_dir / "landing"):
+    with file_lock(data_dir / "landing", "landing"):
         land_file(data_dir / "landing", source)
 
 
@@ -53,7 +53,7 @@ def withdraw(data_dir: Path, *arguments: str) -> str:
 
 
 def refine(spark, data_dir: Path) -> None:
-    with exclusive_raw(data_dir / "raw"):
+    with file_lock(data_dir / "raw", "refining"):
         claim(data_dir / "raw", {})
         land(spark, data_dir, {}, once=True)
 
@@ -159,7 +159,7 @@ def test_refinement_that_goes_on_notices_a_withdrawal_and_what_lands_after_it(sp
     load_all(tmp_path)
 
     def refine_until_stopped() -> None:
-        with exclusive_raw(tmp_path / "raw"):
+        with file_lock(tmp_path / "raw", "refining"):
             claim(tmp_path / "raw", {})
             land(spark, tmp_path, {}, once=False)
 

@@ -18,7 +18,7 @@ import msgspec
 import pandas  # noqa: F401  pyarrow imports it at its first array, which takes most of a loader's start
 import pyarrow.parquet as pq
 
-from ingest import landing, load, pulsar_loader
+from ingest import durable_files, landing, load, pulsar_loader
 from ingest.broker import Broker
 from ingest.events import FIELDS, READINGS, Rejection
 from ingest.landing import IDENTITY
@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 STEPS: dict[str, tuple[Any, str]] = {
     "receive": (pulsar_loader, "decoded"),
     "write": (landing.pq, "write_table"),
-    "sync": (landing.os, "fsync"),
+    "sync": (durable_files.os, "fsync"),
     "rename": (Path, "rename"),
     "acknowledge": (pulsar_loader, "acknowledge"),
     "mid-acknowledge": (pulsar_loader, "acknowledge"),

@@ -19,9 +19,9 @@ import pyspark
 import pytest
 
 from ingest.broker import Broker, create_topic, free_port
+from ingest.durable_files import file_lock
 from ingest.java import java_environment
 from ingest.publisher import publish_events
-from ingest.raw import exclusive_raw
 from ingest.spark_job import claim, land
 
 ROOT = Path(__file__).parents[3]
@@ -131,7 +131,7 @@ def test_a_cluster_refines_what_one_machine_refines(spark, broker: Broker, clust
     earlier = set(cluster.work.glob("app-*/*/stderr"))
     inventory("land", "--once", "--master", cluster.master, *arguments, data_dir=there)
     assert set(cluster.work.glob("app-*/*/stderr")) - earlier, "no executor of the cluster did any of it"
-    with exclusive_raw(here / "raw"):
+    with file_lock(here / "raw", "refining"):
         claim(here / "raw", pulsar)
         land(spark, here, pulsar, once=True)
     found = refined(there)

@@ -142,9 +142,9 @@ def test_second_loader_of_the_folder_takes_over(broker, tmp_path):
     plan = Plan(flush_rows=200, until_caught_up=False, seconds_a_batch=0.05)
     first, second = start(broker, topic, tmp_path, plan), start(broker, topic, tmp_path, plan)
     wait_until(lambda: len(landed(tmp_path)) >= 600)
-    holder = int((tmp_path / "landing" / ".lock").read_text())
-    active, waiting = (first, second) if holder == first.pid else (second, first)
-    assert holder == active.pid
+    _, holder, *_ = (tmp_path / "landing" / ".lock").read_text().split()
+    active, waiting = (first, second) if int(holder) == first.pid else (second, first)
+    assert int(holder) == active.pid
     active.kill()
     active.join()
     send(broker, topic, messages[2000:])

@@ -29,12 +29,12 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.broker import Broker, create_topic, raise_partitions
+from ingest.durable_files import file_lock
 from ingest.landing import MessageId
 from ingest.publisher import publish
 from ingest.pulsar_connection import SUBSCRIPTION as LOADER
 from ingest.pulsar_connection import connected, settings
 from ingest.pulsar_source import PulsarStreamReader, Span
-from ingest.raw import exclusive_raw
 from ingest.spark_job import claim, command, land
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,7 @@ def options(broker: Broker, topic: str) -> Options:
 
 
 def refine(spark, data_dir: Path, pulsar_options: Options) -> None:
-    with exclusive_raw(data_dir / "raw"):
+    with file_lock(data_dir / "raw", "refining"):
         claim(data_dir / "raw", pulsar_options)
         land(spark, data_dir, pulsar_options, once=True)
 

@@ -57,7 +57,7 @@ def test_a_port_that_another_program_holds_is_named(data_dir):
 
 def test_a_full_disk_is_one_line(data_dir):
     with FullDisk(data_dir / "superset", kilobytes=4):
-        (data_dir / "superset" / "start.lock").touch()
+        (data_dir / "superset" / ".lock").touch()
         with suppress(OSError):
             (data_dir / "superset" / "rest").write_bytes(b"x" * 10_000)
         result = run(data_dir, "start", port=free_port())

@@ -79,13 +79,13 @@ def load_until_killed(source: Path, data_dir: Path, step: str, batch: int) -> No
     killer = textwrap.dedent(f"""
         import os, signal, sys
         from pathlib import Path
-        from ingest import landing, load
+        from ingest import durable_files, landing, load
 
         owner, name = {{
             "write_table": (landing.pq, "write_table"),
-            "fsync": (landing.os, "fsync"),
+            "fsync": (durable_files.os, "fsync"),
             "rename": (Path, "rename"),
-            "sync_folder": (landing, "sync_folder"),
+            "sync_folder": (durable_files, "sync_folder"),
         }}["{step}"]
         original, calls = getattr(owner, name), 0
 

@@ -28,10 +28,10 @@ from hypothesis import strategies as st
 
 from ingest import compaction
 from ingest.compaction import command, compact_batches, compact_landing
+from ingest.durable_files import ExchangeError, file_lock
 from ingest.events import READINGS
-from ingest.landing import MOMENT, exclusive, land, landed_files, not_landed, to_table
+from ingest.landing import MOMENT, land, landed_files, not_landed, to_table
 from ingest.load import land_file
-from ingest.raw import ExchangeError
 
 YESTERDAY, TODAY = datetime(2026, 6, 29, 12, tzinfo=UTC), date(2026, 6, 30)
 
@@ -342,11 +342,11 @@ def test_killed_at_random_moments_the_rows_are_there_once(tmp_path):
         import os, sys
         from pathlib import Path
         from ingest.compaction import compact_batches
-        from ingest.raw import exclusive_raw
+        from ingest.durable_files import file_lock
         from tests.unit.ingest.test_compaction import write_batch
 
         raw, first = Path(sys.argv[1]), int(sys.argv[2])
-        with exclusive_raw(raw):
+        with file_lock(raw, "refining"):
             for batch_id in range(first, first + 100_000):
                 write_batch(raw / ".tmp-next", batch_id, {"2026-01": 2, "2026-02": 1})
                 (raw / f".tmp-next/batch-{batch_id:06d}").rename(raw / f"readings/batch-{batch_id:06d}")
@@ -397,7 +397,7 @@ def test_it_does_not_run_beside_a_loader(tmp_path):
     landing = tmp_path / "landing"
     landing.mkdir()
     land(landing, "events", 0, messages(3, 0, 10))
-    with exclusive(landing):
+    with file_lock(landing, "landing"):
         result = CliRunner().invoke(command, ["--data-dir", str(tmp_path)])
     assert result.exit_code == 1
     assert f"process {os.getpid()} is landing here" in result.output

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ingest import load
+from ingest.durable_files import file_lock
 from ingest.events import FIELDS
 
 from .loading import load_until_killed
@@ -164,10 +165,8 @@ def test_without_a_source_or_a_broker_it_says_what_to_set(tmp_path):
 
 
 def test_a_second_loader_is_refused_and_names_the_first(tmp_path):
-    from ingest.landing import exclusive
-
     source = write(tmp_path / "e.ndjson", *events(1))
-    with exclusive(tmp_path / "landing"):
+    with file_lock(tmp_path / "landing", "landing"):
         result = run(tmp_path, source)
     assert result.exit_code == 1
     assert "is landing here" in result.output

@@ -110,7 +110,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ingest.landing.os.fsync", full)
+    monkeypatch.setattr("ingest.durable_files.os.fsync", full)
     (tmp_path / "publish_date=2026-11-24").mkdir()
     with pytest.raises(OSError, match="No space left"):
         land(tmp_path, TOPIC, 0, rows(MessageId(1, 0, 0)))

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import load
+from ingest.durable_files import file_lock
 from ingest.events import READINGS
-from ingest.landing import MOMENT, exclusive, held, land, to_table
+from ingest.landing import MOMENT, land, to_table
 from ingest.withdraw import command
 from ingest.withdrawals import MessageRange, Withdrawals, in_ranges, record, recorded, withdrawals
 
@@ -40,7 +41,7 @@ def load_lines(data_dir: Path, name: str, *lines: bytes) -> str:
 def land_topic(data_dir: Path, *ledger_ids: int, published: datetime) -> None:
     landing = data_dir / "landing"
     count = len(ledger_ids)
-    with exclusive(landing):
+    with file_lock(landing, "landing"):
         ids = (ledger_ids, list(range(count)), [-1] * count)
         clock = pa.array([published] * count, MOMENT)
         land(landing, TOPIC, 0, to_table(READINGS, TOPIC, 0, ids, clock, [GOOD] * count))
@@ -124,7 +125,7 @@ def test_ids_in_another_form_are_refused(tmp_path):
 
 def test_two_withdrawals_do_not_run_at_once(tmp_path):
     load_lines(tmp_path, "shop.ndjson", GOOD)
-    with held(tmp_path / "withdrawals", "withdrawing"):
+    with file_lock(tmp_path / "withdrawals", "withdrawing"):
         assert "is withdrawing here" in withdraw(tmp_path, "--source", "shop.ndjson", exit_code=1)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from ingest.landing import exclusive
+from ingest.durable_files import file_lock
 from ingest.load import land_file
 from ingest.withdraw import command as withdraw_command
 from ingest.withdrawals import record, withdrawals
@@ -84,7 +84,7 @@ def test_what_is_withdrawn_is_told_until_it_is_restored(tmp_path):
     message = msgspec.json.encode(EVENT)
     source = tmp_path / "shop.ndjson"
     source.write_bytes(message + b"\njunk\n")
-    with exclusive(tmp_path / "landing"):
+    with file_lock(tmp_path / "landing", "landing"):
         land_file(tmp_path / "landing", source)
 
     def withdraw() -> None:
