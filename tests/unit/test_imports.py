@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "ingest": set(),
     "ml": set(),
     "publish": {"ingest"},
-    "dashboards": {"publish"},
+    "dashboards": {"publish", "ingest"},
 }
 
 
