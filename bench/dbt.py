@@ -32,7 +32,7 @@ MEMORY_LIMIT = "8GB"
 ON_MODELS = ("int_forecasts+", "int_quantity_outliers+")
 CORE = (
     *("int_accepted_readings", "int_stock_dips", "int_store_closures", "int_suspect_readings", "int_stock_levels"),
-    *("int_as_of", "fct_stock_metrics", "fct_daily_stock", "int_late_readings"),
+    *("int_as_of", "int_stock_metrics", "int_daily_stock", "int_late_readings"),
 )
 
 

@@ -235,13 +235,13 @@ def test_killed_while_publishing_readers_see_a_whole_file(built, tmp_path, step)
 
 # model: its faults, as (name of the file, right, wrong); those in the same place of their lists are planted together
 MUTANTS = {
-    "fct_stock_metrics": [
+    "int_stock_metrics": [
         (
-            "fct_stock_metrics",
+            "int_stock_metrics",
             "greatest(previous_level - stock_level, 0)",
             "abs(previous_level - stock_level)",
         ),
-        ("fct_stock_metrics", "where not is_suspect", "where true"),
+        ("int_stock_metrics", "where not is_suspect", "where true"),
         ("bucket_of", " - interval '1 microsecond'", ""),
     ],
     "int_accepted_readings": [
@@ -301,10 +301,10 @@ MUTANTS = {
         ("int_product_demand", "case when in_stock_us > 86400e6", "case when in_stock_us > 0"),
         ("int_product_demand", "greatest(pace_count - 1, 1)", "greatest(pace_count, 1)"),
     ],
-    "fct_current_stock": [
-        ("fct_current_stock", "with_policy.service_z * sqrt(", "with_policy.service_z * ("),
-        ("fct_current_stock", "days_without_out >= dead_after_days", "days_without_out > dead_after_days"),
-        ("fct_current_stock", "store_location = '*', policies", "store_location <> '*', policies"),
+    "int_current_stock": [
+        ("int_current_stock", "with_policy.service_z * sqrt(", "with_policy.service_z * ("),
+        ("int_current_stock", "days_without_out >= dead_after_days", "days_without_out > dead_after_days"),
+        ("int_current_stock", "store_location = '*', policies", "store_location <> '*', policies"),
     ],
     "fct_product_performance": [
         ("fct_product_performance", "out_value_before >= 0.8", "out_value_before + out_value >= 0.8"),

@@ -20,13 +20,13 @@ product_history as (
 
 current_stock as (
 
-    select * from {{ ref('fct_current_stock') }}
+    select * from {{ ref('int_current_stock') }}
 
 ),
 
-product_performance as (
+product_windows as (
 
-    select * from {{ ref('fct_product_performance') }}
+    select * from {{ ref('int_product_windows') }}
 
 ),
 

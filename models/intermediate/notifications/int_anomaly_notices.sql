@@ -14,7 +14,7 @@ rules as (
 
 current_stock as (
 
-    select * from {{ ref('fct_current_stock') }}
+    select * from {{ ref('int_current_stock') }}
 
 ),
 

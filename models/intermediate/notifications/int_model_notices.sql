@@ -8,19 +8,19 @@ outliers as (
 
 forecasts as (
 
-    select * from {{ ref('fct_forecasts') }}
+    select * from {{ ref('int_published_forecasts') }}
 
 ),
 
 current_stock as (
 
-    select * from {{ ref('fct_current_stock') }}
+    select * from {{ ref('int_current_stock') }}
 
 ),
 
 daily_stock as (
 
-    select * from {{ ref('fct_daily_stock') }}
+    select * from {{ ref('int_daily_stock') }}
 
 ),
 

@@ -4,7 +4,7 @@ with
 
 daily_stock as (
 
-    select * from {{ ref('fct_daily_stock') }}
+    select * from {{ ref('int_daily_stock') }}
 
 ),
 

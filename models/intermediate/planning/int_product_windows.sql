@@ -186,7 +186,9 @@ final as (
         -- a product that is new in the window opens with its first level
         closing_quantity - units_in + units_out as opening_quantity,
         in_stock_us + closing_in_stock_us as in_stock_us,
-        unit_us + cast(closing_quantity as hugeint) * closing_us as unit_us
+        unit_us + cast(closing_quantity as hugeint) * closing_us as unit_us,
+        cast(unit_us + cast(closing_quantity as hugeint) * closing_us as double) / nullif(tracked_us, 0)
+            as average_quantity
     from tracked
 
 )

@@ -1,69 +1,28 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        full_refresh=false
-    )
-}}
+{{ config(materialized='view') }}
 
 with
 
-forecasts as (
+published_forecasts as (
 
-    select * from {{ ref('int_forecasts') }}
-
-),
-
-groups as (
-
-    select distinct
-        store_location,
-        category
-    from {{ ref('fct_daily_stock') }}
+    select * from {{ ref('int_published_forecasts') }}
 
 ),
 
-named as (
-
-    select
-        groups.store_location,
-        groups.category,
-        cast(forecasts.cutoff as date) as cutoff_date,
-        cast(forecasts.ds as date) as event_date,
-        cast(forecasts.y_hat as double) as predicted_quantity,
-        cast(forecasts.lo80 as double) as lower_80,
-        cast(forecasts.hi80 as double) as upper_80,
-        cast(forecasts.lo95 as double) as lower_95,
-        cast(forecasts.hi95 as double) as upper_95,
-        cast(forecasts.fallback_reason as varchar) as fallback_reason,
-        case forecasts.model
-            when 'arima' then 'ARIMA'
-            when 'xgboost' then 'XGBoost'
-            when 'prophet' then 'Prophet'
-            when 'seasonal_naive' then 'Seasonal naive'
-            when 'ensemble' then 'Ensemble'
-        end as model_name
-    from forecasts
-    inner join groups
-        on forecasts.unique_id = {{ series_id('groups.store_location', 'groups.category') }}
-
-),
-
--- A forecast that was published stays as it was. The first build publishes the newest cutoff and, so that there is
--- something to judge by from the first day, the one a horizon before it; each later build adds only a newer cutoff.
 final as (
 
-    select *
-    from named
-    where
-        cutoff_date
-        {% if is_incremental() %}
-            > (select coalesce(max(published.cutoff_date), date '0001-01-01') from {{ this }} as published)
-            and cutoff_date = (select max(newest.cutoff_date) from named as newest)
-        {% else %}
-            >= (select max(newest.cutoff_date) from named as newest) - {{ var('forecast_horizon') }}
-        {% endif %}
+    select
+        model_name,
+        store_location,
+        category,
+        cutoff_date,
+        event_date,
+        predicted_quantity,
+        lower_80,
+        upper_80,
+        lower_95,
+        upper_95,
+        fallback_reason
+    from published_forecasts
 
 )
 

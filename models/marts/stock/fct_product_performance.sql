@@ -58,8 +58,7 @@ measured as (
         ages.unit_days as age_unit_days,
         demand.tracked_us - demand.in_stock_us as out_of_stock_us,
         -- over a span that shrinks to nothing the average is the level itself
-        coalesce(cast(turnover.unit_us as double) / nullif(turnover.tracked_us, 0), current_stock.quantity)
-            as average_quantity
+        coalesce(turnover.average_quantity, current_stock.quantity) as average_quantity
     from current_stock
     inner join windows as demand
         on

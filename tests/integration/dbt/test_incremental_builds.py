@@ -30,15 +30,15 @@ TABLES = (
     "int_product_daily",
     "int_product_lifetimes",
     "int_day_history",
-    "fct_stock_metrics",
-    "fct_daily_stock",
+    "int_stock_metrics",
+    "int_daily_stock",
     "int_price_anomalies",
     "int_quantity_anomalies",
     "inventory",
     "metrics",
 )
 SELECTION = (
-    *("--select", "+serving.*.metrics", "+serving.*.inventory", "+fct_daily_stock", "+serving.*.late_events"),
+    *("--select", "+serving.*.metrics", "+serving.*.inventory", "+int_daily_stock", "+serving.*.late_events"),
     *("+int_price_anomalies", "+int_quantity_anomalies", "+int_product_lifetimes"),
 )
 # all that rests on readings alone; the Python models keep what they published
@@ -216,7 +216,7 @@ def test_a_silent_store_keeps_the_days_after_its_readings_and_the_last_ones(impa
         write_raw(project.data_dir, batch, batch_id=batch_id, entries=[100 * batch_id + n for n in range(len(batch))])
         project.build(*SELECTION, with_seeds=batch_id == 0)
     incremental = rows(project, *TABLES)
-    days = {row[0].toordinal() - START.toordinal() for row in incremental["fct_daily_stock"] if row[1] == "Store_A"}
+    days = {row[0].toordinal() - START.toordinal() for row in incremental["int_daily_stock"] if row[1] == "Store_A"}
     # a day holds its end at midnight: the first reading is of the day before
     assert days == {-1, 0, 1, 6, 7, 8, 9, 10, 11, 37, 38, 39}
     project.build("--full-refresh", *SELECTION, with_seeds=False)
@@ -314,9 +314,9 @@ def test_tables_of_another_version_are_not_added_to(project):
     write_raw(project.data_dir, [event(10, 0), event(9, 1)])
     project.build(*SELECTION)
     with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb")) as connection:
-        connection.execute("alter table fct_stock_metrics drop column priced_count")
+        connection.execute("alter table int_stock_metrics drop column priced_count")
     write_raw(project.data_dir, [event(8, 2)], batch_id=1, entries=[10])
-    with pytest.raises(AssertionError, match=r"fct_stock_metrics was .* without priced_count. Run .*--full-refresh"):
+    with pytest.raises(AssertionError, match=r"int_stock_metrics was .* without priced_count. Run .*--full-refresh"):
         project.build(*SELECTION, with_seeds=False)
     project.build("--full-refresh", *SELECTION, with_seeds=False)
     assert len(rows(project, "inventory")["inventory"]) == 3
@@ -336,7 +336,7 @@ def test_a_killed_build_is_taken_up_where_it_was(project):
     )
     kill_when(project, "OK created sql incremental model main.int_stock_levels")
     assert len(rows(project, "int_stock_levels")["int_stock_levels"]) == 6
-    assert len({row[0] for row in rows(project, "fct_daily_stock")["fct_daily_stock"]}) == 2
+    assert len({row[0] for row in rows(project, "int_daily_stock")["int_daily_stock"]}) == 2
     # what came meanwhile and is late by the newest reading was not late when the killed build began
     write_raw(project.data_dir, [event(7, 2)], batch_id=2, entries=[13])
     project.build(*SELECTION, with_seeds=False)
