@@ -108,12 +108,12 @@
 {% macro build_settings() %}
     {%- set seed = graph.nodes['seed.inventory.anomaly_rules'] -%}
     {%- set query -%}
-        select md5(string_agg(concat_ws(' ', rule_id, limit_value), ', ' order by rule_id))
+        select md5(string_agg(concat_ws(' ', rule_id, threshold), ', ' order by rule_id))
         from read_csv('{{ (seed.root_path ~ "/" ~ seed.original_file_path) | replace("'", "''") }}', header = true)
     {%- endset -%}
     {%- set settings = {
         'anomaly_rules': run_query(query).rows[0][0],
-        'stands_out': local_md5(stands_out('reading') ~ stands_out('day')),
+        'kept_for_rules': local_md5(kept_for_rules('reading') ~ kept_for_rules('day')),
         'withdrawals': withdrawals_in_raw(),
         'max_age_years': max_age_years(),
     } -%}

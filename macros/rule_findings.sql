@@ -1,7 +1,7 @@
 {# The rules of a family, each as a common table expression, and what they find together.
 
    A rule is a macro in a file of its own in macros/rules/<family>/, named rule__<family>__<rule_id>: a query over the
-   model's import CTEs. It measures; the seed's limit judges. #}
+   model's import CTEs. It measures; the seed's threshold judges. #}
 {% macro rule_findings(family) %}
     {%- set prefix = 'rule__' ~ family ~ '__' -%}
     {%- set macros = [] -%}
@@ -35,13 +35,13 @@ findings as (
     from measured
     inner join rules
         on measured.rule_id = rules.rule_id
-    where measured.observed_value >= rules.limit_value
+    where measured.observed_value >= rules.threshold
 
 )
 {%- endmacro %}
 
 
-{# The limit that the seed gives a rule, for a rule that cannot leave the comparison to its family. #}
-{% macro rule_limit(rule_id) -%}
-    (select rules.limit_value from rules where rules.rule_id = '{{ rule_id }}')
+{# The threshold that the seed gives a rule, for a rule that cannot leave the comparison to its family. #}
+{% macro rule_threshold(rule_id) -%}
+    (select rules.threshold from rules where rules.rule_id = '{{ rule_id }}')
 {%- endmacro %}

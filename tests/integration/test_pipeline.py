@@ -267,22 +267,22 @@ MUTANTS = {
         ("int_stock_levels", "and abs(readings.reported_price) <= {{ var('accepted_price') }}", ""),
         ("int_stock_levels", "stored.event_timestamp < touched_products.changed_from", "true"),
     ],
-    "int_reading_history": [
-        ("int_reading_history", "rows between 20 preceding", "rows between 21 preceding"),
-        ("int_reading_history", "quantity >= 0 and not is_suspect then", "not is_suspect then"),
-        ("int_reading_history", "counts_before // 100 % 100", "counts_before % 100"),
+    "int_readings_for_rules": [
+        ("int_readings_for_rules", "rows between 20 preceding", "rows between 21 preceding"),
+        ("int_readings_for_rules", "quantity >= 0 and not is_suspect then", "not is_suspect then"),
+        ("int_readings_for_rules", "counts_before // 100 % 100", "counts_before % 100"),
     ],
     "int_product_daily": [
         ("int_product_daily", "filter (where units_in > 0)", "filter (where units_out > 0)"),
         ("int_product_daily", "anti join jumps as themselves", "left join jumps as themselves"),
     ],
     "int_quantity_jumps": [
-        ("int_quantity_jumps", ">= rules.limit_value", "> rules.limit_value"),
+        ("int_quantity_jumps", ">= rules.threshold", "> rules.threshold"),
         ("int_quantity_jumps", "product_id, jump_row", "product_id, event_timestamp"),
     ],
-    "int_day_history": [
-        ("int_day_history", "rows between 37 preceding", "rows between 38 preceding"),
-        ("int_day_history", "range between 27 preceding", "range between 28 preceding"),
+    "int_days_for_rules": [
+        ("int_days_for_rules", "rows between 37 preceding", "rows between 38 preceding"),
+        ("int_days_for_rules", "range between 27 preceding", "range between 28 preceding"),
         ("flat_line", "still_days >= 5\n{%- endmacro", "still_days >= 4\n{%- endmacro"),
     ],
     "int_product_lifetimes": [
@@ -337,7 +337,7 @@ MUTANTS = {
         ("absurd_price", "abs(reported_price) / ", "reported_price / "),
     ],
     "int_feed_anomalies": [
-        ("stale_store", "< {{ rule_limit", "<= {{ rule_limit"),
+        ("stale_store", "< {{ rule_threshold", "<= {{ rule_threshold"),
         ("stale_product", "silent_us > epoch_us", "silent_us >= epoch_us"),
     ],
 }

@@ -11,6 +11,6 @@
         sum(known_count - fresh_count) / sum(message_count) as observed_value,
         string_agg(distinct topic, ', ' order by topic asc) as evidence
     from message_batches
-    where known_count - fresh_count >= {{ rule_limit('duplicate_batch') }} * message_count
+    where known_count - fresh_count >= {{ rule_threshold('duplicate_batch') }} * message_count
     group by batch_hour
 {% endmacro %}

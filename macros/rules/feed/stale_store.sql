@@ -9,5 +9,5 @@
         silent_days / longest_gap_days as observed_value,
         null as evidence
     from store_history
-    where silent_days / longest_gap_days < {{ rule_limit('missing_store') }}
+    where silent_days / longest_gap_days < {{ rule_threshold('missing_store') }}
 {% endmacro %}

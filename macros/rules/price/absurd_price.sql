@@ -8,11 +8,11 @@
         reported_price as reading_value,
         abs(reported_price) / {{ var('accepted_price') }} as observed_value,
         null as evidence
-    from reading_history
+    from readings_for_rules
     where abs(reported_price) > {{ var('accepted_price') }}
 {% endmacro %}
 
 
-{% macro reading_stands_out__price__absurd_price() %}
+{% macro keep_reading__price__absurd_price() %}
     abs(reported_price) > {{ var('accepted_price') }}
 {%- endmacro %}

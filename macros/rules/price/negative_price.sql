@@ -8,13 +8,13 @@
         reported_price as reading_value,
         -reported_price as observed_value,
         null as evidence
-    from reading_history
+    from readings_for_rules
     where
         reported_price < 0
         and reported_price >= -{{ var('accepted_price') }}
 {% endmacro %}
 
 
-{% macro reading_stands_out__price__negative_price() %}
+{% macro keep_reading__price__negative_price() %}
     reported_price < 0
 {%- endmacro %}

@@ -9,7 +9,7 @@
         reported_price as reading_value,
         greatest(reported_price / highest_price_before, lowest_price_before / reported_price) as observed_value,
         null as evidence
-    from reading_history
+    from readings_for_rules
     where
         reported_price > 0
         and reported_price <= {{ var('accepted_price') }}
@@ -17,7 +17,7 @@
 {% endmacro %}
 
 
-{% macro reading_stands_out__price__price_outlier() %}
+{% macro keep_reading__price__price_outlier() %}
     reported_price > highest_price_before
     or reported_price < lowest_price_before
 {%- endmacro %}

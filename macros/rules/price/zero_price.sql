@@ -8,11 +8,11 @@
         reported_price as reading_value,
         reported_price as observed_value,
         null as evidence
-    from reading_history
+    from readings_for_rules
     where reported_price = 0
 {% endmacro %}
 
 
-{% macro reading_stands_out__price__zero_price() %}
+{% macro keep_reading__price__zero_price() %}
     reported_price = 0
 {%- endmacro %}

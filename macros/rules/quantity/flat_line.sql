@@ -10,11 +10,11 @@
         closing_quantity as reading_value,
         usual_daily_out * still_days as observed_value,
         cast(still_days as varchar) as evidence
-    from day_history
+    from days_for_rules
     where
         closing_quantity > 0
         and still_days >= 5
-        and usual_daily_out * still_days >= {{ rule_limit('flat_line') }}
+        and usual_daily_out * still_days >= {{ rule_threshold('flat_line') }}
     qualify
         row_number() over (
             partition by store_location, product_id, moved_on
@@ -23,7 +23,7 @@
 {% endmacro %}
 
 
-{% macro day_stands_out__quantity__flat_line() %}
+{% macro keep_day__quantity__flat_line() %}
     closing_quantity > 0
     and still_days >= 5
 {%- endmacro %}

@@ -9,22 +9,22 @@
         quantity as reading_value,
         units_fallen / greatest(largest_fall_before, 4) as observed_value,
         format('{:,}', cast(units_fallen as bigint)) as evidence
-    from reading_history
+    from readings_for_rules
     where
         units_fallen > 0
         and quantities_before >= 10
         and not exists (
             select 1
-            from reading_history as jumps
+            from readings_for_rules as jumps
             where
-                jumps.store_location = reading_history.store_location
-                and jumps.product_id = reading_history.product_id
-                and jumps.event_timestamp = reading_history.previous_reading_at
-                and jumps.times_highest_before >= {{ rule_limit('quantity_jump') }}
+                jumps.store_location = readings_for_rules.store_location
+                and jumps.product_id = readings_for_rules.product_id
+                and jumps.event_timestamp = readings_for_rules.previous_reading_at
+                and jumps.times_highest_before >= {{ rule_threshold('quantity_jump') }}
         )
 {% endmacro %}
 
 
-{% macro reading_stands_out__quantity__quantity_drop() %}
+{% macro keep_reading__quantity__quantity_drop() %}
     units_fallen > greatest(largest_fall_before, 4)
 {%- endmacro %}

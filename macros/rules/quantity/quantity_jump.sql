@@ -8,11 +8,11 @@
         quantity as reading_value,
         times_highest_before as observed_value,
         null as evidence
-    from reading_history
+    from readings_for_rules
     where times_highest_before is not null
 {% endmacro %}
 
 
-{% macro reading_stands_out__quantity__quantity_jump() %}
+{% macro keep_reading__quantity__quantity_jump() %}
     times_highest_before > 1
 {%- endmacro %}

@@ -10,7 +10,7 @@
         closing_quantity as reading_value,
         (ten_days_out / 10) / (units_out_before / days_before) as observed_value,
         format('{:,}', cast(ten_days_out as bigint)) as evidence
-    from day_history
+    from days_for_rules
     where
         closing_quantity > 0
         and ten_days_span <= 13
@@ -23,7 +23,7 @@
 {% endmacro %}
 
 
-{% macro day_stands_out__quantity__slow_leak() %}
+{% macro keep_day__quantity__slow_leak() %}
     closing_quantity > 0
     and ten_days_in = 0
     and days_with_units_out >= 9

@@ -9,13 +9,13 @@
         quantity as reading_value,
         units_risen / greatest(largest_rise_before, 4) as observed_value,
         format('{:,}', cast(units_risen as bigint)) as evidence
-    from reading_history
+    from readings_for_rules
     where
         rises_before >= 2
-        and times_highest_before < {{ rule_limit('quantity_jump') }}
+        and times_highest_before < {{ rule_threshold('quantity_jump') }}
 {% endmacro %}
 
 
-{% macro reading_stands_out__quantity__unexpected_restock() %}
+{% macro keep_reading__quantity__unexpected_restock() %}
     units_risen > greatest(largest_rise_before, 4)
 {%- endmacro %}

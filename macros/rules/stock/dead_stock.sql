@@ -5,7 +5,7 @@
         current_stock.category,
         current_stock.product_id,
         coalesce(product_history.last_out_at, product_history.first_reading_at)
-        + to_days(cast({{ rule_limit('dead_stock') }} as integer)) as event_timestamp,
+        + to_days(cast({{ rule_threshold('dead_stock') }} as integer)) as event_timestamp,
         current_stock.quantity as reading_value,
         current_stock.days_without_out as observed_value,
         null as evidence

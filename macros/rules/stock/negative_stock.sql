@@ -8,11 +8,11 @@
         quantity as reading_value,
         -quantity as observed_value,
         null as evidence
-    from reading_history
+    from readings_for_rules
     where quantity < 0
 {% endmacro %}
 
 
-{% macro reading_stands_out__stock__negative_stock() %}
+{% macro keep_reading__stock__negative_stock() %}
     quantity < 0
 {%- endmacro %}

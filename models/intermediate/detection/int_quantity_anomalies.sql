@@ -1,8 +1,8 @@
 with
 
-reading_history as (
+readings_for_rules as (
 
-    select * from {{ ref('int_reading_history') }}
+    select * from {{ ref('int_readings_for_rules') }}
 
 ),
 
@@ -18,9 +18,9 @@ store_closures as (
 
 ),
 
-day_history as (
+days_for_rules as (
 
-    select * from {{ ref('int_day_history') }}
+    select * from {{ ref('int_days_for_rules') }}
 
 ),
 

@@ -5,7 +5,7 @@ def model(dbt, session):
     dbt.config(materialized="table")
     settings = dbt.config.get("meta")
     return detect(
-        dbt.ref("int_product_stock_daily").df(),
+        dbt.ref("int_product_panel").df(),
         season=settings["season"],
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],

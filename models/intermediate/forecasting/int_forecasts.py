@@ -9,7 +9,7 @@ from ml.frames import empty_forecasts
 def model(dbt, session):
     dbt.config(materialized="table")
     settings = dbt.config.get("meta")
-    panel = dbt.ref("int_group_stock_daily").df()
+    panel = dbt.ref("int_store_category_panel").df()
     if panel.empty:
         return empty_forecasts()
     newest = panel["ds"].max()

@@ -1,8 +1,8 @@
 with
 
-reading_history as (
+readings_for_rules as (
 
-    select * from {{ ref('int_reading_history') }}
+    select * from {{ ref('int_readings_for_rules') }}
 
 ),
 
@@ -15,22 +15,22 @@ rules as (
 jumps as (
 
     select
-        reading_history.store_location,
-        reading_history.product_id,
-        reading_history.event_timestamp,
-        reading_history.previous_quantity,
-        reading_history.previous_reading_at,
+        readings_for_rules.store_location,
+        readings_for_rules.product_id,
+        readings_for_rules.event_timestamp,
+        readings_for_rules.previous_quantity,
+        readings_for_rules.previous_reading_at,
         coalesce(
-            reading_history.previous_reading_at = lag(reading_history.event_timestamp) over (
-                partition by reading_history.store_location, reading_history.product_id
-                order by reading_history.event_timestamp
+            readings_for_rules.previous_reading_at = lag(readings_for_rules.event_timestamp) over (
+                partition by readings_for_rules.store_location, readings_for_rules.product_id
+                order by readings_for_rules.event_timestamp
             ),
             false
         ) as follows_a_jump
-    from reading_history
+    from readings_for_rules
     inner join rules
         on rules.rule_id = 'quantity_jump'
-    where reading_history.times_highest_before >= rules.limit_value
+    where readings_for_rules.times_highest_before >= rules.threshold
 
 ),
 

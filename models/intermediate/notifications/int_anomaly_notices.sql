@@ -69,17 +69,17 @@ matters as (
 final as (
 
     select
-        rules.channel as notification_type,
+        rules.notification_type as notification_type,
         rules.severity,
         matters.rule_id,
         matters.store_location,
         matters.category,
         matters.product_id,
         matters.event_timestamp as seen_at,
-        {{ notice_text('rules.notice', 'matters', 'current_stock') }} as matter,
+        {{ message_text('rules.message', 'matters', 'current_stock') }} as matter,
         coalesce(
             matters.value_at_risk,
-            case when rules.channel = 'stock' then nullif(current_stock.value_at_risk, 0) end,
+            case when rules.notification_type = 'stock' then nullif(current_stock.value_at_risk, 0) end,
             current_stock.stock_value
         ) as value_at_risk
     from matters

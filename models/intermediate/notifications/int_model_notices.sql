@@ -33,7 +33,7 @@ rules as (
 outlier_notices as (
 
     select
-        rules.channel as notification_type,
+        rules.notification_type as notification_type,
         rules.severity,
         rules.rule_id,
         outliers.store_location,
@@ -76,7 +76,7 @@ lowest_forecasts as (
 forecast_notices as (
 
     select
-        rules.channel as notification_type,
+        rules.notification_type as notification_type,
         rules.severity,
         rules.rule_id,
         daily_stock.store_location,
@@ -97,7 +97,7 @@ forecast_notices as (
             lowest_forecasts.store_location = daily_stock.store_location
             and lowest_forecasts.category = daily_stock.category
             and lowest_forecasts.cutoff_date = daily_stock.event_date
-    where lowest_forecasts.lowest_quantity < daily_stock.total_quantity * rules.limit_value
+    where lowest_forecasts.lowest_quantity < daily_stock.total_quantity * rules.threshold
 
 ),
 

@@ -36,8 +36,8 @@ spaced as (
 
     select
         notices.*,
-        rules.quiet_days,
-        notices.seen_at - lag(notices.seen_at) over same_matter > to_days(rules.quiet_days) as is_new_episode
+        rules.cooldown_days,
+        notices.seen_at - lag(notices.seen_at) over same_matter > to_days(rules.cooldown_days) as is_new_episode
     from notices
     inner join rules
         on notices.rule_id = rules.rule_id
@@ -74,13 +74,13 @@ final as (
         numbered.product_id,
         min(numbered.seen_at) as first_seen_at,
         case
-            when any_value(numbered.quiet_days) is null then any_value(as_of.as_of) else max(numbered.seen_at)
+            when any_value(numbered.cooldown_days) is null then any_value(as_of.as_of) else max(numbered.seen_at)
         end as last_seen_at,
         count(*) as occurrence_count,
         arg_max(numbered.matter, numbered.seen_at) as matter,
         arg_max(numbered.value_at_risk, numbered.seen_at) as value_at_risk,
         coalesce(
-            max(numbered.seen_at) >= any_value(as_of.as_of) - to_days(any_value(numbered.quiet_days)), true
+            max(numbered.seen_at) >= any_value(as_of.as_of) - to_days(any_value(numbered.cooldown_days)), true
         ) as is_open
     from numbered
     cross join as_of

@@ -78,7 +78,7 @@ planned as (
     select
         with_policy.*,
         as_of.as_of,
-        rules.limit_value as dead_after_days,
+        rules.threshold as dead_after_days,
         history.last_out_at,
         history.planned_at,
         demand.daily_units_out,

@@ -169,7 +169,7 @@ judged as (
         coalesce(
             fallen_count >= 2
             and 2 * as_before_count >= fallen_count
-            and fallen_share > {{ rule_limit('closed_store') }},
+            and fallen_share > {{ rule_threshold('closed_store') }},
             false
         ) as is_closed
     from counts

@@ -136,7 +136,7 @@ candidates as materialized (
     where
         dips.quantity = 0
         and dips.is_as_before
-        and dips.level_before >= 4 * {{ rule_limit('returned_dip') }}
+        and dips.level_before >= 4 * {{ rule_threshold('returned_dip') }}
         and dips.refilled_at - dips.emptied_at <= interval '{{ var("spike_returns_within") }}'
 
     union all
@@ -154,7 +154,7 @@ candidates as materialized (
     where
         level_before > 0
         and level_after > 0
-        and stock_level >= {{ rule_limit('returned_spike') }} * greatest(level_before, level_after)
+        and stock_level >= {{ rule_threshold('returned_spike') }} * greatest(level_before, level_after)
         and abs(level_after - level_before) <= {{ var('spike_return_share') }} * level_before
         and reading_after_at - event_timestamp <= interval '{{ var("spike_returns_within") }}'
 
@@ -216,7 +216,7 @@ suspect_spans as (
     from judged
     where
         case reason
-            when 'dip' then reading_count >= 10 and observed_value >= {{ rule_limit('returned_dip') }}
+            when 'dip' then reading_count >= 10 and observed_value >= {{ rule_threshold('returned_dip') }}
             -- where half as much went out at once before, a delivery may have sold out at once
             else 2 * largest_fall < units_fallen
         end

@@ -55,11 +55,11 @@ final as (
         findings.product_id,
         findings.reading_value,
         findings.observed_value,
-        rules.limit_value,
+        rules.threshold,
         findings.evidence,
         findings.event_timestamp,
         -- a state stands until it is mended, an occurrence until it has not come again for the rule's quiet days
-        rules.quiet_days is null as is_state,
+        rules.cooldown_days is null as is_state,
         {{ row_digest([
             'findings.rule_id', 'findings.store_location', 'findings.category', 'findings.product_id',
             'findings.event_timestamp'
@@ -73,8 +73,8 @@ final as (
             ),
             rules.title,
             {{ three_digits('findings.observed_value') }},
-            rules.measure,
-            {{ three_digits('rules.limit_value') }},
+            rules.threshold_unit,
+            {{ three_digits('rules.threshold') }},
             findings.rule_id
         ) as description
     from findings

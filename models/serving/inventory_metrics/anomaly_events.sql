@@ -30,7 +30,7 @@ rule_findings as (
         severity,
         reading_value,
         observed_value,
-        limit_value,
+        threshold as limit_value,
         description,
         is_state,
         event_timestamp

@@ -25,11 +25,11 @@ TABLES = (
     "int_store_closures",
     "int_suspect_readings",
     "int_stock_levels",
-    "int_reading_history",
+    "int_readings_for_rules",
     "int_quantity_jumps",
     "int_product_daily",
     "int_product_lifetimes",
-    "int_day_history",
+    "int_days_for_rules",
     "int_stock_metrics",
     "int_daily_stock",
     "int_price_anomalies",
@@ -190,7 +190,7 @@ def test_long_histories_are_judged_from_where_they_changed(project):
     incremental = rows(project, *SERVED)
     found = str(incremental["anomalies"])
     assert all(rule in found for rule in ("quantity_jump", "quantity_drop", "returned_spike", "flat_line"))
-    days = str(incremental["int_day_history"])
+    days = str(incremental["int_days_for_rules"])
     assert all(f"'{product}', 'Toys', datetime.date(2026, 4, 29)" in days for product in ("stuck", "trickling"))
     project.build("--full-refresh", *ALL_BUT_MODELS)
     whole = rows(project, *SERVED)

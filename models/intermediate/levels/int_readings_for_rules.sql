@@ -142,7 +142,7 @@
         remarkable as (
 
             select * from past
-            where {{ stands_out('reading') }}
+            where {{ kept_for_rules('reading') }}
 
         ),
 

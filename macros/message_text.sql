@@ -1,5 +1,5 @@
 {# A rule's sentence, the names in its braces filled in: `{observed:.1f}` becomes the measured value with one digit. #}
-{% macro notice_text(template, finding, current_stock) %}
+{% macro message_text(template, finding, current_stock) %}
     {%- set fields = {
         'reading': finding ~ '.reading_value',
         'observed': finding ~ '.observed_value',

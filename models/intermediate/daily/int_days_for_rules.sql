@@ -121,7 +121,7 @@
                 event_date - moved_on as still_days,
                 event_date - ten_days_began_on as ten_days_span
             from past
-            where {{ stands_out('day') }}
+            where {{ kept_for_rules('day') }}
 
         ),
 
