@@ -2,9 +2,9 @@
 
 with
 
-levels as (
+readings as (
 
-    select * from {{ ref('int_stock_levels') }}
+    select * from {{ ref('fct_readings') }}
 
 ),
 
@@ -15,9 +15,9 @@ final as (
         category,
         store_location,
         quantity,
-        cast(reported_price as double) as price,
+        cast(price as double) as price,
         {{ iso_timestamp('event_timestamp') }} as event_timestamp
-    from levels
+    from readings
 
 )
 

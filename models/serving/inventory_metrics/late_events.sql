@@ -2,13 +2,13 @@ with
 
 late_readings as (
 
-    select * from {{ ref('int_late_readings') }}
+    select * from {{ ref('fct_late_readings') }}
 
 ),
 
 final as (
 
-    select distinct
+    select
         product_id,
         category,
         store_location,
