@@ -70,10 +70,10 @@ stop: ## Stop what `make run` started
 
 .PHONY: broker broker-stop
 broker: .venv/.runtime maven ## Start a real Pulsar broker on pulsar://127.0.0.1:6650 (PULSAR_PORT, PULSAR_WEB_PORT move it)
-	@.venv/bin/python -m ingest.broker start
+	@.venv/bin/python -m dev.pulsar_broker start
 
 broker-stop: ## Stop the broker of `make broker`
-	@[ ! -x .venv/bin/python ] || .venv/bin/python -m ingest.broker stop
+	@[ ! -x .venv/bin/python ] || .venv/bin/python -m dev.pulsar_broker stop
 
 # Events come from the file that INVENTORY_EVENTS names, else from the generated demo; once events of one's own are
 # landed, the demo makes way for them (it can be generated again) and is not made anew.
@@ -131,7 +131,7 @@ format: .venv/.dev ## Format Python and SQL
 
 .PHONY: maven
 maven:
-	@[ -z "$$(.venv/bin/python -c 'from ingest.broker import obstacle; print(obstacle() or "")')" ] || \
+	@[ -z "$$(.venv/bin/python -c 'from dev.pulsar_broker import missing_prerequisites; print(missing_prerequisites() or "")')" ] || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "» installing Maven and Java for the Pulsar broker"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends maven default-jre-headless >/dev/null; \

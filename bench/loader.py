@@ -21,8 +21,9 @@ from uuid import uuid4
 import msgspec
 
 from bench import Figure
-from ingest import broker as brokers
-from ingest.pulsar_connection import connected, full_topic, settings
+from dev import pulsar_broker as brokers
+from ingest.landing.sources import full_topic
+from ingest.pulsar.connection import connected, settings
 
 MESSAGES = 500_000
 ROUNDS = 5
@@ -32,8 +33,8 @@ LIVE_SECONDS = 30
 
 def run() -> Iterator[Figure]:
     """Rates in events a second, memory in MB, and how long an event takes from publishing to a landed file."""
-    from ingest.publisher import publish
-    from ingest.pulsar_loader import FLUSH_SECONDS
+    from ingest.pulsar.loader import FLUSH_SECONDS
+    from ingest.pulsar.publisher import publish
 
     with tempfile.TemporaryDirectory() as folder, brokers.running(Path(folder, "broker")) as broker:
         with connected(settings(broker.service_url)) as client:
@@ -87,8 +88,8 @@ def load(url: str, data_dir: Path) -> tuple[float, float]:
     """Land all messages; return the seconds from connecting to the last acknowledgement, and the peak memory in MB."""
     import pyarrow as pa
 
-    from ingest import pulsar_loader
     from ingest.events import READINGS
+    from ingest.pulsar import loader as pulsar_loader
 
     pa.array([""])  # the first array imports pandas; how long a process takes to start is not the subject
     setattr(pulsar_loader, "SUBSCRIPTION", f"loader-{uuid4()}")  # noqa: B010
@@ -112,7 +113,7 @@ def _publish_to_visible(broker: brokers.Broker, data_dir: Path) -> float:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from ingest.publisher import publish
+    from ingest.pulsar.publisher import publish
 
     spawn = multiprocessing.get_context("spawn")
     loader = spawn.Process(target=_load_for_ever, args=(broker.service_url, data_dir))
@@ -143,7 +144,7 @@ def _publish_to_visible(broker: brokers.Broker, data_dir: Path) -> float:
 
 def _load_for_ever(url: str, data_dir: Path) -> None:
     from ingest.events import READINGS
-    from ingest.pulsar_loader import load_topic
+    from ingest.pulsar.loader import load_topic
 
     load_topic(data_dir / "landing", settings(url), full_topic("live"), READINGS, until_caught_up=False)
 

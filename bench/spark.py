@@ -19,7 +19,7 @@ from bench import Figure
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from ingest.broker import Broker
+    from dev.pulsar_broker import Broker
 
 COPIES = 12  # of the demo, as stores of their own: so many events that what a micro-batch costs in any case is little
 WARM_UP = 2  # rounds in which Java still compiles what it runs
@@ -33,8 +33,8 @@ EVENT_SCHEMA = (
 
 def run() -> Iterator[Figure]:
     """Refining from landing and from Pulsar: repeats, months, quarantine and commit; and the features beside it."""
-    from ingest.broker import obstacle, running
-    from ingest.spark_job import session
+    from dev.pulsar_broker import missing_prerequisites, running
+    from ingest.refining.spark_job import session
 
     with TemporaryDirectory() as folder:
         data_dir = Path(folder)
@@ -59,7 +59,7 @@ def run() -> Iterator[Figure]:
             "features of refined events, in the same run",
             f"{lines / landed[1]:,.0f} events/s, {landed[1] / sum(landed):.0%} of the time of both",
         )
-        lacking = obstacle()
+        lacking = missing_prerequisites()
         if lacking:
             yield Figure("refining from Pulsar", lacking)
             return
@@ -112,9 +112,9 @@ def _plain_spark(spark: SparkSession, events: Path, data_dir: Path) -> float:
 
 def _refine(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], source: str) -> tuple[float, float]:
     """The seconds of refining, from the start of the query to its end, and those of its features."""
-    from ingest import refinement
-    from ingest.spark_job import claim, land
-    from ingest.stock_features import follow_readings
+    from ingest.refining import refinement
+    from ingest.refining.features import follow_readings
+    from ingest.refining.spark_job import claim, land
 
     target = data_dir / f"from-{source}"
     shutil.rmtree(target, ignore_errors=True)
@@ -139,9 +139,9 @@ def _refine(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], source:
 
 
 def _publish(broker: Broker, events: Path) -> dict[str, str]:
-    from ingest.broker import create_topic
+    from dev.pulsar_broker import create_topic
     from ingest.events import READINGS, Rejection
-    from ingest.publisher import publish_events
+    from ingest.pulsar.publisher import publish_events
 
     topic = "persistent://public/default/bench"
     create_topic(broker, topic, 2)
@@ -158,7 +158,7 @@ def _plain_loop(url: str, topic: str, data_dir: Path) -> float:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from ingest.pulsar_connection import connected, settings
+    from ingest.pulsar.connection import connected, settings
 
     started = time.monotonic()
     with connected(settings(url)) as client:

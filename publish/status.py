@@ -26,7 +26,7 @@ def command(data_dir: Path) -> None:
 def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
     import duckdb
 
-    from ingest.withdrawals import in_ranges, recorded, withdrawals
+    from ingest.landing.withdrawals import in_ranges, recorded, withdrawals
 
     # what Spark read straight from a topic is not landed, but for what it put in quarantine
     messages = "[lq]*[ge]/publish_date=*/*.parquet"
@@ -69,13 +69,13 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 def _waiting(data_dir: Path) -> Iterator[tuple[str, str]]:
     """What the broker holds that is not landed, where one is named and messages are landed."""
-    from ingest.spark_job import LANDING, owner
+    from ingest.refining.spark_job import LANDING, owner
 
     url = os.environ.get("PULSAR_URL")
     if not url or owner(data_dir / "raw") not in {None, LANDING}:
         return
-    from ingest.backlog import backlog
-    from ingest.pulsar_connection import READINGS_TOPIC, PulsarError, settings
+    from ingest.pulsar.backlog import backlog
+    from ingest.pulsar.connection import READINGS_TOPIC, PulsarError, settings
 
     try:
         waiting = backlog(data_dir / "landing", settings(url), os.environ.get("PULSAR_TOPIC", READINGS_TOPIC))

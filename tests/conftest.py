@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ingest.broker import Broker, BrokerError, distribution, free_port, running
+from dev.pulsar_broker import Broker, BrokerError, distribution, free_port, running
 from tests.serving import Site
 
 # the machines that run the tests are busy: an example may be slow, and a run is to be repeatable

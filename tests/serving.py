@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from ingest.broker import free_port
+from dev.pulsar_broker import free_port
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-superset/bin/python"

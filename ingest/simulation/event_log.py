@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingest.events import Reading, decode
-from ingest.files.messages import read_file
-from ingest.files.rows import SourceError
+from ingest.landing.files.messages import read_file
+from ingest.landing.files.rows import SourceError
 
 SeriesKey = tuple[str, str]  # store, product
 

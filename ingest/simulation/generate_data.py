@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from ingest.durable_files import atomic_write
-from ingest.publisher import publish_file, pulsar_options
+from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction
 from ingest.simulation.catalogue import (
     CATALOGUE_KEY,

@@ -13,9 +13,9 @@ import click
 import msgspec
 
 from ingest.durable_files import atomic_write
-from ingest.files.rows import SourceError
-from ingest.publisher import publish_file, pulsar_options
-from ingest.pulsar_connection import NOTES_TOPIC
+from ingest.landing.files.rows import SourceError
+from ingest.pulsar.connection import NOTES_TOPIC
+from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.simulation.catalogue import PROFILES, make_catalogue
 from ingest.simulation.event_files import refuse_existing, truth_folder
 from ingest.simulation.event_log import EventLog, iso

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.durable_files import atomic_write
-from ingest.publisher import publish_file, pulsar_options
+from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.simulation.event_files import refuse_existing
 from ingest.simulation.event_log import iso
 

@@ -16,8 +16,8 @@ import click
 import numpy as np
 
 from ingest.durable_files import atomic_write
-from ingest.files.rows import SourceError
-from ingest.publisher import publish_file, pulsar_options
+from ingest.landing.files.rows import SourceError
+from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import (
     KINDS,
     TRUTH_COLUMNS,

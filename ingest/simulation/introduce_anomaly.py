@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ingest.publisher import publish_file, pulsar_options
+from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.simulation.anomalies import KINDS, Introduction, Kind, NoPlaceError
 from ingest.simulation.catalogue import CATALOGUE_KEY, SPOILING, random_stream
 from ingest.simulation.introduce_anomalies import event_options, find_kind, open_events, save

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingest.spark_job import session
+from ingest.refining.spark_job import session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.raw import quoted
-from ingest.stock_features import follow_readings
+from ingest.refining.features import follow_readings
+from ingest.sql import quoted
 
 from .oracle import Event, Metrics, accepted_readings, metrics
 from .suspects import suspects

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.compaction import compact_batches, compact_landing
 from ingest.durable_files import file_lock
-from ingest.raw import quoted
-from ingest.refinement import refine as refine_files
-from ingest.spark_job import claim
-from ingest.spark_job import land as refine_landing
+from ingest.refining.compaction import compact_batches, compact_landing
+from ingest.refining.refinement import refine as refine_files
+from ingest.refining.spark_job import claim
+from ingest.refining.spark_job import land as refine_landing
+from ingest.sql import quoted
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = ROOT / ".venv/bin/inventory"
@@ -133,7 +133,7 @@ def test_killed_around_a_commit_each_reading_is_refined_and_counted_once(spark, 
     killer = textwrap.dedent(f"""
         import os, signal, sys
         from pathlib import Path
-        from ingest import spark_job
+        from ingest.refining import spark_job
 
         original, commits = Path.rename, 0
 
@@ -296,7 +296,7 @@ def test_what_a_failed_attempt_of_a_task_has_written_is_not_taken(tmp_path):
         import os, signal, sys
         from pathlib import Path
         from pyspark import TaskContext
-        from ingest import refinement, spark_job
+        from ingest.refining import refinement, spark_job
 
         copy, data_dir = refinement._copy, Path(sys.argv[1])
 

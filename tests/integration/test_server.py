@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.broker import free_port
+from dev.pulsar_broker import free_port
 from tests.conftest import ROOT, make
 from tests.serving import Site
 

@@ -14,12 +14,12 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from ingest import spark_job
 from ingest.durable_files import exchange, file_lock
-from ingest.load import land_file
-from ingest.raw import quoted
-from ingest.spark_job import claim, land
-from ingest.withdraw import command
+from ingest.landing.file_loader import land_file
+from ingest.landing.withdraw import command
+from ingest.refining import spark_job
+from ingest.refining.spark_job import claim, land
+from ingest.sql import quoted
 from tests.integration.dbt.project import Project
 from tests.integration.test_refinement import event
 

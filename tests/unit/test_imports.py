@@ -1,4 +1,4 @@
-"""Imports between the packages run one way."""
+"""Imports between the packages, and between the rooms of ingest, run one way."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ import pytest
 from tests.conftest import ROOT
 
 # package: those that it may import
-MAY_IMPORT = {
+PACKAGES: dict[str, set[str]] = {
     "ingest": set(),
     "ml": set(),
     "publish": {"ingest"},
     "dashboards": {"publish", "ingest"},
 }
+ROOMS: dict[str, set[str]] = {
+    "ingest.landing": set(),
+    "ingest.pulsar": {"ingest.landing"},
+    "ingest.refining": {"ingest.landing", "ingest.pulsar"},
+    "ingest.simulation": {"ingest.landing", "ingest.pulsar"},
+}
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_imports_run_one_way(package):
-    others = MAY_IMPORT.keys() - {package} - MAY_IMPORT[package]
+@pytest.mark.parametrize(
+    ("package", "may_import"), [(package, level) for level in (PACKAGES, ROOMS) for package in level]
+)
+def test_imports_run_one_way(package, may_import):
+    forbidden = tuple(f"{other}." for other in may_import.keys() - {package} - may_import[package])
     against = [
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in (ROOT / package).rglob("*.py")
+        for path in (ROOT / package.replace(".", "/")).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         for name in _imported(node)
-        if name.split(".")[0] in others
+        if f"{name}.".startswith(forbidden)
     ]
     assert not against
 

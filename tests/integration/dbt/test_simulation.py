@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ingest import load
-from ingest.raw import batch_folder
+from ingest.refining.features import follow_readings
+from ingest.refining.raw import batch_folder
 from ingest.simulation import introduce_actual_quantity
 from ingest.simulation.catalogue import Profile
 from ingest.simulation.generate_data import generate
-from ingest.stock_features import follow_readings
 from publish import export
 from tests.integration.dbt.project import build
 

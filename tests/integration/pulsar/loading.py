@@ -16,19 +16,22 @@ from uuid import uuid4
 
 import msgspec
 import pandas  # noqa: F401  pyarrow imports it at its first array, which takes most of a loader's start
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest import durable_files, landing, load, pulsar_loader
-from ingest.broker import Broker
+from dev.pulsar_broker import Broker
+from ingest import durable_files, load
 from ingest.events import FIELDS, READINGS, Rejection
-from ingest.landing import IDENTITY
-from ingest.publisher import publish
-from ingest.pulsar_connection import connected, settings
+from ingest.landing import commit
+from ingest.landing.commit import IDENTITY
+from ingest.pulsar import loader as pulsar_loader
+from ingest.pulsar.connection import connected, settings
+from ingest.pulsar.publisher import publish
 from tests.conftest import ROOT
 
 STEPS: dict[str, tuple[Any, str]] = {
     "receive": (pulsar_loader, "decoded"),
-    "write": (landing.pq, "write_table"),
+    "write": (commit.pq, "write_table"),
     "sync": (durable_files.os, "fsync"),
     "rename": (Path, "rename"),
     "acknowledge": (pulsar_loader, "acknowledge"),
@@ -217,7 +220,7 @@ def account(data_dir: Path | list[Path], messages: Iterable[tuple[str, bytes]]) 
 
 
 def _content(message: bytes) -> Any:
-    reading = READINGS.decode(message, landing.pa.scalar(time.time_ns(), landing.pa.timestamp("ns", "UTC")).as_py())
+    reading = READINGS.decode(message, pa.scalar(time.time_ns(), pa.timestamp("ns", "UTC")).as_py())
     return message if isinstance(reading, Rejection) else tuple(getattr(reading, name) for name in FIELDS)
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from ingest import broker as brokers
+from dev import pulsar_broker as brokers
 
 from .loading import EXACT, account, events, landed, new_topic, run, send
 

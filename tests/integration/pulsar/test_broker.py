@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ingest import broker as brokers
+from dev import pulsar_broker as brokers
 
 
 def test_a_machine_without_maven_or_java_is_told_what_to_install(monkeypatch, tmp_path):
@@ -48,7 +48,7 @@ def test_a_broker_ends_with_the_process_that_wanted_it(broker, tmp_path):
             textwrap.dedent("""
                 import sys, time
                 from pathlib import Path
-                from ingest.broker import running
+                from dev.pulsar_broker import running
                 with running(Path(sys.argv[1])) as broker:
                     print(broker.port, flush=True)
                     time.sleep(600)

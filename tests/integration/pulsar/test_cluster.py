@@ -18,11 +18,11 @@ import msgspec
 import pyspark
 import pytest
 
-from ingest.broker import Broker, create_topic, free_port
+from dev.pulsar_broker import Broker, create_topic, free_port
 from ingest.durable_files import file_lock
-from ingest.java import java_environment
-from ingest.publisher import publish_events
-from ingest.spark_job import claim, land
+from ingest.pulsar.publisher import publish_events
+from ingest.refining.java import java_environment
+from ingest.refining.spark_job import claim, land
 
 ROOT = Path(__file__).parents[3]
 INVENTORY = ROOT / ".venv/bin/inventory"

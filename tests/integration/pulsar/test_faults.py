@@ -11,9 +11,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from ingest import broker as brokers
-from ingest.publisher import publish
-from ingest.pulsar_connection import SUBSCRIPTION, connected, settings
+from dev import pulsar_broker as brokers
+from ingest.pulsar.connection import SUBSCRIPTION, connected, settings
+from ingest.pulsar.publisher import publish
 
 from .loading import (
     EXACT,

@@ -8,8 +8,8 @@ from collections import defaultdict
 import msgspec
 import pulsar
 
-from ingest import broker as brokers
-from ingest.landing import MESSAGE_ID
+from dev import pulsar_broker as brokers
+from ingest.landing.commit import MESSAGE_ID
 
 from .loading import EXACT, account, events, finish, landed, new_topic, run, send
 

@@ -10,8 +10,9 @@ import pytest
 from click import Command
 from click.testing import CliRunner
 
-from ingest.broker import Broker
-from ingest.pulsar_connection import connected, full_topic, settings
+from dev.pulsar_broker import Broker
+from ingest.landing.sources import full_topic
+from ingest.pulsar.connection import connected, settings
 from ingest.simulation import generate_data, generate_text_data, introduce_anomalies, introduce_anomaly
 
 

@@ -28,14 +28,14 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from ingest.broker import Broker, create_topic, raise_partitions
+from dev.pulsar_broker import Broker, create_topic, raise_partitions
 from ingest.durable_files import file_lock
-from ingest.landing import MessageId
-from ingest.publisher import publish
-from ingest.pulsar_connection import SUBSCRIPTION as LOADER
-from ingest.pulsar_connection import connected, settings
-from ingest.pulsar_source import PulsarStreamReader, Span
-from ingest.spark_job import claim, command, land
+from ingest.landing.commit import MessageId
+from ingest.pulsar.connection import SUBSCRIPTION as LOADER
+from ingest.pulsar.connection import connected, settings
+from ingest.pulsar.publisher import publish
+from ingest.pulsar.source import PulsarStreamReader, Span
+from ingest.refining.spark_job import claim, command, land
 
 ROOT = Path(__file__).parents[3]
 SUBSCRIPTION = "inventory-land"
@@ -182,7 +182,7 @@ def test_killed_around_the_commit_point_nothing_is_lost_or_doubled(spark, broker
     place = {"between write and rename": "raw.sync_tree", "between rename and Spark's commit": "refinement.click.echo"}
     killer = textwrap.dedent(f"""
         import os, signal
-        from ingest import raw, refinement, spark_job
+        from ingest.refining import raw, refinement, spark_job
         {place[step]} = lambda *arguments, **settings: os.killpg(os.getpgrp(), signal.SIGKILL)
         spark_job.command()
     """)

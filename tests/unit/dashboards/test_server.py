@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dashboards import digests, server
-from ingest.broker import free_port
+from dev.pulsar_broker import free_port
 from publish.server_state import Server, open_state, running_server, write_state
 from tests.conftest import ROOT
 from tests.full_disk import FullDisk

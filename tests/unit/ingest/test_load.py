@@ -12,9 +12,8 @@ from click.testing import CliRunner
 from ingest import load
 from ingest.durable_files import file_lock
 from ingest.events import FIELDS
-
-from .loading import load_until_killed
-from .test_events import EVENT
+from tests.unit.ingest.landing.loading import load_until_killed
+from tests.unit.ingest.test_events import EVENT
 
 
 def run(data_dir: Path, source: Path):

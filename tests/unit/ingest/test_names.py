@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.events import READINGS, Reading
 from ingest.names import LONGEST_NAME, is_tidy, problem, tidy
-
-from .test_events import NOW, event
+from tests.unit.ingest.test_events import NOW, event
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.times import EPOCH, TimeError, TimeFormat, Timestamp, day_order, max_age, read_time
-
-from .loading import HEADER, load_text
+from tests.unit.ingest.landing.loading import HEADER, load_text
 
 BERLIN = TimeFormat(zone=ZoneInfo("Europe/Berlin"))
 AT = datetime(2026, 1, 3, 10, 15, tzinfo=UTC)

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from ingest.durable_files import file_lock
-from ingest.load import land_file
-from ingest.withdraw import command as withdraw_command
-from ingest.withdrawals import record, withdrawals
+from ingest.landing.file_loader import land_file
+from ingest.landing.withdraw import command as withdraw_command
+from ingest.landing.withdrawals import record, withdrawals
 from publish.server_state import Server, open_state, write_state
 from publish.status import command
 from tests.unit.ingest.test_events import EVENT

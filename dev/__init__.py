@@ -1,0 +1,1 @@
+"""What developers start by hand; no part of the product."""

@@ -1,0 +1,1 @@
+"""From a message or a row of a file to a landed file, and back out again."""

@@ -1,0 +1,102 @@
+"""What a file holds, compressed or not."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO, cast
+
+from ingest.landing.files.rows import SourceError
+
+GZIP_MAGIC = b"\x1f\x8b"
+CHUNK = 1 << 20
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of a file: `name` ends in its format, whatever the file around it is called."""
+
+    path: Path
+    name: str
+    open: Callable[[], BinaryIO]
+
+    @property
+    def ending(self) -> str:
+        return PurePath(self.name).suffix.lower()
+
+    def head(self, size: int = 65_536) -> bytes:
+        """The first bytes; fewer where the file is damaged."""
+        head = b""
+        with suppress(*DAMAGE):
+            for chunk in self.chunks(size):
+                head += chunk
+                if len(head) >= size:
+                    break
+        return head[:size]
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """The content in pieces of at most `size` bytes; a damaged file yields what can be read before it raises."""
+        with self.open() as file:
+            while chunk := file.read1(size):  # type: ignore[attr-defined]
+                yield chunk
+
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """The content as a file in which one can go back and forth."""
+        with self.open() as file:
+            if self.name == self.path.name:
+                yield file
+                return
+            with TemporaryFile() as unpacked, damage_reported(self.path):
+                shutil.copyfileobj(file, unpacked)
+                unpacked.seek(0)
+                yield unpacked
+
+
+def content_of(path: Path) -> Content:
+    """Look into a file. Raises SourceError for a zip archive that holds not just one file, or a locked one."""
+    if path.suffix.lower() == ".zip":
+        return _zip_member(path)
+    with path.open("rb") as file:
+        compressed = file.read(2) == GZIP_MAGIC
+    if compressed:
+        name = path.name[: -len(".gz")] if path.suffix.lower() == ".gz" else path.name
+        return Content(path, name, lambda: cast(BinaryIO, gzip.open(path)))
+    return Content(path, path.name, lambda: path.open("rb"))
+
+
+def _zip_member(path: Path) -> Content:
+    with damage_reported(path):
+        archive = zipfile.ZipFile(path)
+    members = [member for member in archive.infolist() if not (member.is_dir() or _is_hidden(member.filename))]
+    if len(members) != 1:
+        names = ", ".join(member.filename for member in members[:5]) or "nothing"
+        raise SourceError(f"{path}: holds {names}. Pack one file, or unpack it and load the files one by one.")
+    if members[0].flag_bits & 1:
+        raise SourceError(f"{path}: is locked with a password. Unpack it and load what is in it.")
+    return Content(path, PurePath(members[0].filename).name, lambda: cast(BinaryIO, archive.open(members[0])))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a member is what macOS puts beside the files of its user."""
+    return name.startswith("__MACOSX/") or PurePath(name).name.startswith(".")
+
+
+@contextmanager
+def damage_reported(path: Path) -> Iterator[None]:
+    """Turn what a damaged archive raises into a SourceError."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise SourceError(
+            f"{path}: the compressed file is cut off or damaged ({error}). Copy it again and load it again; "
+            "what was landed of it stays, and the rest is added."
+        ) from error

@@ -1,0 +1,135 @@
+"""JSON: a message a line, a list of messages, or messages written over several lines; each as the bytes it stood in."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from ingest.landing.files.compressed import Content
+from ingest.landing.files.encodings import BOM, as_bytes, encoding_of, text_lines, utf8_chunks
+from ingest.landing.files.rows import FileOptions, Row, SourceError
+
+UTF8_BOM = BOM.encode()
+
+# a string, where it is whole, or what opens and closes
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)
+_object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class JsonText:
+    """A file of JSON messages. Which of the forms it has, its first bytes say."""
+
+    columns = None
+    text_columns = ()
+    header = None
+
+    def __init__(self, content: Content, options: FileOptions) -> None:
+        self.path: Path = content.path
+        self.remarks: list[str] = []
+        self._content = content
+        head = content.head()
+        marked = head.startswith(UTF8_BOM) or not (options.encoding or head[:2] in (b"\xff\xfe", b"\xfe\xff"))
+        self._encoding = "utf-8" if marked else encoding_of(content, options.encoding, self.remarks)
+        if b"\0" in head and self._encoding == "utf-8" and head.lstrip(UTF8_BOM + b" \r\n\t")[:1] not in (b"{", b"["):
+            raise SourceError(f"{content.path}: is no text. Name a file by its format, .xlsx or .parquet say.")
+        start = as_utf8(head, self._encoding).removeprefix(UTF8_BOM).lstrip()
+        self._is_list = bool(re.match(rb"\[\s*[{\]]", start))
+        first_line = start.partition(b"\n")[0].strip()
+        self._is_lines = not self._is_list and (content.ending != ".json" or _is_message(first_line))
+        self.encoding = self._encoding if self._is_lines else "utf-8"
+
+    def rows(self, skipped: Counter[str]) -> Iterator[Row]:
+        """See EventFile. Blank lines hold no message. Of a list the place in it is the number of a row."""
+        if not self._is_lines:
+            values = json_values(utf8_chunks(self._content, self._encoding), self.path, self._is_list)
+            messages = values if self._is_list else chain.from_iterable(_wrapped(value) or [value] for value in values)
+            yield from (Row(number, message, message) for number, message in enumerate(messages, start=1))
+        elif self._encoding == "utf-8":
+            yield from self._utf8_lines()
+        else:
+            for number, text in enumerate(text_lines(self._content, self._encoding), start=1):
+                line = text.rstrip("\r\n")
+                if line.strip():
+                    yield Row(number, line.encode("utf-8", "surrogatepass"), as_bytes(line, self._encoding))
+
+    def _utf8_lines(self) -> Iterator[Row]:
+        with self._content.open() as file:
+            first = file.readline().removeprefix(UTF8_BOM)
+            for number, line in enumerate(chain([first], file), start=1):
+                raw = line.rstrip(b"\r\n")
+                if raw.strip():
+                    yield Row(number, raw, raw)
+
+
+def json_values(chunks: Iterable[bytes], path: Path, is_list: bool) -> Iterator[bytes]:
+    """The values of a list, or those that follow each other without one, each as it stood.
+
+    What stands between them and is no list or object is a value as well. Raises SourceError where a list ends in the
+    middle: whatever is cut off is not yielded.
+    """
+    outside = 1 if is_list else 0
+    depth, start, position, buffer = 0, 0, 0, b""
+    for chunk in chunks:
+        buffer = buffer[start:] + chunk
+        position, start = position - start, 0
+        for token in _TOKEN.finditer(buffer, position):
+            mark = token[0]
+            if mark == b'"':  # a string that goes on in the next chunk
+                position = token.start()
+                break
+            position = token.end()
+            if mark in (b"{", b"["):
+                if depth <= outside:
+                    yield from _between(buffer[start : token.start()])
+                    start = token.end() if depth < outside else token.start()
+                depth += 1
+            elif mark in (b"}", b"]"):
+                depth = max(depth - 1, 0)
+                if depth == outside:
+                    yield buffer[start : token.end()]
+                    start = token.end()
+                elif depth < outside:
+                    yield from _between(buffer[start : token.start()])
+                    start = token.end()
+    if depth and is_list:
+        raise SourceError(f"{path}: the list is never closed: its end is missing, or a quote in it. Write it again.")
+    yield from _between(buffer[start:])
+
+
+def _between(text: bytes) -> Iterator[bytes]:
+    value = text.removeprefix(UTF8_BOM).strip(b" \t\r\n,")
+    if value:
+        yield value
+
+
+def _wrapped(value: bytes) -> list[bytes] | None:
+    """The messages in an object like {"events": [...]}: where just one of its values is a list of objects."""
+    lists = []
+    try:
+        for member in map(bytes, _object_decoder.decode(value).values()):
+            messages = [bytes(message) for message in _list_decoder.decode(member)] if member[:1] == b"[" else []
+            if messages and all(message[:1] == b"{" for message in messages):
+                lists.append(messages)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return lists[0] if len(lists) == 1 else None
+
+
+def _is_message(line: bytes) -> bool:
+    """Whether a line is an object by itself, and wraps no others."""
+    try:
+        _object_decoder.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return _wrapped(line) is None
+
+
+def as_utf8(head: bytes, encoding: str) -> bytes:
+    """The first bytes of a file in UTF-8."""
+    return head if encoding == "utf-8" else head.decode(encoding, "replace").encode()

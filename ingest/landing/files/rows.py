@@ -1,0 +1,128 @@
+"""What every reader of files yields, and what may be said about how a file is to be read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from ingest.events import Rejection
+from ingest.landing.commit import ENCODING, HEADER
+
+if TYPE_CHECKING:
+    from ingest.landing.files.mapping import ColumnMapping
+
+DecimalMark = Literal["point", "comma"]
+
+
+class SourceError(ValueError):
+    """A file that cannot be read; the message names the file and the next step."""
+
+
+class Row(NamedTuple):
+    """One row of a file.
+
+    `number` is its line, or its row in a table, from 1 as an editor or a spreadsheet shows it; numbers rise within a
+    file. `values` are its columns as they were read, or the bytes of a JSON message, or why the row cannot be read.
+    `raw` are the bytes as they stood in the file; of a table that is no text, the row as JSON.
+    """
+
+    number: int
+    values: dict[str, Any] | bytes | Rejection
+    raw: bytes
+    part: int = -1
+    """Which of the events of a row that holds one for each store; -1 where it holds one."""
+    continues: bool = False
+    """Whether an earlier part of the same row has its bytes already."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where the event stands in the file; places rise within it."""
+        return self.number, self.part
+
+
+class EventFile(Protocol):
+    """An opened file of events: what is known of it before its rows are read."""
+
+    path: Path
+    columns: Sequence[str] | None
+    """The names of its columns; None where each row names its own (JSON)."""
+    text_columns: Collection[str]
+    """Those columns in which numbers and times may be text, which somebody may have written in some way of his own."""
+    encoding: str
+    """The encoding of the rows' bytes."""
+    header: bytes | None
+    """The lines above the rows that name their columns, in UTF-8; None where they need none."""
+    remarks: list[str]
+    """What was decided in opening it that somebody may want otherwise, in sentences."""
+
+    def rows(self, skipped: Counter[str]) -> Iterator[Row]:
+        """The rows in file order, anew at each call. What holds no row, and was passed over, is counted by kind.
+
+        Raises SourceError where the file ends in the middle or is damaged; the rows before that were yielded.
+        """
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What the user says about a file; None where the file itself decides."""
+
+    encoding: str | None = None
+    sheet: str | None = None
+    decimal: DecimalMark | None = None
+    day_first: bool | None = None
+    time_zone: tzinfo = UTC
+    quantity_scale: int = 1
+    mapping: ColumnMapping | None = None
+    as_of: datetime | None = None
+    arguments: str = ""
+    """These options as a command line has them, without those that concern the file's bytes alone."""
+
+
+AS_IT_COMES = FileOptions()
+TOTAL_LINE = Rejection("total_line", "it sums other rows up and is no reading")
+_TOTAL = re.compile(r"\W*(grand |sub)?-?(total|totals|sum|summe|gesamt|totaal|totale|итого|合計|合计)\b", re.IGNORECASE)
+_encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
+
+
+def column_names(path: Path, cells: Sequence[str]) -> list[str]:
+    """The names of the columns from the cells of a header; one without a name is called by its place.
+
+    Raises SourceError where two are the same.
+    """
+    names = [" ".join(cell.split()) or f"column {position}" for position, cell in enumerate(cells, start=1)]
+    for position, name in enumerate(names, start=1):
+        if name in names[: position - 1]:
+            first = names.index(name) + 1
+            raise SourceError(
+                f"{path}: the header names {name} twice (columns {first} and {position}). Rename or remove one of them."
+            )
+    return names
+
+
+def is_total(values: dict[str, Any], needed: Sequence[object]) -> bool:
+    """Whether a row is a total: its first value says so, and it lacks something that a reading needs.
+
+    Where nothing can be lacking, it is one only if it says nothing else.
+    """
+    first = next((value for value in values.values() if value not in (None, "")), None)
+    match = _TOTAL.match(first) if isinstance(first, str) else None
+    if match is None:
+        return False
+    return any(value in (None, "") for value in needed) if needed else not re.search(r"\w", match.string[match.end() :])
+
+
+def as_it_stood(file: EventFile) -> dict[str, str | bytes]:
+    """What is kept with rows beside their bytes, so that they can be written as a file again."""
+    return {ENCODING: file.encoding} | ({} if file.header is None else {HEADER: file.header})
+
+
+def as_json(values: dict[str, Any]) -> bytes:
+    """The values of a row that is no text, as JSON to look at."""
+    return _encoder.encode(values)

@@ -1,0 +1,143 @@
+"""`inventory withdraw`: take a batch that was landed by mistake out of the tables, or bring it back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from ingest.durable_files import FolderBusyError, file_lock
+from ingest.landing.commit import landed_files, landed_topics
+from ingest.landing.sources import is_topic, possible_names
+from ingest.landing.withdrawals import FOLDER, MessageRange, Withdrawals, append_event, withdrawals
+from ingest.sql import parquet_table
+
+IDS = re.compile(r"(?P<ledger>\d+)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
+
+
+class Batch(NamedTuple):
+    """Landed messages of one ledger, and how many of them are readings and rejected."""
+
+    range: MessageRange
+    readings: int
+    rejected: int
+
+
+@click.command()
+@click.option("--source", required=True, help="The file or topic that brought the batch")
+@click.option(
+    "--ids",
+    multiple=True,
+    help="Only these messages: LEDGER, LEDGER:ENTRY or LEDGER:FIRST-LAST. In a file the ledger tells files of one name "
+    "apart, and the entry is the line. May be given several times.",
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
+    """Take what a file or topic has landed out of the tables; the same command again restores it.
+
+    Landing keeps every message. The next `inventory land` refines raw without what is withdrawn, and the next
+    `dbt build` builds every table from it.
+    """
+    try:
+        with file_lock(data_dir / FOLDER, "withdrawing"):
+            active = withdrawals(data_dir)
+            topic, batches = _landed(data_dir / "landing", source)
+            chosen = _chosen(data_dir / "landing", topic, batches, ids, active)
+            restores = all(_covering(batch, active) for batch in chosen)
+            if restores:
+                _require_whole(chosen, active)
+            append_event(data_dir, "restore" if restores else "withdraw", [batch.range for batch in chosen])
+    except FolderBusyError as error:
+        raise click.ClickException(str(error)) from error
+    done = "restored" if restores else "withdrew"
+    for batch in chosen:
+        click.echo(f"{topic}: {done} {_description(batch)}")
+    click.echo(
+        f"`inventory land --once`, then `dbt build`, brings the tables {'with' if restores else 'without'} them"
+        + ("." if restores else "; the same command again restores them.")
+    )
+
+
+def _landed(landing: Path, source: str) -> tuple[str, list[Batch]]:
+    """The topic that a file's path or a topic's short name stands for, and what it has landed, ledger by ledger."""
+    for topic in possible_names(source):
+        if landed_files(landing, topic):
+            return topic, _batches(landing, topic, "true")
+    sources = ", ".join(landed_topics(landing)) or "nothing"
+    raise click.ClickException(f"{landing}: holds no messages of {source} (found: {sources}). Name one of these.")
+
+
+def _batches(landing: Path, topic: str, condition: str) -> list[Batch]:
+    import duckdb
+
+    files = parquet_table(file.path for file in landed_files(landing, topic))
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        found = connection.execute(
+            "select partition, ledger_id, min(entry_id), max(entry_id), max(publish_time), "
+            "count(*) - count(error), count(error) "
+            f"from {files} where {condition} group by all order by all"
+        ).fetchall()
+    return [Batch(MessageRange(topic, *range_), readings, rejected) for *range_, readings, rejected in found]
+
+
+def _chosen(landing: Path, topic: str, batches: list[Batch], ids: tuple[str, ...], active: Withdrawals) -> list[Batch]:
+    """The batches that the ids name; without ids the only one, or all that a topic has landed."""
+    if not ids:
+        if len(batches) > 1 and not is_topic(topic):
+            raise click.ClickException(
+                f"{topic} was landed with {len(batches)} different contents. Add one of:\n"
+                + "\n".join(_choice(batch, active) for batch in batches)
+            )
+        return batches
+    chosen: list[Batch] = []
+    for text in ids:
+        match = IDS.fullmatch(text)
+        if match is None:
+            raise click.BadParameter(f"{text}: write LEDGER, LEDGER:ENTRY or LEDGER:FIRST-LAST.", param_hint="--ids")
+        condition = f"ledger_id = {match['ledger']}"
+        if match["first"]:
+            condition += f" and entry_id between {match['first']} and {match['last'] or match['first']}"
+        found = _batches(landing, topic, condition)
+        if not found:
+            raise click.ClickException(
+                f"{topic}: no landed message has the id {text}. It landed:\n"
+                + "\n".join(_choice(batch, active) for batch in batches)
+            )
+        chosen += found
+    return chosen
+
+
+def _choice(batch: Batch, active: Withdrawals) -> str:
+    """A batch as a choice among several."""
+    state = ", withdrawn" if _covering(batch, active) else ""
+    return f"  --ids {batch.range.ledger_id}   {_description(batch)}{state}"
+
+
+def _covering(batch: Batch, active: Withdrawals) -> MessageRange | None:
+    """The withdrawn range that holds the batch."""
+    return next((range_ for range_ in active.ranges if range_.contains(batch.range)), None)
+
+
+def _require_whole(chosen: list[Batch], active: Withdrawals) -> None:
+    """Refuse to restore a part of what was withdrawn at once."""
+    for batch in chosen:
+        whole = _covering(batch, active)
+        if whole is not None and not batch.range.contains(whole):
+            raise click.ClickException(
+                f"{_ids(batch.range)} was withdrawn together with others. Restore them with --ids {_ids(whole)}, then "
+                "withdraw what is to stay out."
+            )
+
+
+def _description(batch: Batch) -> str:
+    return (
+        f"{batch.readings:,} readings and {batch.rejected:,} rejected messages (ids {_ids(batch.range)}, landed until "
+        f"{batch.range.published_until:%Y-%m-%d %H:%M} UTC)"
+    )
+
+
+def _ids(range_: MessageRange) -> str:
+    return f"{range_.ledger_id}:{range_.first_entry_id}-{range_.last_entry_id}"

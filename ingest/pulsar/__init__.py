@@ -1,0 +1,1 @@
+"""Apache Pulsar: reaching a broker, reading a topic, publishing to one."""

@@ -1,0 +1,1 @@
+"""From landed messages to raw Parquet, with Spark."""

@@ -1,0 +1,243 @@
+"""One micro-batch of messages to raw: readings typed, exact repeats removed, by month; features; quarantine.
+
+Spark hands out the tasks, brings equal digests together and decides between repeats. The readings themselves go from
+file to file column by column, by DuckDB within those tasks: none of them passes through Java but the few that may be
+repeats.
+
+All of it is computed from the batch and from what was committed before it, and each part is committed by its own
+rename. So a batch that is taken again after a kill finds the parts that were committed and makes the same others.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import click
+
+from ingest.durable_files import atomic_write, commit
+from ingest.landing.withdrawals import in_ranges, recorded
+from ingest.refining.features import follow_readings
+from ingest.refining.raw import ARRIVAL, batch_folder, temporary_for, uri
+from ingest.sql import parquet_table, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
+RAW_SCHEMA = (
+    "store_location string, product_id string, event_timestamp timestamp, category string, quantity bigint, "
+    "price double, extra string, publish_time timestamp, topic string, partition int, ledger_id bigint, "
+    "entry_id bigint, batch_index int, batch_id bigint"
+)
+# of what tells most readings apart: a digest of all content would take longer and hardly find fewer that are alike
+DIGEST = "(hash(store_location, product_id, event_timestamp, quantity) >> 1)::bigint"  # Spark has no unsigned numbers
+MONTH = "strftime(event_timestamp, '%Y-%m')"
+ASIDE = "aside"  # stands in the month's place where a reading may be a repeat
+BYTES_A_TASK = 4_000_000  # some 500,000 landed readings
+MEMORY_A_TASK = "1GB"  # beyond it DuckDB goes on in files
+
+
+def refine(
+    spark: SparkSession, messages: Sequence[Path], raw: Path, batch_id: int, quarantine: Path | None = None
+) -> None:
+    """Refine one micro-batch of messages, which are files in the columns of a landing file, into the tables of raw.
+
+    Where `quarantine` is given, rejected messages are kept there; else landing holds them already.
+    """
+    committed = batch_folder(raw / "readings", batch_id)
+    if quarantine is not None:
+        _keep_rejected(messages, quarantine, batch_id)
+    if not committed.exists():
+        _refine_readings(spark, messages, committed, batch_id)
+    follow_readings(raw)
+    click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
+
+
+def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: Path, batch_id: int) -> None:
+    """Write the readings that raw does not hold yet; of the same content the first arrival stays.
+
+    A digest tells which readings may occur more than once, in the batch or in raw. Those few are set aside by the one
+    pass that writes all others as they come, and are compared then.
+    """
+    temporary = temporary_for(committed)
+    whole = temporary / committed.name
+    whole.mkdir(parents=True)
+    withdrawn = in_ranges(recorded(committed.parents[1]).ranges)
+    arrived = _queries(messages, f"{batch_id}::bigint", f"error is null and not ({withdrawn})")
+    known = _known(spark, arrived, committed.parent)
+    digests = _answers(spark, [f"select {DIGEST} as digest from ({query})" for query in arrived + known], "digest long")
+    # brought together before they are counted, since hardly any would be found twice within a task
+    repeated = digests.repartition("digest").groupBy("digest").count().where("count > 1").select("digest")
+    repeated.write.parquet(uri(temporary / "repeated"))
+    repeats = f"join {parquet_table((temporary / 'repeated').glob('*.parquet'))} as repeated on digest = {DIGEST}"
+    month = f"if(digest is null, {MONTH}, '{ASIDE}') as event_month"
+    copies = [f"select reading.*, {month} from ({query}) as reading left {repeats}" for query in arrived]
+    copies += [f"select reading.*, '{ASIDE}' as event_month from ({query}) as reading {repeats}" for query in known]
+    for attempt in _in_tasks(spark, copies, partial(_copy, temporary), "folder string").collect():
+        _move(Path(attempt.folder), whole)
+    aside = whole / f"event_month={ASIDE}"
+    if aside.exists():
+        _first_arrivals(spark, aside, batch_id).write.parquet(uri(temporary / "first"), partitionBy="event_month")
+        shutil.rmtree(aside)
+        _move(temporary / "first", whole)
+    # a batch without a single new reading still leaves a file, so that raw always has its schema
+    if not any(whole.iterdir()):
+        (whole / "event_month=none").mkdir()
+        _write(f"from ({arrived[0]}) limit 0", whole / "event_month=none/part.parquet")
+    commit(whole, committed)
+    shutil.rmtree(temporary, ignore_errors=True)  # a task that Spark gave up may still write there
+
+
+def _queries(files: Iterable[Path], batch_id: str, condition: str) -> list[str]:
+    """Queries for the readings in files, in raw's columns; each takes as many files as a task does."""
+    shares: list[list[Path]] = []
+    left = 0
+    for file in files:
+        if left <= 0:
+            shares.append([])
+            left = BYTES_A_TASK
+        shares[-1].append(file)
+        left -= file.stat().st_size
+    columns = ", ".join([*CONTENT, *ARRIVAL, f"{batch_id} as batch_id"])
+    return [f"select {columns} from {parquet_table(share)} where {condition}" for share in shares]
+
+
+def _known(spark: SparkSession, arrived: list[str], table: Path) -> list[str]:
+    """Queries for what raw holds already of the time spans of the readings that arrived, month by month."""
+    from pyspark.sql import functions as sf
+
+    if not any(table.glob("batch-*")):
+        return []
+    bounds = f"{MONTH} as month, epoch_us(min(event_timestamp)) as first, epoch_us(max(event_timestamp)) as last"
+    spans = _answers(
+        spark,
+        [f"select {bounds} from ({query}) group by month" for query in arrived],
+        "month string, first long, last long",
+    )
+    return [
+        query
+        for month, first, last in spans.groupBy("month").agg(sf.min("first"), sf.max("last")).collect()
+        for query in _queries(
+            table.glob(f"batch-*/event_month={month}/*.parquet"),
+            "batch_id",
+            f"event_timestamp between make_timestamptz({first}) and make_timestamptz({last})",
+        )
+    ]
+
+
+def _first_arrivals(spark: SparkSession, readings: Path, batch_id: int) -> DataFrame:
+    """Of readings of the same content the first, where none of them is of an earlier batch."""
+    from pyspark.sql import functions as sf
+
+    return (
+        spark.read.schema(RAW_SCHEMA)
+        .parquet(uri(readings))
+        .groupBy(*CONTENT)
+        .agg(sf.min(sf.struct(*ARRIVAL)).alias("arrival"), sf.min("batch_id").alias("batch_id"))
+        .where(sf.col("batch_id") == batch_id)
+        .select(*CONTENT, "arrival.*", "batch_id", sf.date_format("event_timestamp", "yyyy-MM").alias("event_month"))
+    )
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move the files of each month's folder, under names that no other source's files have."""
+    for file in source.glob("event_month=*/*.parquet"):
+        month = target / file.parent.name
+        month.mkdir(exist_ok=True)
+        file.rename(month / f"{source.name}-{file.name}")
+
+
+def _keep_rejected(messages: Sequence[Path], quarantine: Path, batch_id: int) -> None:
+    """Keep the rejected messages of a batch in one file, by the day that the batch was published, as landing does.
+
+    Where there is no quarantine yet, it begins with an empty file: who reads it need not ask whether it exists.
+    """
+    name = f"batch-{batch_id:06d}.parquet"
+    if any(quarantine.glob(f"publish_date=*/{name}")):
+        return
+    with _duckdb() as connection:
+        found = connection.execute(
+            f"select strftime(min(publish_time), '%Y-%m-%d'), count(error) from {parquet_table(messages)}"
+        ).fetchone()
+    assert found is not None
+    day, rejected = found
+    if not rejected and any(quarantine.glob("publish_date=*/*.parquet")):
+        return
+    folder = quarantine / f"publish_date={day}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / name) as temporary:
+        _write(f"from {parquet_table(messages)} where error is not null", temporary)
+
+
+# ---------------------------------------------------------------- in Spark's tasks
+
+
+def _in_tasks(
+    spark: SparkSession, queries: Sequence[str], work: Callable[[str], Iterator[pa.RecordBatch]], schema: str
+) -> DataFrame:
+    """What `work` yields for each query, in a task of its own on whichever executor."""
+    import duckdb
+
+    version = duckdb.__version__
+
+    def task(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        if duckdb.__version__ != version:  # digests of another version may be other numbers
+            raise RuntimeError(f"an executor has DuckDB {duckdb.__version__}, the driver {version}: install the same")
+        for batch in numbers:
+            for number in batch["id"].to_pylist():
+                yield from work(queries[number])
+
+    return spark.range(0, len(queries), 1, len(queries)).mapInArrow(task, schema)
+
+
+def _answers(spark: SparkSession, queries: Sequence[str], schema: str) -> DataFrame:
+    """The rows of all queries."""
+    return _in_tasks(spark, queries, _answer, schema)
+
+
+def _answer(query: str) -> Iterator[pa.RecordBatch]:
+    with _duckdb() as connection:
+        yield from connection.sql(query).to_arrow_reader()
+
+
+def _copy(parent: Path, query: str) -> Iterator[pa.RecordBatch]:
+    """Write a query's rows by month into a new folder, and yield its name.
+
+    What an attempt leaves that failed, or that Spark has given up but that goes on, is never asked for: only the names
+    that Spark hands back are.
+    """
+    import pyarrow as pa
+
+    folder = parent / uuid4().hex
+    folder.mkdir()
+    _write(query, folder, "partition_by (event_month)")
+    yield pa.RecordBatch.from_pydict({"folder": [str(folder)]})
+
+
+def _write(query: str, target: Path, *options: str) -> None:
+    with _duckdb() as connection:
+        connection.execute(f"set temp_directory = '{quoted(target)}.spill'")
+        settings = ", ".join(["format parquet", "compression zstd", *options])
+        connection.execute(f"copy ({query}) to '{quoted(target)}' ({settings})")
+
+
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """DuckDB as a task uses it: on one core, in bounded memory."""
+    import duckdb
+
+    connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_A_TASK, "preserve_insertion_order": False})
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def _rows(batch: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(file).num_rows for file in batch.glob("*/*.parquet"))

@@ -1,0 +1,373 @@
+"""Files of other software land as events: by a ready mapping, by one of one's own, with a column for each store."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest import load
+from ingest.events import FIELDS
+from ingest.landing import file_loader, quarantine, withdraw
+from ingest.landing.files.mapping import ColumnMapping, pairs, read_mapping, ready_mappings, recognised, save_mapping
+
+EXPORTS = Path(__file__).with_name("exports")
+AS_OF = "2026-11-01T18:00"
+COUNTED = datetime(2026, 11, 1, 18, tzinfo=UTC)
+
+
+def run(data_dir: Path, source: Path, *arguments: object, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(
+        load.command, ["--source", str(source), "--data-dir", str(data_dir), *map(str, arguments)]
+    )
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+def landed(data_dir: Path, columns: str = "store_location, product_id, quantity") -> list[tuple[object, ...]]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        return connection.execute(
+            f"select {columns} from read_parquet('{data_dir}/landing/*/*.parquet') where error is null "
+            "order by ledger_id, entry_id, batch_index"
+        ).fetchall()
+
+
+def table(path: Path, *rows: list[object]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    list(
+        {
+            "shopify": [
+                ("North Street", "LS-S", "Unknown", 24, None),
+                ("Warehouse", "LS-S", "Unknown", 110, None),
+                ("North Street", "LS-M", "Unknown", 2, None),
+            ],
+            "square": [
+                ("High Street", "BR-RYE", "Bread", 14, 4.2),
+                ("Market Hall", "BR-RYE", "Bread", 9, 4.2),
+                ("High Street", "4HD9W8PLAC", "Drinks", 40, 2.95),
+            ],
+            "woocommerce": [
+                ("Web shop", "MUG-1", "Kitchen", 18, 14.5),
+                ("Web shop", "SC-RED", "Unknown", 7, 29.0),
+                ("Web shop", "15", "Kitchen", 0, 6.0),
+            ],
+            "odoo": [
+                ("WH/Stock", "FURN_6666", "All / Office", 36, None),
+                ("WH2/Stock", "FURN_6666", "All / Office", 12, None),
+                ("WH/Stock", "E-COM07", "All / Office", -3, None),
+            ],
+            "erpnext": [
+                ("Stores - AC", "BOLT-M8", "Hardware", 1250, 0.25),
+                ("Shop - AC", "BOLT-M8", "Hardware", 80, 0.25),
+                ("Stores - AC", "GLUE", "Chemicals", 12, 4.5),
+            ],
+            "lightspeed": [
+                ("Main_Outlet", "10001", "Footwear", 6, 119.0),
+                ("Harbour", "10001", "Footwear", 3, 119.0),
+                ("Main_Outlet", "10002", "Footwear", 0, 119.0),
+            ],
+            "amazon_fba": [
+                ("Amazon FBA", "TOTAL-CARE-250", "Unknown", 40, 12.99),
+                ("Amazon FBA", "LAMP-07", "Unknown", 0, 34.5),
+            ],
+        }.items()
+    ),
+)
+def test_an_export_lands_by_its_ready_mapping_and_is_recognised_without_it(tmp_path, name, expected):
+    (source,) = EXPORTS.glob(f"{name}.*")
+    run(tmp_path, source, "--mapping", name, "--as-of", AS_OF)
+    assert landed(tmp_path, "store_location, product_id, category, quantity, price") == expected
+    assert set(landed(tmp_path, "event_timestamp")) == {(COUNTED,)}
+    told = run(tmp_path, source, exit_code=1)
+    assert f"looks like a{'n' * (name[0] in 'aoe')} {ready_mappings()[name].software} export" in told
+    assert f"--mapping {name} and --as-of TIME" in told
+    assert "add --as-of" in run(tmp_path, source, "--mapping", name, exit_code=1)
+
+
+def test_every_ready_mapping_has_an_export_and_only_its_own_is_recognised_by_it():
+    assert sorted(path.stem for path in EXPORTS.glob("*.*")) == sorted(ready_mappings())
+    for path in EXPORTS.glob("*.*"):
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            columns = next(csv.reader(file, delimiter="\t" if path.suffix == ".txt" else ","))
+        matching = [name for name, mapping in ready_mappings().items() if set(mapping.recognised_by) <= set(columns)]
+        assert matching == [path.stem]
+    assert recognised(FIELDS) == ""
+
+
+def test_what_is_no_field_is_kept_as_extra_under_its_own_name(tmp_path):
+    run(tmp_path, EXPORTS / "shopify.csv", "--mapping", "shopify", "--as-of", AS_OF)
+    ((extra,), *_) = landed(tmp_path, "extra")
+    kept = msgspec.json.decode(extra)
+    assert (kept["Handle"], kept["Available (not editable)"]) == ("linen-shirt", "20")
+    assert "SKU" not in kept
+
+
+def test_columns_constants_and_the_time_are_said_on_the_command_line_and_saved(tmp_path):
+    source = table(
+        tmp_path / "count.csv",
+        ["SKU", "Available, net", "quantity", "Shop", "price"],
+        ["A1", "1.250", "9", "East", "2,50"],
+        ["A2", "3", "9", "East", ""],
+    )
+    saved = tmp_path / "ours.yml"
+    said = [
+        *("--columns", 'product_id=SKU,quantity="Available, net"', "--columns", "store_location=Shop"),
+        *("--set", "category=Unknown", "--save-mapping", saved),
+    ]
+    run(tmp_path, source, *said, "--as-of", "2026-11-01 19:00", "--time-zone", "Europe/Berlin", "--decimal", "comma")
+    columns = "product_id, category, quantity, price, event_timestamp, extra"
+    expected = [
+        ("A1", "Unknown", 1250, 2.5, COUNTED, '{"quantity (column)":"9"}'),
+        ("A2", "Unknown", 3, None, COUNTED, '{"quantity (column)":"9"}'),
+    ]
+    assert landed(tmp_path, columns) == expected
+    assert yaml.safe_load(saved.read_text())["columns"]["quantity"] == "Available, net"
+    run(tmp_path / "again", source, "--mapping", saved, "--as-of", AS_OF, "--decimal", "comma")
+    assert landed(tmp_path / "again", columns) == expected
+
+
+def test_a_file_with_times_and_prices_of_its_own_needs_no_more_than_names(tmp_path):
+    source = table(
+        tmp_path / "log.csv",
+        ["sku", "category", "store_location", "quantity", "price", "read at"],
+        ["A1", "Toys", "East", 4, 1.5, "2026-11-01 18:00"],
+    )
+    run(tmp_path, source, "--columns", "product_id=sku,event_timestamp=read at")
+    assert landed(tmp_path, "product_id, quantity, price, event_timestamp") == [("A1", 4, 1.5, COUNTED)]
+    told = run(tmp_path, source, "--columns", "product_id=sku,event_timestamp=read at", "--as-of", AS_OF, exit_code=1)
+    assert "times of its own, in read at" in told
+
+
+def test_json_is_mapped_by_its_keys(tmp_path):
+    source = tmp_path / "items.ndjson"
+    source.write_bytes(b'{"sku":"A1","qty":"4","site":{"id":7}}\n{"sku":"A2"}\nbroken\n')
+    said = ["--columns", "product_id=sku,quantity=qty", "--set", "category=Toys,store_location=East", "--as-of", AS_OF]
+    assert "landed 1 readings, quarantined 2" in run(tmp_path, source, *said)
+    assert landed(tmp_path, "product_id, quantity, price, extra") == [("A1", 4, None, '{"site":{"id":7}}')]
+
+
+WIDE = [
+    ["Item", "Group", "Stock North", "Stock South", "Stock East"],
+    ["A1", "Toys", 4, 0, ""],
+    ["A2", "Toys", 7, "many", 2],
+    ["Total", "", 11, 0, 2],
+]
+WIDE_COLUMNS = ["--columns", "product_id=Item,category=Group", "--as-of", AS_OF]
+
+
+@pytest.mark.parametrize(
+    ("stores", "names"),
+    [
+        ("Stock *", ["North", "South", "East"]),
+        ("Stock North,Stock South,Stock East", ["Stock North", "Stock South", "Stock East"]),
+    ],
+)
+def test_a_column_for_each_store_becomes_a_reading_for_each_store(tmp_path, stores, names):
+    told = run(tmp_path, table(tmp_path / "wide.csv", *WIDE), *WIDE_COLUMNS, "--stores", stores)
+    north, south, east = names
+    assert landed(tmp_path) == [(north, "A1", 4), (south, "A1", 0), (north, "A2", 7), (east, "A2", 2)]
+    assert "landed 4 readings, quarantined 2 (1 wrong_type, 1 total_line)" in told
+    assert "1 levels of products that are not kept there" in told
+
+
+def test_stores_can_have_other_names_than_their_columns(tmp_path):
+    mapping = tmp_path / "wide.yml"
+    mapping.write_text("columns: {product_id: Item, category: Group}\nstores: {Stock North: Nordstadt}\n")
+    run(tmp_path, table(tmp_path / "wide.csv", *WIDE), "--mapping", mapping, "--as-of", AS_OF)
+    assert landed(tmp_path) == [("Nordstadt", "A1", 4), ("Nordstadt", "A2", 7)]
+
+
+def test_a_wide_row_that_is_cut_by_a_kill_lands_each_level_once(tmp_path, monkeypatch):
+    source = table(tmp_path / "wide.csv", WIDE[0], *[[f"P{row}", "Toys", row, row, row] for row in range(5)])
+    for calls in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(file_loader, "FLUSH_ROWS", 2)
+            patch.setattr(file_loader, "land", stopping_after(calls))
+            result = CliRunner().invoke(
+                load.command,
+                ["--source", str(source), "--data-dir", str(tmp_path), *WIDE_COLUMNS, "--stores", "Stock *"],
+            )
+            assert result.exit_code != 0
+    run(tmp_path, source, *WIDE_COLUMNS, "--stores", "Stock *")
+    assert landed(tmp_path) == [(store, f"P{row}", row) for row in range(5) for store in ("North", "South", "East")]
+
+
+def test_wide_files_that_differ_beyond_the_first_store_are_two(tmp_path):
+    for level in (5, 7):
+        source = table(tmp_path / "wide.csv", WIDE[0], ["A1", "Toys", "", level, level])
+        run(tmp_path, source, *WIDE_COLUMNS, "--stores", "Stock *")
+    assert landed(tmp_path) == [("South", "A1", 5), ("East", "A1", 5), ("South", "A1", 7), ("East", "A1", 7)]
+
+
+def stopping_after(calls: int):
+    """Landing as a process does it that is killed before the next commit."""
+    landing, done = file_loader.land, 0
+
+    def land(*arguments):
+        nonlocal done
+        if done == calls:
+            raise KeyboardInterrupt
+        done += 1
+        return landing(*arguments)
+
+    return land
+
+
+def test_rejected_lines_of_a_wide_file_are_exported_once_and_load_with_the_same_options(tmp_path):
+    source = table(tmp_path / "wide.csv", WIDE[0], ["A1", "Toys", "x", "y", 3])
+    run(tmp_path, source, *WIDE_COLUMNS, "--stores", "Stock *")
+    out = tmp_path / "rejected.csv"
+    arguments = ["export", "--out", str(out), "--data-dir", str(tmp_path)]
+    told = CliRunner().invoke(quarantine.command, arguments).output
+    assert f"inventory load --source {out} --stores 'Stock *' --as-of {AS_OF}" in told
+    assert f"--columns {WIDE_COLUMNS[1]}" in told
+    assert out.read_text().splitlines() == ["Item,Group,Stock North,Stock South,Stock East", "A1,Toys,x,y,3"]
+    with (tmp_path / "rejected.csv.reasons.csv").open(newline="") as file:
+        assert [row["line"] for row in csv.DictReader(file)] == ["2", "2"]
+
+
+def test_a_corrected_mapping_lands_and_names_the_first_attempt(tmp_path):
+    source = EXPORTS / "shopify.csv"
+    said = ["--mapping", "shopify", "--as-of", AS_OF]
+    run(tmp_path, source, *said, "--columns", "quantity=Committed (not editable)")
+    told = run(tmp_path, source, *said)
+    assert "inventory withdraw --source shopify.csv --ids 1" in told
+    assert [row[2] for row in landed(tmp_path)] == [3, 0, 4, 24, 110, 2]
+    assert "nothing new" in run(tmp_path, source, *said)
+    arguments = ["--source", "shopify.csv", "--ids", "1", "--data-dir", str(tmp_path)]
+    assert "withdrew 3 readings" in CliRunner().invoke(withdraw.command, arguments).output
+    # counted again later: another time, nothing wrong with the first
+    told = run(tmp_path, source, "--mapping", "shopify", "--as-of", "2026-11-02T18:00")
+    assert "landed 3 readings" in told
+    assert "withdraw" not in told
+
+
+def test_a_withdrawn_file_that_is_loaded_again_says_how_to_restore_it(tmp_path):
+    source = EXPORTS / "odoo.csv"
+    said = ["--mapping", "odoo", "--as-of", AS_OF]
+    run(tmp_path, source, *said)
+    CliRunner().invoke(withdraw.command, ["--source", "odoo.csv", "--data-dir", str(tmp_path)])
+    told = run(tmp_path, source, *said)
+    assert "nothing new" in told
+    assert "`inventory withdraw --source odoo.csv` restores it" in told
+
+
+def test_of_rows_for_one_product_and_store_at_one_time_the_user_is_told(tmp_path):
+    source = table(
+        tmp_path / "lots.csv", ["Product", "Location", "Quantity"], ["A", "WH", 3], ["A", "WH", 4], ["B", "WH", 5]
+    )
+    assert "1 rows for a product and store that stand in the file before" in run(
+        tmp_path, source, "--mapping", "odoo", "--as-of", AS_OF
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["--columns", "quantity=Availble"], "no column 'Availble' for quantity (did you mean 'Available (not edit"),
+        (["--columns", "quantity=available"], "did you mean 'Available (not editable)'?"),
+        (["--columns", "units=SKU"], "units is no field of an event. Map to product_id, "),
+        (["--stores", "Level *"], "no column fits 'Level *' (found: Handle,"),
+        (["--stores", "Handle,Levels"], "no column 'Levels' for the levels of Levels"),
+        (["--mapping", "shopfy"], "no such mapping. Name a file, or one of amazon_fba, "),
+        (["--columns", "quantity"], "write FIELD=COLUMN"),
+        (["--as-of", "yesterday"], "'yesterday' is no time"),
+        (["--mapping", "BROKEN"], "BROKEN: Object contains unknown field `colums`. A mapping has software, about"),
+    ],
+)
+def test_a_fault_in_what_is_said_is_named_with_the_way_out(tmp_path, said, told):
+    broken = tmp_path / "BROKEN"
+    broken.write_text("colums: {}\n")
+    arguments = [str(broken) if word == "BROKEN" else word for word in said]
+    result = CliRunner().invoke(
+        load.command,
+        ["--source", str(EXPORTS / "shopify.csv"), "--mapping", "shopify", "--data-dir", str(tmp_path), *arguments],
+    )
+    assert result.exit_code != 0
+    assert told.replace("BROKEN", str(broken)) in result.output.replace("\n", " ")
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_preview_shows_events_and_rejections_and_writes_nothing(tmp_path):
+    rows = [[f"P{number}", "East", number, ""] for number in range(12)] + [["P\x1b[2J", "East", "x", ""]] * 3
+    source = table(tmp_path / "count.csv", ["sku", "store_location", "quantity", "note"], *rows)
+    data_dir = tmp_path / "data"
+    said = ["--columns", "product_id=sku", "--set", "category=Toys", "--as-of", AS_OF]
+    told = run(data_dir, source, *said, "--preview")
+    lines = told.splitlines()
+    assert lines[0].split() == list(FIELDS)
+    assert lines[1].split() == ["P0", "Toys", "East", "0", "2026-11-01", "18:00:00"]
+    assert sum(line.startswith("P") for line in lines[1:]) == 10
+    assert "would land 12 readings, quarantine 3" in told
+    assert "3 wrong_type, the first in row 14: wrong_type: quantity" in told
+    assert not data_dir.exists()
+    run(data_dir, source, *said)
+    assert len(landed(data_dir)) == 12
+
+
+def test_a_preview_needs_a_file():
+    result = CliRunner().invoke(load.command, ["--preview"])
+    assert result.exit_code == 2
+    assert "--source" in result.output
+
+
+NAMES = st.text("aB7\u00df\u4e2d", min_size=1, max_size=3)
+
+
+@settings(max_examples=20)
+@given(
+    levels=st.dictionaries(NAMES, st.dictionaries(NAMES, st.integers(-5, 10**6), min_size=1), min_size=1, max_size=6),
+    columns=st.permutations(["Item", "Group", "Remark"]),
+)
+def test_wide_tables_of_known_levels_land_as_these_levels(levels, columns):
+    """Whatever the order of columns and whichever stores keep which products."""
+    stores = sorted({store for kept in levels.values() for store in kept})
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*columns, *(f"At {store}" for store in stores)])
+    writer.writeheader()
+    for product, kept in levels.items():
+        row = {f"At {store}": level for store, level in kept.items()}
+        writer.writerow({"Item": product, "Group": "Toys", "Remark": "", **row})
+    with CliRunner().isolated_filesystem():
+        source = Path("wide.csv")
+        source.write_text(out.getvalue(), encoding="utf-8")
+        run(Path("data"), source, *WIDE_COLUMNS, "--stores", "At *")
+        expected = [(store, product, level) for product, kept in levels.items() for store, level in kept.items()]
+        assert sorted(landed(Path("data"))) == sorted(expected)
+
+
+PARTS = st.text(st.characters(exclude_characters='"\n\r', categories=["L", "N", "P", "Zs"]), min_size=1).map(str.strip)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), PARTS.filter(bool), min_size=1))
+def test_pairs_say_any_column_when_it_is_quoted(wanted):
+    assert pairs([",".join(f'{field}="{column}"' for field, column in wanted.items())]) == wanted
+
+
+def test_a_saved_mapping_is_the_same_when_it_is_read(tmp_path):
+    mapping = ColumnMapping(
+        columns={"product_id": ["SKU", "Id"], "quantity": "Größe: 3"},
+        values={"category": "No", "price": 1.5},
+        stores={"Lager: Nord": "Nord"},
+        optional=["price"],
+        not_kept=[""],
+        decimal="comma",
+    )
+    save_mapping(mapping, tmp_path / "mapping.yml")
+    assert read_mapping(tmp_path / "mapping.yml") == mapping
