@@ -29,14 +29,15 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
     from ingest.landing.withdrawals import in_ranges, recorded, withdrawals
 
     # what Spark read straight from a topic is not landed, but for what it put in quarantine
-    messages = "[lq]*[ge]/publish_date=*/*.parquet"
-    if not any(data_dir.glob(messages)):
+    patterns = [f"{folder}/publish_date=*/*.parquet" for folder in ("landing", "quarantine")]
+    messages = [pattern for pattern in patterns if any(data_dir.glob(pattern))]
+    if not messages:
         yield "events", f"none landed in {data_dir / 'landing'}; run `make pipeline`"
         return
     with duckdb.connect() as connection:
 
-        def counts(query: str, files: str) -> tuple[Any, ...]:
-            row = connection.execute(query, [str(data_dir / files)]).fetchone()
+        def counts(query: str, *files: str) -> tuple[Any, ...]:
+            row = connection.execute(query, [[str(data_dir / pattern) for pattern in files]]).fetchone()
             assert row is not None
             return row
 
@@ -46,7 +47,7 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
             f"select count(*) filter (error is null and {kept}), count(error) filter ({kept}), "
             f"count(*) filter (not {kept}), epoch(now()) - epoch(max(cast(publish_time as timestamptz))) "
             "from read_parquet(?)",
-            messages,
+            *messages,
         )
         if any((data_dir / "landing").glob("publish_date=*/*.parquet")):
             yield "events landed", f"{landed:,}"

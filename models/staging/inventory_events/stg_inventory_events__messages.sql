@@ -2,7 +2,10 @@ with
 
 messages as (
 
-    select * from {{ source('inventory_events', 'messages') }}
+    {% for folder in message_folders() %}
+        select * from {{ source('inventory_events', folder) }}
+        {{ "union all by name" if not loop.last }}
+    {% endfor %}
 
 ),
 
