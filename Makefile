@@ -75,22 +75,10 @@ broker: .venv/.runtime maven ## Start a real Pulsar broker on pulsar://127.0.0.1
 broker-stop: ## Stop the broker of `make broker`
 	@[ ! -x .venv/bin/python ] || .venv/bin/python -m dev.pulsar_broker stop
 
-# Events come from the file that INVENTORY_EVENTS names, else from the generated demo; once events of one's own are
-# landed, the demo makes way for them (it can be generated again) and is not made anew.
 .PHONY: events
 events: setup
 	@echo "» landing events"
-	@data=$$INVENTORY_DATA_DIR demo=$$INVENTORY_DATA_DIR/events/demo.ndjson; \
-	if [ -n "$${INVENTORY_EVENTS:-}" ]; then \
-	  $(INVENTORY) load --source "$$INVENTORY_EVENTS"; \
-	  if [ -e "$$demo" ]; then \
-	    echo "the demo data set makes way for $$INVENTORY_EVENTS"; \
-	    rm -rf "$$data"/{events/demo.*,landing/*/demo.*~*,raw,warehouse,forecast_cache,dbt,export}; \
-	  fi; \
-	elif [ -e "$$demo" ] || [ ! -d "$$data/landing" ]; then \
-	  [ -e "$$demo" ] || $(INVENTORY) generate-data --profile demo; \
-	  $(INVENTORY) load --source "$$demo"; \
-	fi
+	@umask 027; .venv/bin/python -m ingest.simulation.demo
 
 .PHONY: pipeline
 pipeline: events ## The same without Superset: events to SQLite files

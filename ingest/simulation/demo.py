@@ -1,0 +1,80 @@
+"""The demo: made-up events that fill a data folder until somebody's own take their place.
+
+`python -m ingest.simulation.demo` lands what INVENTORY_EVENTS names, or else the demo.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import click
+
+from ingest import load
+from ingest.durable_files import FolderBusyError, file_lock
+from ingest.landing.commit import landed_files, landed_topics
+from ingest.simulation import generate_data
+from ingest.simulation.event_files import truth_folder
+
+# what `generate-data` and `introduce-actual-quantity` call their files
+DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+)?\.ndjson")
+BUILT = ("raw", "warehouse", "forecast_cache", "dbt", "export")
+
+
+@click.command()
+@click.option("--source", type=click.Path(path_type=Path), envvar="INVENTORY_EVENTS", help="File of your own events")
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(source: Path | None, data_dir: Path) -> None:
+    """Land a file of events, which the demo makes way for, or else the demo."""
+    land_events(data_dir, source)
+
+
+def land_events(data_dir: Path, source: Path | None) -> None:
+    """Land a file of events, then remove the demo. Without a file, land the demo if it is there or nothing is landed.
+
+    The file lands first: one that cannot be read leaves the demo as it was. Raises click.ClickException.
+    """
+    events = data_dir / "events"
+    demo = events / "demo.ndjson"
+    folder = ["--data-dir", str(data_dir)]
+    if source is None:
+        if not demo.exists():
+            if (data_dir / "landing").exists():
+                return
+            generate_data.command.main(["--profile", "demo", *folder], standalone_mode=False)
+        source = demo
+    is_demo = source.resolve().parent == events.resolve() and DEMO_NAME.fullmatch(source.name)
+    makes_way = demo.exists() and not is_demo
+    if makes_way and DEMO_NAME.fullmatch(source.name):
+        raise click.ClickException(f"{source}: the demo in {data_dir} has a file of this name. Rename yours.")
+    load.command.main(["--source", str(source), *folder], standalone_mode=False)
+    if makes_way:
+        click.echo(f"the demo data set makes way for {source}")
+        remove_demo(data_dir)
+
+
+def remove_demo(data_dir: Path) -> None:
+    """Remove the demo's events and truth, what was landed from them, and everything built on it.
+
+    The events go last, since they are what says that there is a demo to remove. Raises click.ClickException.
+    """
+    landing, events = data_dir / "landing", data_dir / "events"
+    try:
+        with file_lock(landing, "removing the demo"), file_lock(data_dir / "raw", "removing the demo"):
+            for topic in filter(DEMO_NAME.fullmatch, landed_topics(landing)):
+                for landed in landed_files(landing, topic):
+                    landed.path.unlink()
+            for folder in filter(Path.exists, (data_dir / name for name in BUILT)):
+                shutil.rmtree(folder)
+    except FolderBusyError as error:
+        raise click.ClickException(str(error)) from error
+    demo = events / "demo.ndjson"
+    shutil.rmtree(truth_folder(demo), ignore_errors=True)
+    for file in sorted(events.iterdir()):
+        if DEMO_NAME.fullmatch(file.name):
+            file.unlink()
+
+
+if __name__ == "__main__":
+    command()
