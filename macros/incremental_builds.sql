@@ -119,7 +119,8 @@
     } -%}
     {%- for name in (
         'as_of', 'metrics_grain', 'turnover_window', 'filled_silence', 'spike_returns_within', 'spike_return_share',
-        'closure_lasts_within', 'accepted_quantity', 'accepted_price',
+        'closure_lasts_within', 'accepted_quantity', 'accepted_price', 'accepted_times_usual', 'always_accepted',
+        'accepted_after',
     ) -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}

@@ -4,8 +4,8 @@
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- set earlier = adapter.get_relation(target.database, target.schema, 'fct_forecasts') -%}
         {%- if earlier is not none and earlier.is_table -%}
-            {%- do adapter.rename_relation(earlier, earlier.incorporate(path={'identifier': 'int_published_forecasts'})) -%}
+            {{- return('alter table ' ~ earlier ~ ' rename to int_published_forecasts') -}}
         {%- endif -%}
     {%- endif -%}
-    select 1
+    {{- return('select 1') -}}
 {% endmacro %}

@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
-from tests.integration.suspects import suspects
+from tests.integration.suspects import is_accepted_price, suspect_prices, suspects
 
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1)
 HOUR, DAY = 3_600_000_000, 86_400_000_000
-ACCEPTED_PRICE = 1_000_000
 
 
 class Event(NamedTuple):
@@ -39,9 +38,10 @@ Metrics = dict[tuple[str, str, datetime], tuple[int, float | None, float | None,
 def metrics(events: list[Event]) -> Metrics:
     """(store, category, end of the hour) → (total_quantity, avg_price, total_stock_value, turnover_rate)."""
     accepted = accepted_readings(events)
-    left_out = suspects(accepted)
+    left_out, priced_wrongly = suspects(accepted), suspect_prices(accepted)
     products = {
-        key: _levels([reading for reading in readings if reading not in left_out]) for key, readings in accepted.items()
+        key: _levels([reading for reading in readings if reading not in left_out], priced_wrongly)
+        for key, readings in accepted.items()
     }
     end = max((event.moment - EPOCH) // MICROSECOND for event in events)
     groups = {(store, level.category) for (store, _), levels in products.items() for level in levels}
@@ -82,11 +82,11 @@ def accepted_readings(events: list[Event]) -> dict[tuple[str, str], list[Event]]
     return {key: [readings[moment] for moment in sorted(readings)] for key, readings in products.items()}
 
 
-def _levels(readings: list[Event]) -> list[Level]:
+def _levels(readings: list[Event], priced_wrongly: set[Event]) -> list[Level]:
     levels: list[Level] = []
     price: Fraction | None = None
     for reading in readings:
-        if reading.price is not None and abs(Fraction(reading.price)) <= ACCEPTED_PRICE:
+        if reading.price is not None and is_accepted_price(reading.price) and reading not in priced_wrongly:
             price = Fraction(reading.price)
         moment = (reading.moment - EPOCH) // MICROSECOND
         levels.append(Level(moment, reading.category, max(reading.quantity, 0), price))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from math import floor
+from fractions import Fraction
+from math import ceil, floor
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tests.integration.oracle import Event
 
-ACCEPTED_QUANTITY = 1_000_000
+ACCEPTED_QUANTITY, ACCEPTED_PRICE = 1_000_000, 1_000_000
 DAY = timedelta(days=1)
 
 
@@ -66,11 +67,49 @@ def suspects(products: dict[tuple[str, str], list[Event]]) -> set[Event]:
                 found.update(dip.readings[dip.start : dip.end])
         for readings in histories:
             found.update(readings[place] for place in range(1, len(readings) - 1) if _is_spike(readings, place))
+            found.update(_beyond_own_past([(event, Fraction(_level(event))) for event in readings]))
     return found
+
+
+def suspect_prices(products: dict[tuple[str, str], list[Event]]) -> set[Event]:
+    """The readings whose price does not count, of accepted readings by store and product in the order of time."""
+    return {
+        event
+        for readings in products.values()
+        for event in _beyond_own_past(
+            [
+                (event, Fraction(event.price))
+                for event in readings
+                if abs(event.quantity) <= ACCEPTED_QUANTITY and is_accepted_price(event.price)
+            ]
+        )
+    }
+
+
+def is_accepted_price(price: str | None) -> bool:
+    return price is not None and abs(Fraction(price)) <= ACCEPTED_PRICE
 
 
 def _level(event: Event) -> int:
     return max(event.quantity, 0)
+
+
+def _beyond_own_past(values: list[tuple[Event, Fraction]]) -> Iterator[Event]:
+    """From a jump to more than 50 times the usual until it comes back, for five days at most."""
+    for place in range(1, len(values)):
+        event, jumped_to = values[place]
+        jumped_from = values[place - 1][1]
+        past = sorted(
+            value for before, value in values[:place] if value > 0 and before.moment >= event.moment - 30 * DAY
+        )
+        if jumped_to <= max(10 * jumped_from, 1000) or len(past) < 10:
+            continue
+        highest = max(50 * past[ceil(len(past) * Fraction(4, 5)) - 1], 1000)
+        if jumped_from <= highest < jumped_to:
+            for later, value in values[place:]:
+                if value <= highest or later.moment >= event.moment + 5 * DAY:
+                    break
+                yield later
 
 
 def _falls_to_zero(readings: list[Event], place: int) -> bool:

@@ -15,7 +15,7 @@ from ingest.refining.features import follow_readings
 from ingest.sql import quoted
 
 from .oracle import Event, Metrics, accepted_readings, metrics
-from .suspects import suspects
+from .suspects import suspect_prices, suspects
 
 ROOT = Path(__file__).parents[2]
 DAY = timedelta(days=1)
@@ -24,8 +24,8 @@ SERVED = ["inventory", "metrics", "anomalies", "daily_stock", "current_stock"]
 
 def random_events(seed: int) -> list[Event]:
     """Readings of two stores over seven weeks: sales, refills, gaps, spikes, shelves and stores that read 0 for a
-    while, fresh goods, barcodes for quantities and prices, negative levels, unknown prices, moved categories; on
-    whole hours and between them, seldom, often and within one second."""
+    while, fresh goods, barcodes for quantities and prices, devices stuck at a number far too high, negative levels,
+    unknown prices, moved categories; on whole hours and between them, seldom, often and within one second."""
     chance = random.Random(seed)
     events = []
     for store in ("Store_A", "Store_B"):
@@ -35,6 +35,7 @@ def random_events(seed: int) -> list[Event]:
             moment = datetime(2026, 1, 1) + timedelta(minutes=chance.randint(0, 20_000))
             steps = chance.choice([[1, 60, 3600, 20_000, 90_000, 200_000], [3600, 20_000, 40_000], [43_200]])
             delivered = chance.choice([None, None, 60])
+            stuck_until = stuck_price_until = moment
             while moment < datetime(2026, 2, 20):
                 price = chance.randint(100, 5000) if chance.random() < 0.05 else price
                 category = chance.choice("XYZ") if chance.random() < 0.02 else category
@@ -47,6 +48,12 @@ def random_events(seed: int) -> list[Event]:
                     0
                 ]
                 known = chance.choices([f"{price / 100:.2f}", None, "999999999.99"], [94, 5, 1])[0]
+                if chance.random() < 0.01:
+                    stuck_until = moment + timedelta(days=chance.randint(0, 8))
+                if chance.random() < 0.01:
+                    stuck_price_until = moment + timedelta(days=chance.randint(0, 8))
+                read = 94_011 if moment <= stuck_until else read
+                known = "39900.00" if moment <= stuck_price_until else known
                 events.append(Event(store, f"P{product}", category, read, known, moment))
                 if read < 0:  # a faulty device reports again within the second
                     events.append(
@@ -148,12 +155,20 @@ def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubl
 
     with duckdb.connect(str(tmp_path / "plain/warehouse/inventory.duckdb"), read_only=True) as connection:
         left_out = connection.execute(
-            "select store_location, product_id, event_timestamp, reason from int_suspect_readings"
+            "select store_location, product_id, event_timestamp, reason, usual_level from int_suspect_readings"
+        ).fetchall()
+        not_priced = connection.execute(
+            "select store_location, product_id, event_timestamp from int_suspect_prices"
         ).fetchall()
     assert {row[:3] for row in left_out} == {
         (event.store_location, event.product_id, event.moment) for event in suspects(accepted_readings(events))
     }
     assert {row[3] for row in left_out} >= {"closed store", "out of range", "spike"}
+    assert any(row[4] is not None for row in left_out)
+    assert not_priced
+    assert set(not_priced) == {
+        (event.store_location, event.product_id, event.moment) for event in suspect_prices(accepted_readings(events))
+    }
 
     assert_metrics_are(plain["metrics"], metrics(events))
 

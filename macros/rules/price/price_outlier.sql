@@ -12,7 +12,7 @@
     from readings_for_rules
     where
         reported_price > 0
-        and reported_price <= {{ var('accepted_price') }}
+        and reported_price = price
         and prices_before >= 10
 {% endmacro %}
 

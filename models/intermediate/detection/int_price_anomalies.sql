@@ -6,6 +6,12 @@ readings_for_rules as (
 
 ),
 
+suspect_prices as (
+
+    select * from {{ ref('int_suspect_prices') }}
+
+),
+
 rules as (
 
     select * from {{ ref('anomaly_rules') }}

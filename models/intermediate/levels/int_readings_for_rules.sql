@@ -66,6 +66,7 @@
                 relevant_levels.previous_reading_at,
                 relevant_levels.quantity,
                 relevant_levels.is_suspect,
+                relevant_levels.price,
                 case when not relevant_levels.is_suspect then relevant_levels.reported_price end as reported_price,
                 case
                     when
@@ -91,9 +92,7 @@
                 case when quantity >= 0 and not is_suspect then quantity end as plausible_quantity,
                 -- what was delivered and sold out at once before is no jump
                 case when quantity between 0 and {{ var('accepted_quantity') }} then quantity end as seen_quantity,
-                case
-                    when reported_price > 0 and reported_price <= {{ var('accepted_price') }} then reported_price
-                end as plausible_price,
+                case when reported_price > 0 and reported_price = price then reported_price end as plausible_price,
                 -- three counts of up to twenty in one number: a window over each would cost three times as much
                 case when plausible_quantity is not null then 1 else 0 end
                 + case when units_moved > 0 then 100 else 0 end
@@ -154,6 +153,7 @@
                 numbers.category,
                 remarkable.quantity,
                 remarkable.reported_price,
+                remarkable.price,
                 remarkable.is_suspect,
                 remarkable.event_timestamp,
                 remarkable.previous_quantity,

@@ -27,6 +27,12 @@
 
         ),
 
+        suspect_prices as (
+
+            select * from {{ ref('int_suspect_prices') }}
+
+        ),
+
         {% if is_incremental() %}
 
             touched_products as materialized (
@@ -92,10 +98,15 @@
 
             suspect_products as (
 
-                select distinct
+                select
                     store_location,
                     product_id
                 from suspect_readings
+                union
+                select
+                    store_location,
+                    product_id
+                from suspect_prices
 
             ),
 
@@ -132,7 +143,10 @@
                 -- suspect readings are a series of their own: the others follow one another
                 case when is_suspect then -products.product else products.product end as series,
                 case
-                    when not is_suspect and abs(readings.reported_price) <= {{ var('accepted_price') }}
+                    when
+                        not is_suspect
+                        and suspect_prices.event_timestamp is null
+                        and abs(readings.reported_price) <= {{ var('accepted_price') }}
                         then readings.reported_price
                 end as trusted_price
             from readings
@@ -145,6 +159,11 @@
                     readings.store_location = suspect_readings.store_location
                     and readings.product_id = suspect_readings.product_id
                     and readings.event_timestamp = suspect_readings.event_timestamp
+            left join suspect_prices
+                on
+                    readings.store_location = suspect_prices.store_location
+                    and readings.product_id = suspect_prices.product_id
+                    and readings.event_timestamp = suspect_prices.event_timestamp
 
         ),
 

@@ -95,6 +95,8 @@ in_range as not materialized (
 
 ),
 
+{{ beyond_own_past('in_range', 'stock_level', 'level_before') }}
+
 closed_dips as materialized (
 
     select
@@ -247,6 +249,21 @@ suspects as (
     union all by name
     select
         'out of range' as reason,
+        beyond_own_past.usual_value,
+        beyond_own_past.suspect_from,
+        beyond_own_past.suspect_until,
+        in_range.stock_level / beyond_own_past.highest_accepted as observed_value,
+        in_range.*
+    from beyond_own_past
+    inner join in_range
+        on
+            beyond_own_past.store_location = in_range.store_location
+            and beyond_own_past.product_id = in_range.product_id
+            and beyond_own_past.suspect_from <= in_range.event_timestamp
+            and beyond_own_past.suspect_until > in_range.event_timestamp
+    union all by name
+    select
+        'out of range' as reason,
         abs(quantity) / {{ var('accepted_quantity') }} as observed_value,
         *
     from readings
@@ -263,6 +280,7 @@ final as (
         reason,
         quantity,
         quantity_before,
+        usual_value as usual_level,
         observed_value,
         event_timestamp,
         suspect_from,
@@ -272,6 +290,12 @@ final as (
     {% if is_incremental() %}
         where event_timestamp >= changed_from
     {% endif %}
+    -- one that is out of range by its own past may have come straight back as well: it stays what it was when it came
+    qualify
+        row_number() over (
+            partition by store_location, product_id, event_timestamp
+            order by reason <> 'out of range', reason, suspect_from
+        ) = 1
 
 )
 

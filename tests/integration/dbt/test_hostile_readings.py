@@ -62,6 +62,9 @@ def hostile() -> Iterator[Event]:
     yield from read("Absurd", "always", "Toys", [HUGE] * 30, DEAR)
     yield from read("Absurd", "swinging", "Toys", [HUGE, 0, -HUGE, HUGE, 4] * 6, DEAR)
     yield from read("Absurd", "barcode", "Toys", [*range(60, 30, -1), 4_006_381_333_931 // 10, 29], "4.50")
+    yield from read("Absurd", "digits", "Toys", [*range(60, 30, -1), 94_011], "4.50")
+    for event in read("Absurd", "dear today", "Toys", [*range(60, 29, -1)], "4.50"):
+        yield event._replace(price="45000.00") if event.moment == NOW else event
     yield from read("Absurd", "owed", "Home", [7, 6, 5], f"-{DEAR}")
     yield from read("Absurd", "given away", "Home", [3, 2, 1], "0")
     for product in ("P1", "P2", "P3"):
@@ -181,3 +184,18 @@ def test_impossible_dates_are_left_out_and_counted(beset: Path) -> None:
     # the first reading of each stands for a year, and the last year of the store that was read again
     ((hours,),) = published(beset, "select count(*) from metrics where store_location in ('Clocks', 'Forgotten')")
     assert int(str(hours)) < 4 * 367 * 24 + 48
+
+
+def test_what_lies_far_beyond_its_own_past_is_reported_and_left_out(beset: Path) -> None:
+    """The newest reading of one product says 94,011 after 31, the newest price of another 45,000 after 4.50."""
+    stock = "select quantity, price, stock_value from current_stock where store_location = 'Absurd' and product_id = "
+    assert published(beset, stock + "'digits'") == [(31, 4.5, 139.5)]
+    assert published(beset, stock + "'dear today'") == [(30, 4.5, 135.0)]
+    reported = published(
+        beset,
+        "select product_id, notification from notification_episodes where store_location = 'Absurd' and rule_id like "
+        "'absurd_%' and product_id in ('digits', 'dear today') order by product_id",
+    )
+    assert [product for product, _ in reported] == ["dear today", "digits"]
+    assert "a price of 45,000.00, where it usually cost up to 4.50" in str(reported[0][1])
+    assert "was read as 94,011 units, where it usually held up to" in str(reported[1][1])

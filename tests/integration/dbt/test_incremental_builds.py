@@ -24,6 +24,7 @@ TABLES = (
     "int_stock_dips",
     "int_store_closures",
     "int_suspect_readings",
+    "int_suspect_prices",
     "int_stock_levels",
     "int_readings_for_rules",
     "int_quantity_jumps",
@@ -92,8 +93,10 @@ PRODUCTS = st.sampled_from(["P1", "P'2", "P3"])
 STEPS = st.integers(0, 26)
 
 
-def reading(store: str, product: str, quantity: int, step: float, category: str = "Toys") -> Event:
-    return Event(store, product, category, quantity, None, START + timedelta(hours=23 * step))
+def reading(
+    store: str, product: str, quantity: int, step: float, category: str = "Toys", price: str | None = None
+) -> Event:
+    return Event(store, product, category, quantity, price, START + timedelta(hours=23 * step))
 
 
 SINGLE_READINGS = st.builds(
@@ -118,13 +121,22 @@ CLOSURES = st.builds(
     ],
     *(STORES, STEPS, st.integers(1, 6), st.sampled_from([2, 30, 60])),
 )
-# a product that is steady for long, fresh goods for long, and then falls to 0 or rises for one reading
+# a product that is steady for long, fresh goods for long, and then falls to 0, rises, or is read and priced far beyond
+# its past, for one reading or for more than five days
 LONG_HISTORIES = st.builds(
-    lambda store, product, step, usual, odd: [
-        reading(store, product, quantity, step / 2 + place / 2)
-        for place, quantity in enumerate([*usual * 6, odd, *usual])
+    lambda store, product, step, usual, odd, odd_price, times: [
+        reading(store, product, quantity, step / 2 + place / 2, price=price)
+        for place, (quantity, price) in enumerate(
+            [
+                *[(level, "1.50") for level in usual] * 6,
+                *[(odd, odd_price)] * times,
+                (usual[0], "2.25"),
+                (usual[1], None),
+            ]
+        )
     ],
-    *(STORES, PRODUCTS, STEPS, st.sampled_from([[50, 48], [40, 0], [2, 40]]), st.sampled_from([0, 600])),
+    *(STORES, PRODUCTS, STEPS, st.sampled_from([[50, 48], [40, 0], [2, 40]]), st.sampled_from([0, 600, 94_011])),
+    *(st.sampled_from([None, "1.50", "39900.00"]), st.sampled_from([1, 1, 12])),
 )
 SCENES = st.lists(
     st.one_of(SINGLE_READINGS, SINGLE_READINGS, SINGLE_READINGS, CLOSURES, LONG_HISTORIES), min_size=40, max_size=60
