@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import NamedTuple
@@ -111,7 +113,7 @@ def read_time(value: object, time_format: TimeFormat = PLAIN) -> Timestamp:
         if isinstance(value, datetime):
             return _in_utc(value, time_format.zone)
         if isinstance(value, date):
-            return _in_utc(datetime(value.year, value.month, value.day), time_format.zone)
+            return _day_start(value, time_format.zone)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return Timestamp(_from_epoch(value))
     except TimeError:
@@ -128,11 +130,17 @@ def _from_text(text: str, time_format: TimeFormat) -> Timestamp:
         return Timestamp(_from_epoch(float(text) if "." in text else int(text)))
     match = _TIME.fullmatch(text)
     if match is None:
+        with suppress(ValueError):  # 20260131 and the like
+            return _day_start(date.fromisoformat(text), time_format.zone)
         return _in_utc(datetime.fromisoformat(text), time_format.zone)
     year, month, day = _date_parts(match, text, time_format.day_first)
+    if match["hour"] is None:
+        return _day_start(date(year, month, day), time_format.zone)
     hour, extra_day = _hour(match)
     micros = round(float(f"0.{match['fraction']}") * 10**6) if match["fraction"] else 0
     zone = _zone(match["zone"])
+    if extra_day and zone is None:
+        return _day_start(date(year, month, day) + timedelta(days=extra_day), time_format.zone)
     local = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["seconds"] or 0), tzinfo=zone)
     return _in_utc(local + timedelta(days=extra_day, microseconds=micros), time_format.zone)
 
@@ -183,6 +191,24 @@ def _in_utc(time: datetime, zone: tzinfo) -> Timestamp:
     if timestamp.astimezone(zone).replace(tzinfo=None) != time.replace(fold=0):
         raise TimeError("no_such_time", f"the clock of {zone} skipped {time}")
     return Timestamp(timestamp, happened_twice=local.utcoffset() != local.replace(fold=1).utcoffset())
+
+
+def _day_start(day: date, zone: tzinfo) -> Timestamp:
+    """The first moment of a day. Where the clock skips midnight, the day begins when the skipped time is over."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    start = midnight.astimezone(UTC)
+    if start.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return Timestamp(start)
+    # in the skipped hour one reading of the clock lies before the jump (fold=1) and the other at it or behind
+    seconds = range(int(midnight.replace(fold=1).timestamp()), int(start.timestamp()) + 1)
+    offset = start.astimezone(zone).utcoffset()
+    jump = bisect_left(
+        seconds, True, key=lambda second: datetime.fromtimestamp(second, UTC).astimezone(zone).utcoffset() == offset
+    )
+    start = datetime.fromtimestamp(seconds[jump], UTC)
+    if start.astimezone(zone).date() != day:
+        raise TimeError("no_such_time", f"the calendar of {zone} skipped {day}")
+    return Timestamp(start)
 
 
 def _from_epoch(number: float) -> datetime:

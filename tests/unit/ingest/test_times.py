@@ -1,6 +1,6 @@
 """Times in other spellings, and where the clock of a time zone jumps."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -140,6 +140,37 @@ def test_a_time_zone_and_the_hours_at_the_change_of_its_clock(tmp_path):
     ]
     assert "1 times that the clock showed twice" in loaded.output
     assert "is no time zone" in load(tmp_path, "2026-01-03", options=["--time-zone", "Mars"]).output
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "start"),
+    [
+        ("2018-03-11", "America/Havana", "2018-03-11T05:00Z"),  # 0:00 to 1:00 skipped
+        ("20180311", "America/Havana", "2018-03-11T05:00Z"),
+        ("11.03.2018", "America/Havana", "2018-03-11T05:00Z"),
+        (date(2018, 3, 11), "America/Havana", "2018-03-11T05:00Z"),
+        ("2018-03-10 24:00", "America/Havana", "2018-03-11T05:00Z"),
+        ("1919-03-31", "America/Toronto", "1919-03-31T04:30Z"),  # 23:30 to 0:30 skipped
+        ("2018-11-04", "America/Havana", "2018-11-04T04:00Z"),  # 0:00 to 1:00 twice
+        ("2011-12-31", "Pacific/Apia", "2011-12-30T10:00Z"),
+    ],
+)
+def test_a_date_alone_is_the_first_moment_of_its_day(day, zone, start):
+    assert read_time(day, TimeFormat(zone=ZoneInfo(zone))) == Timestamp(datetime.fromisoformat(start))
+
+
+@pytest.mark.parametrize(("day", "zone"), [("2011-12-30", "Pacific/Apia"), ("2018-03-11 00:00", "America/Havana")])
+def test_a_skipped_day_or_time_is_none(day, zone):
+    with pytest.raises(TimeError) as error:
+        read_time(day, TimeFormat(zone=ZoneInfo(zone)))
+    assert error.value.kind == "no_such_time"
+
+
+@given(st.dates(date(1900, 1, 1), date(2040, 1, 1)), st.sampled_from(["America/Havana", "Asia/Beirut", "Asia/Tehran"]))
+def test_before_the_start_of_a_day_it_is_another_day(day, zone):
+    start = read_time(day, TimeFormat(zone=ZoneInfo(zone))).time
+    assert start.astimezone(ZoneInfo(zone)).date() == day
+    assert (start - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date() < day
 
 
 def test_json_lines_have_a_time_zone_too(tmp_path):
