@@ -11,13 +11,43 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryFile
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from ingest.landing.files.rows import SourceError
 
-GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 20
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+
+
+class Format(NamedTuple):
+    """What a file is by its first bytes, and what its name ends in then."""
+
+    magic: bytes
+    name: str
+    ending: str
+
+
+GZIP = Format(b"\x1f\x8b", "a gzip archive", ".gz")
+ZIP = Format(b"PK\x03\x04", "a zip archive", ".zip")
+EXCEL = Format(ZIP.magic, "an Excel workbook", ".xlsx")
+PARQUET = Format(b"PAR1", "a Parquet file", ".parquet")
+# what is not read: its name says so
+OTHER_FORMATS = (
+    Format(b"\xd0\xcf\x11\xe0", "a document of old Office", ".xls and save it in Excel as .xlsx"),
+    Format(b"%PDF-", "a PDF", ".pdf and export the table as .csv"),
+    Format(b"SQLite format 3\0", "a SQLite database", ".db and export the table as .csv"),
+    Format(b"BZh", "a bzip2 archive", ".bz2 and unpack it"),
+    Format(b"\xfd7zXZ\0", "an xz archive", ".xz and unpack it"),
+    Format(b"\x28\xb5\x2f\xfd", "a Zstandard archive", ".zst and unpack it"),
+    Format(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", ".7z and unpack it"),
+)
+
+
+def format_of(head: bytes) -> Format | None:
+    """Which of the known binary formats a file is in, by its first bytes; None where it may be text."""
+    if head.startswith(ZIP.magic):
+        return EXCEL if b"[Content_Types].xml" in head or b"xl/" in head else ZIP
+    return next((one for one in (GZIP, PARQUET, *OTHER_FORMATS) if head.startswith(one.magic)), None)
 
 
 @dataclass(frozen=True)
@@ -62,13 +92,18 @@ class Content:
 
 
 def content_of(path: Path) -> Content:
-    """Look into a file. Raises SourceError for a zip archive that holds not just one file, or a locked one."""
-    if path.suffix.lower() == ".zip":
-        return _zip_member(path)
+    """Look into a file. Raises SourceError for a zip archive that holds not just one file or is locked, and for a name
+    that ends in .gz or .zip where the file is none."""
     with path.open("rb") as file:
-        compressed = file.read(2) == GZIP_MAGIC
-    if compressed:
-        name = path.name[: -len(".gz")] if path.suffix.lower() == ".gz" else path.name
+        found = format_of(file.read(4096))
+    ending = path.suffix.lower()
+    if ending in (GZIP.ending, ZIP.ending) and (found is None or found.ending != ending):
+        what = f"but {found.name}. Name it {found.ending}" if found else f"but a plain file. Take {ending} off its name"
+        raise SourceError(f"{path}: is no {ending[1:]} archive, {what}.")
+    if ending == ZIP.ending:
+        return _zip_member(path)
+    if found == GZIP:
+        name = path.name[: -len(".gz")] if ending == ".gz" else path.name
         return Content(path, name, lambda: cast(BinaryIO, gzip.open(path)))
     return Content(path, path.name, lambda: path.open("rb"))
 

@@ -8,11 +8,27 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ingest.landing.files.compressed import DAMAGE, Content
+from ingest.landing.files.compressed import DAMAGE, Content, format_of
 from ingest.landing.files.rows import SourceError
 
 BOM = "\ufeff"
-BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+BOMS = {  # the mark of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+# how wide encodings without a mark write their first two characters, if these are of ASCII
+_WIDE = {
+    "utf-32-le": re.compile(rb"([^\0]\0{3}){2}"),
+    "utf-32-be": re.compile(rb"(\0{3}[^\0]){2}"),
+    "utf-16-le": re.compile(rb"([^\0]\0){2}"),
+    "utf-16-be": re.compile(rb"(\0[^\0]){2}"),
+}
+# Damage and fixed-width fields leave NUL in text, which costs a line. Binary data has other control characters, too.
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROLS_IN_TEXT = 0.05
 
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # bytes that Windows-1252 does not have, or three letters beyond ASCII in a row, as no Western language writes them
@@ -25,18 +41,33 @@ def encoding_of(content: Content, wanted: str | None, remarks: list[str]) -> str
     Raises SourceError where it is no text, or in an encoding that only the user can know.
     """
     head = content.head(4096)
-    marked = next((encoding for bom, encoding in BOMS.items() if head.startswith(bom)), None)
+    marked = marked_encoding(head)
     if wanted is not None:
         return _known(content, wanted, marked)
-    if marked is None and b"\0" in head:
-        marked = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be" if head[:1] == b"\0" else None
-        if marked is None:
-            raise SourceError(f"{content.path}: is no text. Name a file by its format, .xlsx or .parquet say.")
-    if marked:
-        if marked != "utf-8":
-            remarks.append(f"read as {marked.upper()}, as its first bytes say")
-        return marked
-    return _utf8_or_western(content, remarks)
+    if marked is None:
+        require_text(content, head)
+        return _utf8_or_western(content, remarks)
+    if marked != "utf-8":
+        remarks.append(f"read as {marked.upper()}, as its first bytes say")
+    return marked
+
+
+def marked_encoding(head: bytes) -> str | None:
+    """The encoding that the first bytes of a text show: by a byte order mark, or since each letter takes several."""
+    for bom, encoding in BOMS.items():
+        if head.startswith(bom):
+            return encoding
+    return next((encoding for encoding, letters in _WIDE.items() if letters.match(head)), None)
+
+
+def require_text(content: Content, head: bytes) -> None:
+    """Raises SourceError where the first bytes are no text, in UTF-8 or an encoding that has a byte for each letter."""
+    found = format_of(head)
+    text = head.replace(b"\0", b"")
+    is_binary = len(text) < len(head) and len(_CONTROLS.findall(text)) >= _CONTROLS_IN_TEXT * len(text)
+    if found or is_binary:
+        what = f", but {found.name}. Name it {found.ending}" if found else ". Name a file by its format, .parquet say"
+        raise SourceError(f"{content.path}: is no text{what}.")
 
 
 def text_lines(content: Content, encoding: str) -> Iterator[str]:
@@ -74,18 +105,20 @@ def utf8_chunks(content: Content, encoding: str) -> Iterator[bytes]:
 
 
 def _errors(encoding: str) -> str:
-    return "strict" if encoding.startswith("utf-16") else "surrogateescape"
+    return "strict" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
 def _known(content: Content, wanted: str, marked: str | None) -> str:
     try:
         name = codecs.lookup(wanted).name
-    except LookupError:
+        "a".encode(name, "surrogateescape").decode(name, "surrogateescape")
+    except (LookupError, UnicodeError):  # hex, zlib and their kin turn bytes into bytes
         raise SourceError(
-            f"{content.path}: no encoding is named {wanted}. Say --encoding utf-8, utf-16, windows-1252 or another."
+            f"{content.path}: no encoding of text is named {wanted}. "
+            "Say --encoding utf-8, utf-16, windows-1252 or another."
         ) from None
-    if name in ("utf-16", "utf-8-sig"):
-        return marked or ("utf-8" if name == "utf-8-sig" else "utf-16-le")
+    if name in ("utf-16", "utf-32", "utf-8-sig"):
+        return marked or {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, "utf-8")
     return name
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 import msgspec
 
 from ingest.landing.files.compressed import Content
-from ingest.landing.files.encodings import BOM, as_bytes, encoding_of, text_lines, utf8_chunks
+from ingest.landing.files.encodings import (
+    BOM,
+    as_bytes,
+    encoding_of,
+    marked_encoding,
+    require_text,
+    text_lines,
+    utf8_chunks,
+)
 from ingest.landing.files.rows import FileOptions, Row, SourceError
 
 UTF8_BOM = BOM.encode()
@@ -34,10 +42,12 @@ class JsonText:
         self.remarks: list[str] = []
         self._content = content
         head = content.head()
-        marked = head.startswith(UTF8_BOM) or not (options.encoding or head[:2] in (b"\xff\xfe", b"\xfe\xff"))
-        self._encoding = "utf-8" if marked else encoding_of(content, options.encoding, self.remarks)
-        if b"\0" in head and self._encoding == "utf-8" and head.lstrip(UTF8_BOM + b" \r\n\t")[:1] not in (b"{", b"["):
-            raise SourceError(f"{content.path}: is no text. Name a file by its format, .xlsx or .parquet say.")
+        if options.encoding or marked_encoding(head):
+            self._encoding = encoding_of(content, options.encoding, self.remarks)
+        else:  # JSON is UTF-8; a message that is not costs itself only
+            if head.lstrip(b" \r\n\t")[:1] not in (b"{", b"["):
+                require_text(content, head)
+            self._encoding = "utf-8"
         start = as_utf8(head, self._encoding).removeprefix(UTF8_BOM).lstrip()
         self._is_list = bool(re.match(rb"\[\s*[{\]]", start))
         first_line = start.partition(b"\n")[0].strip()

@@ -43,6 +43,10 @@ def test_dialects(tmp_path, name, text):
         ("utf-16", "utf-16-le", (), "UTF-16-LE"),
         ("utf-16-be", "utf-16-be", (), "UTF-16-BE"),
         ("utf-16-le", "utf-16-le", ("--encoding", "utf-16"), ""),
+        ("utf-16-le", "utf-16-le", (), "UTF-16-LE"),
+        ("utf-32", "utf-32-le", (), "UTF-32-LE"),
+        ("utf-32-be", "utf-32-be", (), "UTF-32-BE"),
+        ("utf-32-le", "utf-32-le", ("--encoding", "utf-32"), ""),
         ("windows-1252", "windows-1252", (), "Windows-1252"),
         ("windows-1252", "windows-1252", ("--encoding", "cp1252"), ""),
         ("cp850", "cp850", ("--encoding", "cp850"), ""),
@@ -55,6 +59,28 @@ def test_encodings(tmp_path, encoding, raw_encoding, options, told):
     assert loaded.column("store_location") == ["Köln"]
     assert told in loaded.output
     assert [(row["entry_id"], row["raw"]) for row in loaded.bad] == [(3, broken.encode(raw_encoding))]
+
+
+@pytest.mark.parametrize("name", ["hex", "rot13", "base64", "zlib", "punycode", "undefined", "klingon"])
+@pytest.mark.parametrize("file", ["e.csv", "e.ndjson"])
+def test_what_is_no_encoding_of_text_is_refused(tmp_path, name, file):
+    loaded = load_text(tmp_path, file, lines(HEADER, f"P1,Toys,East,5,9.5,{TIME}"), "--encoding", name)
+    assert loaded.exit_code == 1
+    assert f"no encoding of text is named {name}. Say --encoding utf-8, " in loaded.output
+    assert len(loaded.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("broken", ["P2\0,Toys,East,5,9.5," + TIME, "P2,Toys,East,\0" + "5,9.5," + TIME, "\0" * 500])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_nul_costs_its_line_only_wherever_it_stands(tmp_path, broken, place):
+    rows = [f"P1,Toys,Köln,5,9.5,{TIME}"]
+    rows.insert(place, broken)
+    for encoding in ("utf-8", "windows-1252"):
+        folder = tmp_path / encoding
+        folder.mkdir()
+        loaded = load_bytes(folder, "e.csv", lines(HEADER, *rows).encode(encoding))
+        assert loaded.column("store_location") == ["Köln"], loaded.output
+        assert [(row["entry_id"], row["raw"]) for row in loaded.bad] == [(place + 2, broken.encode())]
 
 
 def test_what_cannot_be_told_is_not_guessed(tmp_path):

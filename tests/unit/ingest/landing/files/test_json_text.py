@@ -44,7 +44,7 @@ def test_forms(tmp_path, name, text):
     assert loaded.exit_code == 0
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be", "utf-8-sig"])
 @pytest.mark.parametrize("text", [ONE_A_LINE, json.dumps(EVENTS)], ids=["lines", "list"])
 def test_encodings(tmp_path, encoding, text):
     loaded = load_bytes(tmp_path, "e.json", text.replace("Store_A", "Köln").encode(encoding))
@@ -128,6 +128,14 @@ def test_gzip_that_is_cut_off_is_an_error_and_what_is_whole_lands_once(tmp_path)
     assert [(row["ledger_id"], row["entry_id"], row["quantity"]) for row in whole.rows] == [
         (1, n + 1, n) for n in range(20_000)
     ]
+
+
+@pytest.mark.parametrize("broken", [b"\0", b"\0" * 4096, b'{"product_id":"\0"}', b"junk\0" * 3])
+def test_a_nul_costs_its_line_only(tmp_path, broken):
+    good = json.dumps(EVENTS[0]).encode()
+    loaded = load_bytes(tmp_path, "e.ndjson", b"\n".join([broken, good, broken]))
+    assert [row["entry_id"] for row in loaded.good] == [2], loaded.output
+    assert [row["raw"] for row in loaded.bad] == [broken, broken]
 
 
 def test_an_archive_holds_one_file(tmp_path):

@@ -198,8 +198,16 @@ def test_tables_in_archives(tmp_path, name, pack):
         ("e.xlsx", b"no workbook", "not a readable Excel workbook"),
         ("e.parquet", b"PAR1", "not a readable Parquet file"),
         ("e.parquet", parquet().replace(b"Toys", b"Toy\xff")[:-20], "not a readable Parquet file"),
-        ("e.csv", workbook(("Stock", [HEADER, ROW])), "is no text"),
-        ("e.ndjson", parquet(), "is no text"),
+        ("e.csv", workbook(("Stock", [HEADER, ROW])), "is no text, but an Excel workbook. Name it .xlsx"),
+        ("e.ndjson", parquet(), "is no text, but a Parquet file. Name it .parquet"),
+        ("e.csv", zipped("e.csv", b"x"), "is no text, but a zip archive. Name it .zip"),
+        ("e.ndjson", b"%PDF-1.7\0", "is no text, but a PDF"),
+        ("e.csv", b"\x7fELF\x02\x01\x01\0\x03\0\x3e\0", "is no text. Name a file by its format"),
+        ("e.csv.gz", b"product_id\n1\n", "is no gz archive, but a plain file. Take .gz off its name"),
+        ("e.gz", zipped("e.csv", b"x"), "is no gz archive, but a zip archive. Name it .zip"),
+        ("e.zip", gzipped(b"x"), "is no zip archive, but a gzip archive. Name it .gz"),
+        ("e.zip", workbook(("Stock", [HEADER, ROW])), "is no zip archive, but an Excel workbook. Name it .xlsx"),
+        ("e.zip", b"product_id\n1\n", "is no zip archive, but a plain file. Take .zip off its name"),
     ],
 )
 def test_what_is_not_what_its_name_says(tmp_path, name, content, told):
