@@ -113,28 +113,28 @@ def _plain_spark(spark: SparkSession, events: Path, data_dir: Path) -> float:
 def _refine(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], source: str) -> tuple[float, float]:
     """The seconds of refining, from the start of the query to its end, and those of its features."""
     from ingest.refining import refinement
-    from ingest.refining.features import follow_readings
-    from ingest.refining.spark_job import claim, land
+    from ingest.refining.features import update_features
+    from ingest.refining.spark_job import bind_source, land
 
     target = data_dir / f"from-{source}"
     shutil.rmtree(target, ignore_errors=True)
     (target / "raw").mkdir(parents=True)
     if not pulsar:
         (target / "landing").symlink_to(data_dir / "landing")
-    claim(target / "raw", pulsar)
+    bind_source(target / "raw", pulsar)
     features = 0.0
 
     def timed(raw: Path) -> None:
         nonlocal features
         began = time.monotonic()
-        follow_readings(raw)
+        update_features(raw)
         features += time.monotonic() - began
 
-    setattr(refinement, "follow_readings", timed)  # noqa: B010
+    setattr(refinement, "update_features", timed)  # noqa: B010
     started = time.monotonic()
     land(spark, target, pulsar, once=True)
     seconds = time.monotonic() - started
-    setattr(refinement, "follow_readings", follow_readings)  # noqa: B010
+    setattr(refinement, "update_features", update_features)  # noqa: B010
     return seconds - features, features
 
 

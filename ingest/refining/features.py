@@ -127,7 +127,7 @@ FEATURES = f"""
 """
 
 
-def follow_readings(raw: Path) -> None:
+def update_features(raw: Path) -> None:
     """Write the features of each batch of readings that has none yet, in order.
 
     `raw` holds `readings/batch-<id>`; `features/batch-<id>` and `features_state/batch-<id>` are written beside it.
@@ -138,13 +138,13 @@ def follow_readings(raw: Path) -> None:
     done = max(batch_ids(features), default=-1)
     for batch_id in sorted(batch_ids(readings)):
         if batch_id > done:
-            _follow(batch_folder(readings, batch_id), features, state, batch_id)
+            _update_with(batch_folder(readings, batch_id), features, state, batch_id)
     newest = max(batch_ids(features), default=-1)
     for batch_id in batch_ids(state) - {newest}:
         shutil.rmtree(batch_folder(state, batch_id))
 
 
-def _follow(readings: Path, features: Path, state: Path, batch_id: int) -> None:
+def _update_with(readings: Path, features: Path, state: Path, batch_id: int) -> None:
     import duckdb
 
     earlier = max((known for known in batch_ids(state) if known < batch_id), default=None)

@@ -21,7 +21,7 @@ import click
 
 from ingest.durable_files import atomic_write, commit
 from ingest.landing.withdrawals import in_ranges, recorded
-from ingest.refining.features import follow_readings
+from ingest.refining.features import update_features
 from ingest.refining.raw import ARRIVAL, batch_folder, temporary_for, uri
 from ingest.sql import parquet_table, quoted
 
@@ -56,7 +56,7 @@ def refine(
         _keep_rejected(messages, quarantine, batch_id)
     if not committed.exists():
         _refine_readings(spark, messages, committed, batch_id)
-    follow_readings(raw)
+    update_features(raw)
     click.echo(f"  batch {batch_id}: {_rows(committed):,} readings refined", err=True)
 
 

@@ -30,7 +30,7 @@ from ingest.durable_files import (
 from ingest.landing.sources import full_topic
 from ingest.landing.withdrawals import record, recorded, withdrawals
 from ingest.pulsar.connection import READINGS_TOPIC, PulsarError, connected, settings
-from ingest.refining.features import follow_readings
+from ingest.refining.features import update_features
 from ingest.refining.java import java_environment
 from ingest.refining.raw import temporary_for, uri
 from ingest.refining.refinement import refine
@@ -77,7 +77,7 @@ def command(
             with connected(settings(url)) as client:  # Spark would take long to say that there is no broker
                 client.get_topic_partitions(options["topic"])
         with file_lock(data_dir / "raw", "refining"):
-            claim(data_dir / "raw", options)
+            bind_source(data_dir / "raw", options)
             spark = session(master)
             try:
                 land(spark, data_dir, options, once=once)
@@ -90,8 +90,8 @@ def command(
 def land(spark: SparkSession, data_dir: Path, pulsar: dict[str, str], *, once: bool) -> None:
     """Refine what the data folder's landing holds or, given options of a Pulsar source, what the topic holds.
 
-    The caller holds raw (`file_lock`) and has claimed it (`claim`). Raises click.ClickException where Spark stops,
-    ExchangeError where raw cannot be replaced.
+    The caller holds raw (`file_lock`) and has bound it to its source (`bind_source`). Raises click.ClickException where
+    Spark stops, ExchangeError where raw cannot be replaced.
     """
     data_dir = data_dir.resolve()
     raw = data_dir / "raw"
@@ -122,7 +122,7 @@ def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[
     click.echo("  the withdrawn messages changed: everything landed is refined again", err=True)
     with file_lock(temporary, "refining"):
         record(temporary, applied)
-        claim(temporary, {})
+        bind_source(temporary, {})
         _refine_stream(spark, data_dir, temporary, {}, once=True)
         sync_tree(temporary)
         exchange(temporary, raw)  # the commit point
@@ -137,14 +137,14 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
     from pyspark.errors import StreamingQueryException
 
     (raw / "readings").mkdir(parents=True, exist_ok=True)
-    follow_readings(raw)  # batches from before there were features
+    update_features(raw)  # batches from before there were features
     received = temporary_for(raw / "received")
     pulsar = pulsar and {**pulsar, "folder": str(received)}
     arriving = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
 
     turn, closed = Lock(), False
 
-    def take(files: DataFrame, batch_id: int) -> None:
+    def process_batch(files: DataFrame, batch_id: int) -> None:
         with turn:
             if closed:
                 raise RuntimeError("the withdrawn messages changed")
@@ -153,7 +153,7 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
             refine(spark, messages, raw, batch_id, data_dir / "quarantine" if pulsar else None)
             shutil.rmtree(received, ignore_errors=True)  # a task that Spark gave up may still write there
 
-    writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(take)
+    writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(process_batch)
     writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
     query = writer.start()
     try:
@@ -211,10 +211,10 @@ def _from_pulsar(spark: SparkSession, pulsar: dict[str, str]) -> DataFrame:
     return spark.readStream.format(PulsarSource.name()).options(**pulsar).load()
 
 
-def claim(raw: Path, pulsar: dict[str, str]) -> None:
-    """Let raw belong to one source: the checkpoint of one knows nothing of what another brought.
+def bind_source(raw: Path, pulsar: dict[str, str]) -> None:
+    """Bind raw to one source, since the checkpoint of one source knows nothing of what another brought.
 
-    Raises click.ClickException where it belongs to another, or where its checkpoint is lost.
+    Raises click.ClickException where raw is bound to another source, or where its checkpoint is lost.
     """
     import pyarrow.parquet as pq
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.refining.features import follow_readings
+from ingest.refining.features import update_features
 from ingest.sql import quoted
 
 from .oracle import Event, Metrics, accepted_readings, metrics
@@ -102,7 +102,7 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
             to '{quoted(raw)}/part.parquet'
             """
         )
-    follow_readings(data_dir / "raw")
+    update_features(data_dir / "raw")
 
 
 def build(data_dir: Path, *variables: str) -> dict[str, list[tuple[object, ...]]]:

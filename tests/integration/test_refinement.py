@@ -19,7 +19,7 @@ import pytest
 from ingest.durable_files import file_lock
 from ingest.refining.compaction import compact_batches, compact_landing
 from ingest.refining.refinement import refine as refine_files
-from ingest.refining.spark_job import claim
+from ingest.refining.spark_job import bind_source
 from ingest.refining.spark_job import land as refine_landing
 from ingest.sql import quoted
 
@@ -110,7 +110,7 @@ def test_repeats_are_refined_once_however_late_and_refining_again_changes_nothin
 
 def refine(spark, data_dir: Path) -> None:
     with file_lock(data_dir / "raw", "refining"):
-        claim(data_dir / "raw", {})
+        bind_source(data_dir / "raw", {})
         refine_landing(spark, data_dir, {}, once=True)
 
 
@@ -204,7 +204,7 @@ def test_a_checkpoint_from_when_the_stream_carried_the_rows_themselves_goes_on(s
     table = data_dir / "raw/readings"
     table.mkdir(parents=True)
     land(data_dir, "first of all.ndjson", *JANUARY)
-    claim(table.parent, {})
+    bind_source(table.parent, {})
     rows = spark.readStream.schema(LANDED_SCHEMA).option("recursiveFileLookup", "true").parquet(f"{data_dir}/landing")
     writer = rows.writeStream.option("checkpointLocation", f"{table.parent}/_checkpoint").trigger(availableNow=True)
     (landed,) = data_dir.glob("landing/*/*.parquet")
@@ -358,7 +358,7 @@ def test_raw_of_an_older_version_is_refused(tmp_path):
     (tmp_path / "_checkpoint/offsets/0").touch()
     duckdb.sql(f"copy (select 'P1' as product_id) to '{table}/part.parquet' (format parquet)")
     with pytest.raises(click.ClickException, match="older version"):
-        claim(tmp_path, {})
+        bind_source(tmp_path, {})
 
 
 def test_nothing_landed_is_said(tmp_path):

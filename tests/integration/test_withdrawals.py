@@ -18,7 +18,7 @@ from ingest.durable_files import exchange, file_lock
 from ingest.landing.file_loader import land_file
 from ingest.landing.withdraw import command
 from ingest.refining import spark_job
-from ingest.refining.spark_job import claim, land
+from ingest.refining.spark_job import bind_source, land
 from ingest.sql import quoted
 from tests.integration.dbt.project import Project
 from tests.integration.test_refinement import event
@@ -54,7 +54,7 @@ def withdraw(data_dir: Path, *arguments: str) -> str:
 
 def refine(spark, data_dir: Path) -> None:
     with file_lock(data_dir / "raw", "refining"):
-        claim(data_dir / "raw", {})
+        bind_source(data_dir / "raw", {})
         land(spark, data_dir, {}, once=True)
 
 
@@ -160,7 +160,7 @@ def test_refinement_that_goes_on_notices_a_withdrawal_and_what_lands_after_it(sp
 
     def refine_until_stopped() -> None:
         with file_lock(tmp_path / "raw", "refining"):
-            claim(tmp_path / "raw", {})
+            bind_source(tmp_path / "raw", {})
             land(spark, tmp_path, {}, once=False)
 
     def wait_for(expected: Callable[[], list[tuple[object, ...]]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ingest import load
-from ingest.refining.features import follow_readings
+from ingest.refining.features import update_features
 from ingest.refining.raw import batch_folder
 from ingest.simulation import introduce_actual_quantity
 from ingest.simulation.catalogue import Profile
@@ -38,7 +38,7 @@ def publish(data_dir: Path, events: Path) -> None:
             f"from read_parquet('{data_dir}/landing/*/*.parquet', hive_partitioning = false) "
             f"where error is null and topic = '{events.name}') to '{raw}/part.parquet'"
         )
-    follow_readings(data_dir / "raw")
+    update_features(data_dir / "raw")
     build(data_dir, steps="build")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))

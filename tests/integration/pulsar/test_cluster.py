@@ -22,7 +22,7 @@ from dev.pulsar_broker import Broker, create_topic, free_port
 from ingest.durable_files import file_lock
 from ingest.pulsar.publisher import publish_events
 from ingest.refining.java import java_environment
-from ingest.refining.spark_job import claim, land
+from ingest.refining.spark_job import bind_source, land
 
 ROOT = Path(__file__).parents[3]
 INVENTORY = ROOT / ".venv/bin/inventory"
@@ -132,7 +132,7 @@ def test_a_cluster_refines_what_one_machine_refines(spark, broker: Broker, clust
     inventory("land", "--once", "--master", cluster.master, *arguments, data_dir=there)
     assert set(cluster.work.glob("app-*/*/stderr")) - earlier, "no executor of the cluster did any of it"
     with file_lock(here / "raw", "refining"):
-        claim(here / "raw", pulsar)
+        bind_source(here / "raw", pulsar)
         land(spark, here, pulsar, once=True)
     messages_in = "quarantine" if pulsar else "landing"
     found = refined(there, messages_in)

@@ -35,7 +35,7 @@ from ingest.pulsar.connection import SUBSCRIPTION as LOADER
 from ingest.pulsar.connection import connected, settings
 from ingest.pulsar.publisher import publish
 from ingest.pulsar.source import PulsarStreamReader, Span
-from ingest.refining.spark_job import claim, command, land
+from ingest.refining.spark_job import bind_source, command, land
 
 ROOT = Path(__file__).parents[3]
 SUBSCRIPTION = "inventory-land"
@@ -84,7 +84,7 @@ def options(broker: Broker, topic: str) -> Options:
 
 def refine(spark, data_dir: Path, pulsar_options: Options) -> None:
     with file_lock(data_dir / "raw", "refining"):
-        claim(data_dir / "raw", pulsar_options)
+        bind_source(data_dir / "raw", pulsar_options)
         land(spark, data_dir, pulsar_options, once=True)
 
 
@@ -244,18 +244,18 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_a_data_folder_has_one_source(tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()
-    claim(raw, {})
-    claim(raw, {"topic": "readings"})  # nothing was refined yet
+    bind_source(raw, {})
+    bind_source(raw, {"topic": "readings"})  # nothing was refined yet
     (raw / "_checkpoint/offsets").mkdir(parents=True)
     (raw / "_checkpoint/offsets/0").touch()
-    claim(raw, {"topic": "readings"})
+    bind_source(raw, {"topic": "readings"})
     for other in ({}, {"topic": "other"}):
         with pytest.raises(click.ClickException, match=r"belongs to topic readings.*INVENTORY_DATA_DIR"):
-            claim(raw, other)
+            bind_source(raw, other)
     shutil.rmtree(raw / "_checkpoint")
     (raw / "readings/batch-000000").mkdir(parents=True)
     with pytest.raises(click.ClickException, match="refined twice"):
-        claim(raw, {"topic": "readings"})
+        bind_source(raw, {"topic": "readings"})
 
 
 @pytest.mark.parametrize(

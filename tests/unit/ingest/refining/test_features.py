@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.refining.features import WATERMARK, WINDOW, follow_readings
+from ingest.refining.features import WATERMARK, WINDOW, update_features
 from ingest.refining.raw import batch_folder, batch_ids
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -93,7 +93,7 @@ def follow(raw: Path, batches: Sequence[Sequence[Row]]) -> Features:
     for batch_id, rows in enumerate(batches):
         write_readings(raw, batch_id, rows, arrived)
         arrived += len(rows)
-        follow_readings(raw)
+        update_features(raw)
     return features(raw)
 
 
@@ -207,16 +207,16 @@ def test_what_a_killed_run_left_is_taken_up(tmp_path):
         kept = tmp_path / f"states-{batch_id}"
         if batch_id:
             shutil.copytree(raw / "features_state", kept)
-        follow_readings(raw)
+        update_features(raw)
         if batch_id:
             shutil.rmtree(batch_folder(raw / "features", batch_id))
             shutil.copytree(kept, raw / "features_state", dirs_exist_ok=True)
             assert batch_ids(raw / "features_state") == {batch_id - 1, batch_id}
-            follow_readings(raw)
+            update_features(raw)
     assert batch_ids(raw / "features_state") == {2}
     assert features(raw) == whole
     # and readings that were there before there were features
     shutil.rmtree(raw / "features")
     shutil.rmtree(raw / "features_state")
-    follow_readings(raw)
+    update_features(raw)
     assert features(raw) == whole
