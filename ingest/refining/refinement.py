@@ -40,8 +40,8 @@ RAW_SCHEMA = (
 DIGEST = "(hash(store_location, product_id, event_timestamp, quantity) >> 1)::bigint"  # Spark has no unsigned numbers
 MONTH = "strftime(event_timestamp, '%Y-%m')"
 ASIDE = "aside"  # stands in the month's place where a reading may be a repeat
-BYTES_A_TASK = 4_000_000  # some 500,000 landed readings
-MEMORY_A_TASK = "1GB"  # beyond it DuckDB goes on in files
+BYTES_PER_TASK = 4_000_000  # some 500,000 landed readings
+MEMORY_PER_TASK = "1GB"  # beyond it DuckDB goes on in files
 
 
 def refine(
@@ -102,7 +102,7 @@ def _queries(files: Iterable[Path], batch_id: str, condition: str) -> list[str]:
     for file in files:
         if left <= 0:
             shares.append([])
-            left = BYTES_A_TASK
+            left = BYTES_PER_TASK
         shares[-1].append(file)
         left -= file.stat().st_size
     columns = ", ".join([*CONTENT, *ARRIVAL, f"{batch_id} as batch_id"])
@@ -232,7 +232,9 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
     """DuckDB as a task uses it: on one core, in bounded memory."""
     import duckdb
 
-    connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_A_TASK, "preserve_insertion_order": False})
+    connection = duckdb.connect(
+        config={"threads": 1, "memory_limit": MEMORY_PER_TASK, "preserve_insertion_order": False}
+    )
     connection.execute("set TimeZone = 'UTC'")
     return connection
 

@@ -43,7 +43,7 @@ LANDING = "landing"
 UNFINISHED = f"{TEMPORARY}raw"  # raw that is refined again, until it takes its place
 OWNER = "_source"
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
-BYTES_A_BATCH = 512_000_000  # so that a long backlog is committed in parts
+BYTES_PER_BATCH = 512_000_000  # so that a long backlog is committed in parts
 SECONDS_BETWEEN_LOOKS = 5  # for what was withdrawn meanwhile
 CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
@@ -200,7 +200,7 @@ def session(master: str) -> SparkSession:
 def _from_landing(spark: SparkSession, landing: Path) -> DataFrame:
     """The names of landed files; Spark reads none of their content for it."""
     reader = spark.readStream.format("binaryFile").schema(BINARY_FILE).option("recursiveFileLookup", "true")
-    return reader.option("maxBytesPerTrigger", BYTES_A_BATCH).load(uri(landing)).select("path")
+    return reader.option("maxBytesPerTrigger", BYTES_PER_BATCH).load(uri(landing)).select("path")
 
 
 def _from_pulsar(spark: SparkSession, pulsar: dict[str, str]) -> DataFrame:
