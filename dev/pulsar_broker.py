@@ -279,12 +279,12 @@ def process_id(folder: Path) -> int | None:
         with suppress(ChildProcessError):  # it was started by another process
             os.waitpid(process, os.WNOHANG)
         # a process id may have been given to another program since
-        told = subprocess.run(
+        answer = subprocess.run(
             ["ps", "-ww", "-o", "args=", "-p", str(process)], capture_output=True, text=True, check=False
         )
     except (FileNotFoundError, ValueError):
         return None
-    return process if str(folder.resolve()) in told.stdout else None
+    return process if str(folder.resolve()) in answer.stdout else None
 
 
 def _signal_group(process: int, number: signal.Signals) -> None:

@@ -66,7 +66,7 @@ def command(
         raise click.ClickException(
             f"{error.filename or landing}: {error.strerror}. What was landed before is safe."
         ) from error
-    _tell(name, landed, contract)
+    _report(name, landed, contract)
     if source is not None and landed.total() and not landed["good"]:
         raise click.ClickException(
             f"{source}: no line is a {contract.noun}. They are kept with their reasons in the quarantine "
@@ -74,8 +74,8 @@ def command(
         )
 
 
-def _tell(name: str, landed: Counter[str], contract: Contract[Any]) -> None:
-    """Say what a run has landed."""
+def _report(name: str, landed: Counter[str], contract: Contract[Any]) -> None:
+    """Report what a run has landed."""
     again = landed.pop("again", 0)
     rejections = ", ".join(f"{count:,} {kind}" for kind, count in landed.most_common() if kind != "good" and count)
     quarantined = landed.total() - landed["good"]

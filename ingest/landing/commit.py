@@ -39,7 +39,7 @@ class MessageId(NamedTuple):
 
 
 class LandedFile(NamedTuple):
-    """A landed file, as its name tells it."""
+    """A landed file and what its name says."""
 
     path: Path
     topic: str
@@ -162,7 +162,7 @@ def landed_name(topic: str, partition: int, first: MessageId, last: MessageId) -
 
 
 def landed_file(path: Path) -> LandedFile:
-    """What a landed file's name tells."""
+    """Read a landed file's name."""
     topic, partition, first, last, *_ = path.name.removesuffix(".parquet").split("~")
     return LandedFile(path, unquote(topic), int(partition), _message_id(first), _message_id(last))
 

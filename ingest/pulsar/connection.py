@@ -86,8 +86,8 @@ def connected(settings: Settings, seconds_to_answer: int = SECONDS_TO_ANSWER) ->
         operation_timeout_seconds=seconds_to_answer,
         tls_trust_certs_file_path=str(settings.trust_certs) if settings.trust_certs else None,
         tls_validate_hostname=True,
-        # by default it logs to standard output, and with a Python logger the interpreter crashes now and then at its
-        # end; what matters is raised, or told by whoever waits
+        # By default the client logs to standard output, and with a Python logger the interpreter sometimes crashes as
+        # it ends. Nothing is lost: errors are raised, and the callers report their own waiting.
         logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),
     )
     try:

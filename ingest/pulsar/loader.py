@@ -1,11 +1,12 @@
 """Pulsar to landing: receive, decode, write, commit, acknowledge, in this order, each message landed exactly once.
 
-A Failover subscription starts at the earliest message. What is received is decoded into columns at once and collected;
-a full or old enough batch is written by a thread of its own while the next one is received: one file a partition, then
-one cumulative acknowledgement a partition. The broker is told only what is committed, and delivers again what it was
-not told; what arrives again is found in the landed files, dropped and acknowledged. Nothing else remembers what was
-read, so a process may be killed at any moment. What cannot be landed is not acknowledged, and never negatively so: the
-broker would send it to the end of the queue.
+A Failover subscription starts at the earliest message. Messages are decoded into columns as they are received, and
+collected. A second thread writes a batch that is full or old enough while the next one is received: one file a
+partition, then one cumulative acknowledgement a partition.
+
+Only what is committed is acknowledged, so the broker delivers all else again. A message that arrives again is found in
+the landed files; it is dropped and acknowledged. Nothing else remembers what was read, so the process may be killed at
+any time. What cannot be landed is never acknowledged negatively: the broker would move it to the end of the queue.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Partition:
         return last is None or (self.received is not None and message_id_of(self.received) >= last)
 
     def has_landed(self, last: MessageId | None) -> bool:
-        """Whether a message is landed. The mark only tells of the newest one: of a cluster that was made anew it may be
-        a higher one."""
+        """Whether a message is landed. The high-water mark alone does not say: a cluster that was set up again gives
+        out lower ids than those landed before."""
         if last is None or (self.done is not None and self.done >= last):
             return True
         return self.landed is not None and self.landed[:2] == last[:2] and self.landed >= last
@@ -111,7 +112,9 @@ class Loader:
         self._partitions: dict[str, Partition] = {}
         self._writing: Future[None] | None = None
         self._rows = self._bytes = 0
-        self._started = self._first_row_at = self._told_at = self._discovered_at = self._active_at = time.monotonic()
+        self._started = self._first_row_at = self._reported_at = self._discovered_at = self._active_at = (
+            time.monotonic()
+        )
 
     def run(self, writer: ThreadPoolExecutor, stop: threading.Event, *, until_caught_up: bool) -> None:
         """Receive and flush until there is a reason to end; then flush what is left."""
@@ -127,8 +130,8 @@ class Loader:
                 self._flush(writer)
             if now - self._discovered_at >= DISCOVERY_SECONDS:
                 self._discover()
-            if now - self._told_at >= PROGRESS_SECONDS:
-                self._tell(now)
+            if now - self._reported_at >= PROGRESS_SECONDS:
+                self._report(now)
             if until_caught_up:
                 if (waited or target) and target.keys() != self._partitions.keys():
                     # the stream is slower than the loader, and may never pause: what is published by now is enough
@@ -250,12 +253,12 @@ class Loader:
             )
         return False
 
-    def _tell(self, now: float) -> None:
-        """Say how far it is."""
+    def _report(self, now: float) -> None:
+        """Report the progress."""
         landed = self.counts.total() - self.counts["again"]
         rejected = landed - self.counts["good"]
         rate = landed / (now - self._started)
-        self._told_at = now
+        self._reported_at = now
         click.echo(
             f"  {self._topic}: {landed:,} landed ({rejected:,} of them quarantined), {rate:,.0f}/s, {self._backlog()}",
             err=True,
@@ -277,7 +280,7 @@ class Loader:
 
 
 def acknowledge(consumer: pulsar.Consumer, last: pulsar.MessageId) -> None:
-    """Tell the broker that everything up to this message is landed."""
+    """Acknowledge everything up to this message."""
     consumer.acknowledge_cumulative(last)
 
 
@@ -347,14 +350,14 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 def _take_over(landing: Path, stack: ExitStack, stop: threading.Event) -> bool:
     """Hold the landing folder, waiting for another loader to end if there is one; False if stopped meanwhile."""
-    told = False
+    reported = False
     while not stop.is_set():
         try:
             stack.enter_context(file_lock(landing, "landing"))
         except FolderBusyError as busy:
-            if not told:
+            if not reported:
                 click.echo(f"  {busy} Standing by to take over.", err=True)
-                told = True
+                reported = True
             stop.wait(0.2)
         else:
             return True

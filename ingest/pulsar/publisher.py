@@ -140,14 +140,14 @@ def _subscribe_first(client: pulsar.Client, topic: str) -> None:
 
 
 def _paced(messages: Iterable[tuple[str, bytes]], rate: float | None) -> Iterator[tuple[str, bytes]]:
-    """Hold messages back until they are due, and tell how far it is every few seconds."""
-    start = told = time.monotonic()
+    """Hold messages back until they are due, and report the progress every few seconds."""
+    start = reported = time.monotonic()
     for count, message in enumerate(messages):
         now = time.monotonic()
         if rate and start + count / rate > now:
             time.sleep(start + count / rate - now)
-        if now - told > PROGRESS_SECONDS:
-            told = now
+        if now - reported > PROGRESS_SECONDS:
+            reported = now
             click.echo(f"  {count:,} messages published, {count / (now - start):,.0f}/s", err=True)
         yield message
 

@@ -59,7 +59,7 @@ class PulsarSource(DataSource):
 
 
 def acknowledge(options: Mapping[str, str], end: str) -> None:
-    """Tell the broker that all up to an offset (JSON, as Spark keeps it) is committed."""
+    """Acknowledge everything up to an offset (JSON, as Spark keeps it)."""
     reader = PulsarStreamReader(options)
     reader.commit(json.loads(end))
     reader.stop()
@@ -110,7 +110,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         ]
 
     def commit(self, end: Offset) -> None:
-        """Let the broker forget what is committed. Where it cannot be told now, the next commit tells it."""
+        """Acknowledge what is committed. Where the broker cannot be reached now, the next commit does it."""
         import pulsar
 
         for partition, last in end.items():

@@ -36,7 +36,7 @@ def machine_java_home() -> Path | None:
 
 
 def _version(java: Path) -> int:
-    """The major version that `java -version` tells, 0 where it tells none."""
+    """The major version that `java -version` prints, 0 where it prints none."""
     answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
     found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
     return int(found[1]) if found else 0

@@ -172,7 +172,7 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
     if pulsar and progress is not None and progress.sources[0].endOffset:
         from ingest.pulsar.source import acknowledge
 
-        # Spark tells a source what it has committed when the next batch begins, and this was the last one
+        # Spark commits a batch to its source when the next one begins, and this was the last one
         acknowledge(pulsar, progress.sources[0].endOffset)
     return False
 

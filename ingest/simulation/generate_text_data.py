@@ -64,8 +64,8 @@ def command(
         raise click.ClickException(str(error)) from error
     notes, truth = write_notes(occasions, anomaly_share, chance)
     _save(out, notes, truth)
-    told = ", ".join(f"{times} {kind}" for kind, times in sorted(Counter(row["kind"] for row in truth).items()))
-    click.echo(f"{out}: {len(notes):,} notes, {len(truth)} labelled ({told or 'none'})")
+    by_kind = ", ".join(f"{times} {kind}" for kind, times in sorted(Counter(row["kind"] for row in truth).items()))
+    click.echo(f"{out}: {len(notes):,} notes, {len(truth)} labelled ({by_kind or 'none'})")
     publish_file(out, **pulsar)
 
 

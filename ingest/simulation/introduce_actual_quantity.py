@@ -119,12 +119,12 @@ def _readings(due: dict[date, set[Group]], truth: Path) -> Iterator[bytes]:
     table = pq.read_table(path, columns=columns, filters=pc.field("event_date").isin(days))
     waiting = {(day, *group) for day, groups in due.items() for group in groups}
     rows = sorted(table.to_pylist(), key=lambda row: [row[name] for name in columns[:4]])
-    told = set[tuple[date, str, str]]()
+    answered = set[tuple[date, str, str]]()
     for row in rows:
         place = row["event_date"], row["store_location"], row["category"]
         if place not in waiting:
             continue
-        told.add(place)
+        answered.add(place)
         yield msgspec.json.encode(
             {
                 "product_id": row["product_id"],
@@ -136,7 +136,7 @@ def _readings(due: dict[date, set[Group]], truth: Path) -> Iterator[bytes]:
                 "simulated": True,
             }
         )
-    unknown = sorted(waiting - told)
+    unknown = sorted(waiting - answered)
     if unknown:
         day, store, category = unknown[0]
         raise click.ClickException(

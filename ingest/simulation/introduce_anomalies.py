@@ -84,8 +84,8 @@ def command(
     except NoPlaceError as error:
         raise click.ClickException(f"{events}: {error}") from error
     save(introduction, events, out)
-    told = ", ".join(f"{times} {kind}" for kind, times in Counter(row["kind"] for row in added).items())
-    click.echo(f"{out}: {len(added)} anomalies introduced ({told}); truth in {truth_folder(out) / TRUTH}")
+    by_kind = ", ".join(f"{times} {kind}" for kind, times in Counter(row["kind"] for row in added).items())
+    click.echo(f"{out}: {len(added)} anomalies introduced ({by_kind}); truth in {truth_folder(out) / TRUTH}")
     if left_out:
         click.echo(f"  no place for more of: {', '.join(left_out)}", err=True)
     publish_file(out, **pulsar)

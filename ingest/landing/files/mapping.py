@@ -34,7 +34,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """What stands for the level of a product that the store does not keep; such rows are no readings."""
     decimal: DecimalMark | None = None
     recognised_by: list[str] = []
-    """Columns that together tell the software."""
+    """Columns that together identify the software."""
 
     def alternatives(self, field: str) -> list[str]:
         """The columns that may hold a field."""
