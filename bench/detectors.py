@@ -61,7 +61,7 @@ def _panel(log: EventLog) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "unique_id": [f"{point.store}|{point.product}" for point in points],
-            "ds": pd.to_datetime([point.moment for point in points]).tz_localize(None).normalize(),
+            "ds": pd.to_datetime([point.timestamp for point in points]).tz_localize(None).normalize(),
             "y": [float(point.quantity) for point in points],
         }
     )
@@ -125,8 +125,8 @@ def _found(alerts: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
     return pd.Series(truth.index.isin(spans.loc[spans["is_within"], "row"]), truth.index)
 
 
-def _is_near(moments: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
-    """Which of the moments of series lie in what was introduced, or in the weeks in which levels come back."""
-    together = moments[["unique_id", "ds"]].reset_index(names="moment").merge(truth, on="unique_id")
+def _is_near(timestamps: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
+    """Which timestamps of series lie in what was introduced, or in the weeks in which levels come back."""
+    together = timestamps[["unique_id", "ds"]].reset_index(names="timestamp").merge(truth, on="unique_id")
     near = together["ds"].between(together["start"], together["end"] + timedelta(days=28))
-    return moments.index.to_series().isin(together.loc[near, "moment"])
+    return timestamps.index.to_series().isin(together.loc[near, "timestamp"])

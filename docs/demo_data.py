@@ -181,21 +181,21 @@ def draw_anomalies(clean: EventLog, spoiled: EventLog, anomalies: list[dict[str,
         price = kind.name.startswith("price")
 
         def shown(log: EventLog, name: str, store: str = row["store"], span: Any = (start, end)) -> list[Point]:
-            return [p for p in log.series[store, name] if span[0] - margin <= p.moment <= span[1] + margin]
+            return [p for p in log.series[store, name] if span[0] - margin <= p.timestamp <= span[1] + margin]
 
         true = shown(clean, product)
         told = shown(spoiled, row["product"] if kind.name == "launch" else product)
         told = [point for point in told if point.category == row["category"]]
         axis.axvspan(start - timedelta(hours=12), end + timedelta(hours=12), color="#EEEEEE", lw=0)
         axis.plot(
-            [point.moment for point in true],
+            [point.timestamp for point in true],
             [point.price if price else point.quantity for point in true],
             color=TRUE,
             linewidth=1.5,
             drawstyle="steps-post",
         )
         axis.scatter(
-            [point.moment for point in told],
+            [point.timestamp for point in told],
             [point.price if price else point.quantity for point in told],
             color=BAD,
             s=[6 + 18 * (len(point.lines) - 1) for point in told],
@@ -212,13 +212,13 @@ def draw_anomalies(clean: EventLog, spoiled: EventLog, anomalies: list[dict[str,
 
 def statistics(demand: pd.DataFrame, log: EventLog) -> dict[str, str]:
     """The figures of generated data: of demand and levels by day, and of the events."""
-    moments = sum(len(points) for points in log.series.values())
+    timestamps = sum(len(points) for points in log.series.values())
     listed = len(demand) + int((demand["receipts"] > 0).sum())
     arrived: list[Any] = [None] * len(log.messages)
     for points in log.series.values():
         for point in points:
             for line in point.lines:
-                arrived[line] = point.moment
+                arrived[line] = point.timestamp
     arrival = pd.Series(pd.DatetimeIndex(arrived))
     late = (arrival.cummax() - arrival) > pd.Timedelta(hours=1)
     daily = demand.groupby(["store_location", "product_id"], observed=True)
@@ -228,10 +228,10 @@ def statistics(demand: pd.DataFrame, log: EventLog) -> dict[str, str]:
         "units asked for and not sold": share(demand["lost_sales"].sum() / demand["demand"].sum()),
         "product-days on promotion": share(demand["promotion"].mean()),
         "days of supply (mean stock ÷ mean daily sales)": f"{demand['level'].mean() / demand['sales'].mean():.0f}",
-        "readings of a product and day": f"{moments / len(demand):.2f}",
-        "readings that never arrive": share(1 - moments / listed),
+        "readings of a product and day": f"{timestamps / len(demand):.2f}",
+        "readings that never arrive": share(1 - timestamps / listed),
         "readings that arrive over an hour late": share(late.mean()),
-        "readings that arrive twice": share(1 - moments / len(log.messages)),
+        "readings that arrive twice": share(1 - timestamps / len(log.messages)),
     }
 
 

@@ -24,7 +24,7 @@ from ingest.events import Contract, Rejection
 HEADER, ENCODING, LOAD_OPTIONS = "header", "encoding", "load_options"
 FLUSH_ROWS = 50_000
 FLUSH_BYTES = 64_000_000
-MOMENT = pa.timestamp("us", tz="UTC")
+TIMESTAMP = pa.timestamp("us", tz="UTC")
 MESSAGE_ID = ["ledger_id", "entry_id", "batch_index"]
 # a cluster that was made anew gives its ids out again; the publish time tells its messages from those landed before
 IDENTITY = [*MESSAGE_ID, "publish_time"]
@@ -73,7 +73,7 @@ def to_table(
     `ids` are their ledger ids, entry ids and batch indexes, `published` their publish times (any timestamp type, UTC).
     `raws` are the bytes to keep of a rejected message; without them they are the message itself.
     """
-    published = published.cast(MOMENT)
+    published = published.cast(TIMESTAMP)
     columns = contract.decode_columns(messages, published)
     count = len(messages)
     extras: list[str | None] = [None] * count

@@ -55,7 +55,7 @@ STORES = f"""
     group by store_location
 """
 
-# each reading with what changed since the product's previous one; of two for one moment the later arrival holds, a
+# each reading with what changed since the product's previous one; of two for one timestamp the later arrival holds, a
 # level below zero counts as zero, and an unknown price is the last known one
 MOVEMENTS = """
     create temp table movements as

@@ -137,12 +137,12 @@ def _stuck_sensor(place: Place, magnitude: float) -> list[Change] | None:
 
 
 def _missing_block(place: Place, magnitude: float) -> list[Change] | None:
-    stop = place.point.moment + timedelta(days=magnitude)
+    stop = place.point.timestamp + timedelta(days=magnitude)
     return [
         Change(point, None)
         for (store, _), points in place.log.series.items()
         if store == place.point.store and points[-1].category == place.point.category
-        for point in _between(points, place.point.moment, stop)
+        for point in _between(points, place.point.timestamp, stop)
     ]
 
 
@@ -156,14 +156,14 @@ def _conflicting(place: Place, magnitude: float) -> list[Change] | None:
 
 def _future_clock(place: Place, magnitude: float) -> list[Change] | None:
     ahead = timedelta(days=365) * magnitude
-    return [Change(place.point, {"event_timestamp": iso(place.point.moment + ahead)})]
+    return [Change(place.point, {"event_timestamp": iso(place.point.timestamp + ahead)})]
 
 
 def _swapped_store(place: Place, magnitude: float) -> list[Change] | None:
     here = within(place.points, place.start, magnitude)
     for (store, product), points in place.log.series.items():
         if product == place.point.product and store != place.point.store:
-            there = _between(points, here[0].moment, here[0].moment + timedelta(days=magnitude))
+            there = _between(points, here[0].timestamp, here[0].timestamp + timedelta(days=magnitude))
             if there and {point.quantity for point in there} != {point.quantity for point in here}:
                 return [Change(point, {"store_location": store}) for point in here] + [
                     Change(point, {"store_location": place.point.store}) for point in there
@@ -225,7 +225,7 @@ def _bulk_sale(place: Place, magnitude: float) -> list[Change] | None:
 
 
 def _days(first: Point, point: Point) -> int:
-    return (point.moment - first.moment).days
+    return (point.timestamp - first.timestamp).days
 
 
 def _levels(points: Iterable[Point], levels: Iterable[float]) -> list[Change] | None:
@@ -237,8 +237,8 @@ def _levels(points: Iterable[Point], levels: Iterable[float]) -> list[Change] | 
 
 
 def _between(points: list[Point], start: datetime, stop: datetime) -> list[Point]:
-    moments = [point.moment for point in points]
-    return points[bisect.bisect_left(moments, start) : bisect.bisect_left(moments, stop)]
+    timestamps = [point.timestamp for point in points]
+    return points[bisect.bisect_left(timestamps, start) : bisect.bisect_left(timestamps, stop)]
 
 
 def _until_delivery(place: Place) -> Iterable[Point]:
@@ -333,7 +333,7 @@ class Introduction:
         """Introduce one anomaly and return its row of the truth table.
 
         What is not given is drawn: the magnitude from the kind's own, store and product from those in the log, and
-        the moment (`at`: the first reading from then on) from the readings at or after `since`. Raises NoPlaceError.
+        the timestamp (`at`: the first reading from then on) from the readings at or after `since`. Raises NoPlaceError.
         """
         if magnitude is None:
             magnitude = float(random.choice(kind.magnitudes))
@@ -355,7 +355,7 @@ class Introduction:
     def _is_free(self, changes: list[Change]) -> bool:
         spacing = timedelta(days=QUIET_DAYS)
         return not any(
-            start - spacing <= change.point.moment <= end + spacing
+            start - spacing <= change.point.timestamp <= end + spacing
             for change in changes
             for start, end in self._taken.get((change.point.store, change.point.product), ())
         )
@@ -364,7 +364,7 @@ class Introduction:
         for change in changes:
             self.log.apply(change)
             key = change.point.store, change.point.product
-            self._taken.setdefault(key, []).append((change.point.moment, change.point.moment))
+            self._taken.setdefault(key, []).append((change.point.timestamp, change.point.timestamp))
         own = [change for change in changes if change.point.store == place.point.store]
         original, injected = _greatest_change(own)
         row = {
@@ -375,8 +375,8 @@ class Introduction:
             "product": WHOLE_CATEGORY if kind.name == "missing_block" else (own[0].fields or {}).get(
                 "product_id", place.point.product
             ),
-            "start": iso(min(change.point.moment for change in own)),
-            "end": iso(max(change.point.moment for change in own)),
+            "start": iso(min(change.point.timestamp for change in own)),
+            "end": iso(max(change.point.timestamp for change in own)),
             "magnitude": f"{magnitude:g}",
             "original": original,
             "injected": injected,
@@ -391,7 +391,7 @@ def _start(points: list[Point], random: np.random.Generator, at: datetime | None
     first = max(1, min(HISTORY, len(points) // 2))
     earliest = at or since
     if earliest is not None:
-        found = bisect.bisect_left([point.moment for point in points], earliest)
+        found = bisect.bisect_left([point.timestamp for point in points], earliest)
         first = max(1 if at else first, found)
     if first >= len(points):
         return None
@@ -413,7 +413,7 @@ def _greatest_change(changes: list[Change]) -> tuple[Any, Any]:
             "price": point.price,
             "category": point.category,
             "store_location": point.store,
-            "event_timestamp": iso(point.moment),
+            "event_timestamp": iso(point.timestamp),
         }
         name = next(iter(change.fields), "quantity")
         return before[name], change.fields.get(name, before[name])

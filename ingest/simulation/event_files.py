@@ -55,7 +55,7 @@ def event_file(path: Path, file_format: str, catalogue: Catalogue) -> Iterator[W
             file.write(f"{','.join(FIELDS)}\n".encode())
 
         def write(readings: Readings) -> None:
-            for start in range(0, len(readings.moment), PIECE):
+            for start in range(0, len(readings.timestamp), PIECE):
                 piece = Readings(*(column[start : start + PIECE] for column in readings))
                 file.write(to_text(piece))
 
@@ -81,14 +81,14 @@ class _Columns:
 
     def table(self, readings: Readings) -> pa.Table:
         category = self._catalogue.category[readings.product].astype(np.int32)
-        moment = (self._epoch + readings.moment) * 1_000_000
+        timestamp = (self._epoch + readings.timestamp) * 1_000_000
         columns = [
             pa.DictionaryArray.from_arrays(pa.array(readings.product), self._products),
             pa.DictionaryArray.from_arrays(pa.array(category), self._categories),
             pa.DictionaryArray.from_arrays(pa.array(readings.store), self._stores),
             pa.array(readings.quantity, pa.int64()),
             pa.array(self._price(readings)),
-            pa.array(moment, pa.timestamp("us", tz="UTC")),
+            pa.array(timestamp, pa.timestamp("us", tz="UTC")),
         ]
         return pa.table(columns, schema=self.schema)
 
@@ -111,12 +111,12 @@ class _Columns:
             self._stores.take(pa.array(readings.store)),
             pc.cast(pa.array(readings.quantity), pa.string()),
             pc.cast(pa.array(self._price(readings)), pa.string()),
-            self._days.take(pa.array(readings.moment // 86400)),
-            self._clock.take(pa.array(readings.moment % 86400)),
+            self._days.take(pa.array(readings.timestamp // 86400)),
+            self._clock.take(pa.array(readings.timestamp % 86400)),
         )
 
     def _price(self, readings: Readings) -> np.ndarray:
-        price: np.ndarray = self._catalogue.price[readings.product, readings.moment // 86400]
+        price: np.ndarray = self._catalogue.price[readings.product, readings.timestamp // 86400]
         return price
 
 

@@ -18,13 +18,15 @@ SeriesKey = tuple[str, str]  # store, product
 
 
 class Point(NamedTuple):
-    """The reading of a moment. `lines` are the positions of its messages: more than one where it was repeated; of
-    different values for one moment the last one stands here."""
+    """The reading of a product at a timestamp, the last one where there are several.
+
+    `lines` are the positions of their messages.
+    """
 
     store: str
     product: str
     category: str
-    moment: datetime
+    timestamp: datetime
     quantity: int
     price: float | None
     lines: tuple[int, ...]
@@ -65,14 +67,14 @@ class EventLog:
         if not found:
             raise SourceError(f"{path}: no line is a stock reading. Compare it with the event contract in the README.")
         self.series: dict[SeriesKey, list[Point]] = {
-            key: sorted(points.values(), key=lambda point: point.moment) for key, points in sorted(found.items())
+            key: sorted(points.values(), key=lambda point: point.timestamp) for key, points in sorted(found.items())
         }
         self._changed: dict[int, bytes | None] = {}
         self._added: defaultdict[int, list[bytes]] = defaultdict(list)
 
     @property
     def newest(self) -> datetime:
-        return max(points[-1].moment for points in self.series.values())
+        return max(points[-1].timestamp for points in self.series.values())
 
     def apply(self, change: Change) -> None:
         """Change the messages of a point, its repeats as well."""
@@ -102,13 +104,13 @@ class EventLog:
 
 def within(points: list[Point], start: int, days: float) -> list[Point]:
     """The points from position `start` on that lie within `days` of it."""
-    until = points[start].moment + timedelta(days=days)
+    until = points[start].timestamp + timedelta(days=days)
     stop = start
-    while stop < len(points) and points[stop].moment < until:
+    while stop < len(points) and points[stop].timestamp < until:
         stop += 1
     return points[start:stop]
 
 
-def iso(moment: datetime) -> str:
-    """A moment as events spell it."""
-    return moment.isoformat().replace("+00:00", "Z")
+def iso(timestamp: datetime) -> str:
+    """A timestamp as events spell it."""
+    return timestamp.isoformat().replace("+00:00", "Z")

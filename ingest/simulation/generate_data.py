@@ -118,7 +118,7 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
                 if days.start >= profile.days:
                     continue
                 write(due)
-                count += len(due.moment)
+                count += len(due.timestamp)
                 if workers > 1:
                     click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
         labelled = 0

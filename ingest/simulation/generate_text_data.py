@@ -79,9 +79,9 @@ def write_notes(
     odd = set(chance.sample(range(len(occasions)), round(anomaly_share * len(occasions))))
     turn = list(KINDS)
     notes, truth = list[dict[str, str]](), list[dict[str, str]]()
-    for position, occasion in enumerate(sorted(occasions, key=lambda each: (each.moment, each.store, each.product))):
+    for position, occasion in enumerate(sorted(occasions, key=lambda each: (each.timestamp, each.store, each.product))):
         original = text = plain_note(occasion, chance)
-        written = occasion.moment + timedelta(seconds=chance.randint(60, 5400))
+        written = occasion.timestamp + timedelta(seconds=chance.randint(60, 5400))
         note = {
             "note_id": f"N{position + 1:06d}",
             "product_id": occasion.product,
@@ -111,7 +111,7 @@ def _read(events: Path, count: int, chance: random.Random) -> list[Occasion]:
         previous = points[0].quantity
         for point in points:
             rise = max(point.quantity - previous, 0)
-            occasion = Occasion(store, product, point.category, point.moment, point.quantity, rise)
+            occasion = Occasion(store, product, point.category, point.timestamp, point.quantity, rise)
             (delivered if rise else calm).append(occasion)
             previous = point.quantity
     if len(calm) + len(delivered) < count:
@@ -136,7 +136,7 @@ def _made_up(count: int, seed: int, end: datetime | None, chance: random.Random)
                 store=chance.choice(catalogue.stores),
                 product=catalogue.product_ids[product],
                 category=catalogue.categories[catalogue.category[product]],
-                moment=midnight - timedelta(seconds=chance.randint(7200, 120 * 86400)),
+                timestamp=midnight - timedelta(seconds=chance.randint(7200, 120 * 86400)),
                 on_hand=received + chance.randint(0, 40),
                 received=received,
             )

@@ -1,8 +1,8 @@
 """`inventory introduce-actual-quantity`: replay what the truth says happened after a forecast was published.
 
-A forecast is of the level at its `forecast_timestamp`, the midnight after a day. The replay is therefore one reading of
-each product at just those moments that have come and have no actual yet: the level at closing time the evening before.
-The readings carry the key `simulated`, which lands in `extra`.
+A forecast is of the level at its `forecast_timestamp`, the midnight after a day. The replay gives each product one
+reading at each of those midnights that is past and has no actual yet: the level at closing time the evening before. The
+readings carry the key `simulated`, which lands in `extra`.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def _due(forecasts: Path, clock: datetime) -> dict[date, set[Group]]:
             ).fetchall()
     except sqlite3.DatabaseError as error:
         raise click.ClickException(f"{forecasts}: {error}. Publish forecasts first (make pipeline).") from error
-    for moment, store, category in rows:
-        day = datetime.fromisoformat(moment).date() - timedelta(days=1)
+    for timestamp, store, category in rows:
+        day = datetime.fromisoformat(timestamp).date() - timedelta(days=1)
         due.setdefault(day, set()).add((store, category))
     return due
 

@@ -208,5 +208,5 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment and moment.replace(tzinfo=UTC)
+def _utc(timestamp: datetime | None) -> datetime | None:
+    return timestamp and timestamp.replace(tzinfo=UTC)

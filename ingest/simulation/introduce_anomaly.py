@@ -46,9 +46,9 @@ def command(
     introduction, out = open_events(events, out, force)
     _check_series(introduction, store, product)
     random = random_stream(seed, CATALOGUE_KEY, SPOILING, len(introduction.truth) + 1)
-    moment = at and at.replace(tzinfo=UTC)
+    timestamp = at and at.replace(tzinfo=UTC)
     try:
-        row = introduction.put(kind, random, magnitude=magnitude, store=store, product=product, at=moment)
+        row = introduction.put(kind, random, magnitude=magnitude, store=store, product=product, at=timestamp)
     except NoPlaceError as error:
         raise click.ClickException(f"{events}: {error}") from error
     save(introduction, events, out)

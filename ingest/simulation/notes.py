@@ -33,13 +33,13 @@ KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 class Occasion(NamedTuple):
-    """What a note is about: a product at a moment, how many are on hand, and how many more than at the reading
+    """What a note is about: a product at a timestamp, how many are on hand, and how many more than at the reading
     before (`received`, 0 where not more)."""
 
     store: str
     product: str
     category: str
-    moment: datetime
+    timestamp: datetime
     on_hand: int
     received: int
 

@@ -27,11 +27,11 @@ class StoreDays(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """Stock readings as columns of equal length: `arrival` and `moment` in seconds from the first day's midnight,
+    """Stock readings as columns of equal length: `arrival` and `timestamp` in seconds from the first day's midnight,
     `store` and `product` as positions in the catalogue, `quantity` in units."""
 
     arrival: np.ndarray
-    moment: np.ndarray
+    timestamp: np.ndarray
     store: np.ndarray
     product: np.ndarray
     quantity: np.ndarray
@@ -113,28 +113,28 @@ class Store:
         day = np.arange(days.start, days.stop)
         listed = (day >= self._catalogue.launch[:, None]) & (day < profile.days)
         part = random.random(played.sales.shape, dtype=np.float32)
-        moments, products, quantities = [], [], []
+        timestamps, products, quantities = [], [], []
         for start, end, sold in profile.counts:
             product, column = np.nonzero(listed)
-            moments.append(day[column] * 86400 + random.integers(start, end, len(column)))
+            timestamps.append(day[column] * 86400 + random.integers(start, end, len(column)))
             products.append(product)
             quantities.append((played.level + played.sales - np.floor(played.sales * sold + part))[product, column])
         product, column = np.nonzero(listed & (played.receipts > 0))
-        moments.append(day[column] * 86400 + random.integers(*RECEIVING, len(column)))
+        timestamps.append(day[column] * 86400 + random.integers(*RECEIVING, len(column)))
         products.append(product)
         quantities.append((played.level + played.sales)[product, column])
 
-        moment = np.concatenate(moments).astype(np.int32)
+        timestamp = np.concatenate(timestamps).astype(np.int32)
         product = np.concatenate(products).astype(np.int32)
         quantity = np.concatenate(quantities).astype(np.int32)
-        fate = random.random(len(moment), dtype=np.float32)
+        fate = random.random(len(timestamp), dtype=np.float32)
         late = (fate >= MISSING) & (fate < MISSING + LATE)
-        arrival = moment.copy()
+        arrival = timestamp.copy()
         arrival[late] += random.integers(3600, LATEST, np.count_nonzero(late), dtype=np.int32)
         repeated = np.flatnonzero(fate >= 1 - REPEATED)
         again = arrival[repeated] + random.integers(1, LAST_REPEAT, len(repeated), dtype=np.int32)
         order = np.concatenate([np.flatnonzero(fate >= MISSING), repeated])
         arrival = np.concatenate([arrival[fate >= MISSING], again])
         return Readings(
-            arrival, moment[order], np.full(len(order), self._store, np.int32), product[order], quantity[order]
+            arrival, timestamp[order], np.full(len(order), self._store, np.int32), product[order], quantity[order]
         )

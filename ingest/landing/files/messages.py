@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ingest.events import FIELDS, NAMES, Contract, Rejection
-from ingest.landing.commit import MOMENT, to_table
+from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.landing.files.mapped import open_events
 from ingest.landing.files.mapping import recognised
@@ -75,7 +75,7 @@ def landing_table(
     import pyarrow as pa
 
     ids = ([ledger_id] * len(rows), [row.number for row in rows], [row.part for row in rows])
-    published = pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(rows))
+    published = pa.repeat(pa.scalar(datetime.now(UTC), TIMESTAMP), len(rows))
     messages = [interpreter.message(row) for row in rows]
     return to_table(contract, topic, 0, ids, published, messages, [row.raw for row in rows])
 

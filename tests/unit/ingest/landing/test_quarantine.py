@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingest import load
 from ingest.events import NOTES, READINGS
 from ingest.landing import withdraw
-from ingest.landing.commit import MOMENT, to_table
+from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.commit import land as land_rows
 from ingest.landing.printable import printable
 from ingest.landing.quarantine import command
@@ -46,7 +46,7 @@ def land_messages(folder: Path, *messages: bytes, contract=READINGS) -> None:
     """Messages of a topic, as the loader lands them."""
     folder.mkdir(parents=True)
     count = len(messages)
-    published = pa.array([datetime(2026, 6, 1, tzinfo=UTC)] * count, MOMENT)
+    published = pa.array([datetime(2026, 6, 1, tzinfo=UTC)] * count, TIMESTAMP)
     ids = ([7] * count, list(range(count)), [-1] * count)
     land_rows(folder, TOPIC, 0, to_table(contract, TOPIC, 0, ids, published, messages))
 

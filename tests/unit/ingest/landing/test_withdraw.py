@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingest import load
 from ingest.durable_files import file_lock
 from ingest.events import READINGS
-from ingest.landing.commit import MOMENT, land, to_table
+from ingest.landing.commit import TIMESTAMP, land, to_table
 from ingest.landing.withdraw import command
 from ingest.landing.withdrawals import MessageRange, Withdrawals, in_ranges, record, recorded, withdrawals
 from tests.unit.ingest.test_events import EVENT
@@ -42,7 +42,7 @@ def land_topic(data_dir: Path, *ledger_ids: int, published: datetime) -> None:
     count = len(ledger_ids)
     with file_lock(landing, "landing"):
         ids = (ledger_ids, list(range(count)), [-1] * count)
-        clock = pa.array([published] * count, MOMENT)
+        clock = pa.array([published] * count, TIMESTAMP)
         land(landing, TOPIC, 0, to_table(READINGS, TOPIC, 0, ids, clock, [GOOD] * count))
 
 

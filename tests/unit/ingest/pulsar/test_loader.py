@@ -37,9 +37,9 @@ class Received(NamedTuple):
 
 
 def rows(*messages: MessageId, published: list[datetime] | None = None) -> pa.Table:
-    moments = pa.array(published or [PUBLISHED] * len(messages), pa.timestamp("ms", "UTC"))
+    timestamps = pa.array(published or [PUBLISHED] * len(messages), pa.timestamp("ms", "UTC"))
     columns = tuple([getattr(id_, name) for id_ in messages] for name in MESSAGE_ID)
-    return to_table(READINGS, TOPIC, 0, columns, moments, [msgspec.json.encode(EVENT)] * len(messages))
+    return to_table(READINGS, TOPIC, 0, columns, timestamps, [msgspec.json.encode(EVENT)] * len(messages))
 
 
 def ids_of(table: pa.Table) -> list[MessageId]:

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from ingest.durable_files import ExchangeError, file_lock
 from ingest.events import READINGS
-from ingest.landing.commit import MOMENT, land, landed_files, not_landed, to_table
+from ingest.landing.commit import TIMESTAMP, land, landed_files, not_landed, to_table
 from ingest.landing.file_loader import land_file
 from ingest.refining import compaction
 from ingest.refining.compaction import command, compact_batches, compact_landing
@@ -43,10 +43,10 @@ def event(number: int) -> bytes:
     )
 
 
-def messages(ledger: int, first: int, count: int, moment: datetime = YESTERDAY) -> pa.Table:
+def messages(ledger: int, first: int, count: int, timestamp: datetime = YESTERDAY) -> pa.Table:
     numbers = range(first, first + count)
     lines = [event(number) if number % 7 else b"broken" for number in numbers]
-    published = pa.array([moment] * count, MOMENT)
+    published = pa.array([timestamp] * count, TIMESTAMP)
     return to_table(READINGS, "events", 0, ([ledger] * count, list(numbers), [-1] * count), published, lines)
 
 

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     store: str
     product: str
     category: str
-    moment: datetime
+    timestamp: datetime
     quantity: int
     price: float | None
 
@@ -50,7 +50,7 @@ def at(
 
 def write_readings(raw: Path, batch_id: int, rows: Sequence[Row], arrived: int) -> None:
     """A batch as refinement leaves it; `arrived` counts what came before it, for the order of arrival."""
-    moment = pa.timestamp("us", tz="UTC")
+    timestamp = pa.timestamp("us", tz="UTC")
     folder = batch_folder(raw / "readings", batch_id) / "event_month=any"
     folder.mkdir(parents=True)
     count = len(rows)
@@ -58,12 +58,12 @@ def write_readings(raw: Path, batch_id: int, rows: Sequence[Row], arrived: int) 
         {
             "store_location": pa.array([row.store for row in rows], pa.string()),
             "product_id": pa.array([row.product for row in rows], pa.string()),
-            "event_timestamp": pa.array([row.moment for row in rows], moment),
+            "event_timestamp": pa.array([row.timestamp for row in rows], timestamp),
             "category": pa.array([row.category for row in rows], pa.string()),
             "quantity": pa.array([row.quantity for row in rows], pa.int64()),
             "price": pa.array([row.price for row in rows], pa.float64()),
             "extra": pa.array([None] * count, pa.string()),
-            "publish_time": pa.array([NOON] * count, moment),
+            "publish_time": pa.array([NOON] * count, timestamp),
             "topic": pa.array(["events"] * count, pa.string()),
             "partition": pa.array([0] * count, pa.int32()),
             "ledger_id": pa.array([1] * count, pa.int64()),
@@ -121,38 +121,38 @@ def test_worked_numbers(tmp_path):
 
 
 def recomputed(batches: Sequence[Sequence[Row]]) -> Features:
-    """The definitions in plain Python: who is late, then all others at once, in the order of their moments."""
+    """The definitions in plain Python: who is late, then all others at once, in the order of their timestamps."""
     newest: dict[str, datetime] = {}
     closed: dict[str, datetime] = {}
     accepted: dict[tuple[str, str, datetime], Row] = {}
     late: Counter[tuple[str, str, datetime]] = Counter()
 
-    def window_end(moment: datetime) -> datetime:
-        return moment + (datetime.min.replace(tzinfo=UTC) - moment) % WINDOW
+    def window_end(timestamp: datetime) -> datetime:
+        return timestamp + (datetime.min.replace(tzinfo=UTC) - timestamp) % WINDOW
 
     for batch in batches:
         for row in batch:
-            if row.store in closed and row.moment <= closed[row.store]:
-                late[row.store, row.category, window_end(row.moment)] += 1
+            if row.store in closed and row.timestamp <= closed[row.store]:
+                late[row.store, row.category, window_end(row.timestamp)] += 1
             else:
-                accepted[row.store, row.product, row.moment] = row  # the later arrival holds
-                newest[row.store] = max(row.moment, newest.get(row.store, row.moment))
-        for store, moment in newest.items():
-            reached = moment - WATERMARK
+                accepted[row.store, row.product, row.timestamp] = row  # the later arrival holds
+                newest[row.store] = max(row.timestamp, newest.get(row.store, row.timestamp))
+        for store, timestamp in newest.items():
+            reached = timestamp - WATERMARK
             closed[store] = reached - (reached - datetime.min.replace(tzinfo=UTC)) % WINDOW
 
     counted: dict[tuple[str, str, datetime], list[int]] = defaultdict(lambda: [0] * 6)
     levels: dict[tuple[str, str], int] = {}
     prices: dict[tuple[str, str], float] = {}
-    for (store, product, moment), row in sorted(accepted.items()):
-        if moment > closed[store]:
+    for (store, product, timestamp), row in sorted(accepted.items()):
+        if timestamp > closed[store]:
             continue
         level, key = max(row.quantity, 0), (store, product)
         units = level - levels.get(key, level)
         is_new_price = row.price is not None and prices.get(key, row.price) != row.price
         levels[key] = level
         prices |= {} if row.price is None else {key: row.price}
-        counts = counted[store, row.category, window_end(moment)]
+        counts = counted[store, row.category, window_end(timestamp)]
         for place, amount in enumerate((1, max(-units, 0), max(units, 0), units > 0, is_new_price)):
             counts[place] += amount
     for place, count in late.items():
@@ -164,7 +164,7 @@ def recomputed(batches: Sequence[Sequence[Row]]) -> Features:
 def test_in_any_order_the_closed_windows_are_those_of_all_accepted_readings(tmp_path, seed):
     chance = random.Random(seed)
     rows = {
-        (row.store, row.product, row.moment, row.quantity, row.price): row
+        (row.store, row.product, row.timestamp, row.quantity, row.price): row
         for row in (
             at(
                 chance.randrange(0, 60 * 60 * 6, 30) / 60,
@@ -178,7 +178,7 @@ def test_in_any_order_the_closed_windows_are_those_of_all_accepted_readings(tmp_
         )
     }
     arrival = [
-        (row.moment + timedelta(minutes=chance.choice([0, 0, 10, 45, 200])), chance.random(), row)
+        (row.timestamp + timedelta(minutes=chance.choice([0, 0, 10, 45, 200])), chance.random(), row)
         for row in rows.values()
     ]
     in_arrival_order = [row for *_, row in sorted(arrival)]

@@ -72,7 +72,7 @@ def test_ordinary_notes_say_what_was_read_and_the_others_are_labelled(events, tm
         points = series[note.store_location, note.product_id]
         # the reading was at most an hour and a half before the note
         earliest = note.event_timestamp - timedelta(hours=1.5)
-        near = [place for place, point in enumerate(points) if earliest <= point.moment < note.event_timestamp]
+        near = [place for place, point in enumerate(points) if earliest <= point.timestamp < note.event_timestamp]
         levels = {points[place].quantity for place in near}
         rises = {points[place].quantity - points[place - 1].quantity for place in near if place}
         assert 0 in levels or any(says(note.note, number) for number in levels | rises if number > 0), note

@@ -66,7 +66,7 @@ def contents(events: Path) -> Counter[Content]:
 
 def is_told(content: Content, row: dict[str, str], new: bool) -> bool:
     """Whether a row of the truth accounts for a reading that is gone, or that is new."""
-    store, product, category, _, _, moment = content
+    store, product, category, _, _, timestamp = content
     start, end = datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"])
     if row["kind"] == "future_clock" and new:
         start = end = datetime.fromisoformat(row["injected"])
@@ -74,7 +74,7 @@ def is_told(content: Content, row: dict[str, str], new: bool) -> bool:
         end = start + timedelta(days=float(row["magnitude"]))
     stores = {row["store"], row["injected"]} if row["kind"] == "swapped_store" else {row["store"]}
     of_product = category == row["category"] if row["product"] == "N/A" else product == row["product"]
-    return store in stores and of_product and start <= moment <= end
+    return store in stores and of_product and start <= timestamp <= end
 
 
 @settings(max_examples=8)
@@ -206,11 +206,11 @@ def changed(clean: Path, events: Path, row: dict[str, str]) -> pd.DataFrame:
     """The readings of a row's product and span, before and after."""
     frames = []
     for file in (clean, events):
-        columns = ["store", "product", "category", "quantity", "price", "moment"]
+        columns = ["store", "product", "category", "quantity", "price", "timestamp"]
         frame = pd.DataFrame(list(contents(file).elements()), columns=columns)
-        moment = frame["moment"].between(pd.Timestamp(row["start"]), pd.Timestamp(row["end"]))
-        frames.append(frame[(frame["store"] == row["store"]) & (frame["product"] == row["product"]) & moment])
-    return frames[0].merge(frames[1], on=["store", "product", "moment"], how="outer", suffixes=("", "_after"))
+        timestamp = frame["timestamp"].between(pd.Timestamp(row["start"]), pd.Timestamp(row["end"]))
+        frames.append(frame[(frame["store"] == row["store"]) & (frame["product"] == row["product"]) & timestamp])
+    return frames[0].merge(frames[1], on=["store", "product", "timestamp"], how="outer", suffixes=("", "_after"))
 
 
 @pytest.mark.parametrize(
