@@ -73,6 +73,14 @@ class Rejection(msgspec.Struct, frozen=True):
 Event = TypeVar("Event", Reading, Note)
 
 
+class FractionalQuantityError(ValueError):
+    """A quantity that is no whole number of units, nor of the parts that a unit is counted in."""
+
+    def __init__(self, quantity: object, scale: int = 1) -> None:
+        times = f" times {scale}" if scale != 1 else ""
+        super().__init__(f"quantity: {quantity}{times} is not whole; --quantity-scale counts in parts of a unit")
+
+
 class Contract(Generic[Event]):
     """What a message must be to count as an event of one kind, message by message or in columns."""
 
@@ -104,6 +112,8 @@ class Contract(Generic[Event]):
             timestamp = read_time(payload.event_timestamp).time
         except TimeError as error:
             return Rejection(error.kind, f"event_timestamp: {error}")
+        except FractionalQuantityError as error:
+            return Rejection("fractional_quantity", str(error))
         except msgspec.ValidationError as error:
             return _explain(str(error))
         except UNREADABLE as error:
@@ -156,14 +166,15 @@ class Contract(Generic[Event]):
     def _leniently(self, message: bytes) -> Any:
         """The payload of a message that writes 2.0 for 2, or its time as an epoch number or in another spelling.
 
-        Raises msgspec.ValidationError or TimeError where it is no event even so.
+        Raises msgspec.ValidationError, TimeError or FractionalQuantityError where it is no event even so.
         """
         keys: dict[str, Any] = self._keys_decoder.decode(message)
-        if "quantity" in keys:
+        if "quantity" in keys and "quantity" in self.fields:
             with suppress(msgspec.ValidationError):
                 quantity = msgspec.json.decode(keys["quantity"], type=float)
-                if quantity.is_integer():
-                    keys["quantity"] = int(quantity)
+                if not quantity.is_integer():
+                    raise FractionalQuantityError(quantity)
+                keys["quantity"] = int(quantity)
         if "event_timestamp" in keys:
             keys["event_timestamp"] = read_time(msgspec.json.decode(keys["event_timestamp"])).time
         return self._payload_decoder.decode(msgspec.json.encode(keys))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from ingest.events import FIELDS
 from ingest.landing.files.compressed import Content
 from ingest.landing.files.encodings import (
     BOM,
@@ -26,6 +27,7 @@ UTF8_BOM = BOM.encode()
 
 # a string, where it is whole, or what opens and closes
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)
+_NOTHING = frozenset([b"[]", b"{}", b"null", b"false", b"true", b"0"])
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -52,13 +54,16 @@ class JsonText:
         self._is_list = bool(re.match(rb"\[\s*[{\]]", start))
         first_line = start.partition(b"\n")[0].strip()
         self._is_lines = not self._is_list and (content.ending != ".json" or _is_message(first_line))
+        self._is_empty = start.strip() == b"null" or _wrapped(start) == []
         self.encoding = self._encoding if self._is_lines else "utf-8"
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """See EventFile. Blank lines hold no message. Of a list the place in it is the number of a row."""
+        if self._is_empty:
+            return
         if not self._is_lines:
             values = json_values(utf8_chunks(self._content, self._encoding), self.path, self._is_list)
-            messages = values if self._is_list else chain.from_iterable(_wrapped(value) or [value] for value in values)
+            messages = values if self._is_list else chain.from_iterable(map(_messages, values))
             yield from (Row(number, message, message) for number, message in enumerate(messages, start=1))
         elif self._encoding == "utf-8":
             yield from self._utf8_lines()
@@ -118,16 +123,30 @@ def _between(text: bytes) -> Iterator[bytes]:
         yield value
 
 
+def _messages(value: bytes) -> list[bytes]:
+    """The messages in an object like {"events": [...]}; any other value is one by itself."""
+    wrapped = _wrapped(value)
+    return [value] if wrapped is None else wrapped
+
+
 def _wrapped(value: bytes) -> list[bytes] | None:
-    """The messages in an object like {"events": [...]}: where just one of its values is a list of objects."""
+    """The messages in an object that is none itself: just one of its values is a list of objects, or each is empty."""
     lists = []
     try:
-        for member in map(bytes, _object_decoder.decode(value).values()):
+        values = _object_decoder.decode(value)
+        if not values.keys().isdisjoint(FIELDS):
+            return None
+        members = list(map(bytes, values.values()))
+        for member in members:
             messages = [bytes(message) for message in _list_decoder.decode(member)] if member[:1] == b"[" else []
             if messages and all(message[:1] == b"{" for message in messages):
                 lists.append(messages)
     except (msgspec.DecodeError, RecursionError):
         return None
+    # the last page of an interface: {"count": 0, "next": null, "events": []}; any event has a text or a number
+    compact = [b"".join(member.split()) for member in members]
+    if compact == [b"null"] or (b"[]" in compact and _NOTHING.issuperset(compact)):
+        return []
     return lists[0] if len(lists) == 1 else None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from ingest.events import FIELDS, NAMES, Contract, Rejection
+from ingest.events import FIELDS, NAMES, Contract, FractionalQuantityError, Rejection
 from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.landing.files.mapped import open_events
@@ -140,6 +140,8 @@ class Interpreter:
             return _encoder.encode(event)
         except TimeError as error:
             return Rejection(error.kind, f"{TIME_COLUMN}: {error}")
+        except FractionalQuantityError as error:
+            return Rejection("fractional_quantity", str(error))
         except _NumberError as error:
             return Rejection(error.kind, str(error))
         except UnicodeEncodeError as error:
@@ -163,11 +165,7 @@ class Interpreter:
             raise _NumberError("wrong_type", f"quantity: expected a number, got {value}")
         scaled = Decimal(str(value)) * self._scale
         if scaled != scaled.to_integral_value():
-            times = f" times {self._scale}" if self._scale != 1 else ""
-            raise _NumberError(
-                "fractional_quantity",
-                f"quantity: {value}{times} is not whole; --quantity-scale counts in parts of a unit",
-            )
+            raise FractionalQuantityError(value, self._scale)
         return int(scaled)
 
     def _price(self, value: float | Decimal) -> float | None:

@@ -64,7 +64,7 @@ def test_odd_but_well_formed_values_are_data(changes, field, value):
         (event().replace(b"Toys", b"T\xfcys"), "not_utf8", "byte"),
         (event().replace(b'"price":9.5,', b""), "missing_field", "price"),
         (event(quantity="5"), "wrong_type", "quantity: expected int, got str"),
-        (event(quantity=5.5), "wrong_type", "quantity: expected int, got float"),
+        (event(quantity=5.5), "fractional_quantity", "quantity: 5.5 is not whole; --quantity-scale"),
         (event(quantity=True), "wrong_type", "quantity"),
         (event(quantity=None), "wrong_type", "quantity"),
         (event(quantity=10**12), "out_of_range", "quantity"),

@@ -56,6 +56,47 @@ def test_two_lists_in_one_object_are_no_wrapper(tmp_path):
     assert [row["error"] for row in loaded.rows] == ["missing_field: product_id"]
 
 
+@pytest.mark.parametrize("name", ["e.json", "e.ndjson"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"events": []}',
+        '{"events": [ ]}\n',
+        '{"events": null}',
+        '\ufeff{"count": 0, "next": null, "errors": [], "events": []}',
+        "null",
+        "[]",
+    ],
+)
+def test_what_holds_no_events_says_so(tmp_path, name, text):
+    loaded = load_text(tmp_path, name, text)
+    assert loaded.exit_code == 1
+    assert "holds no rows" in loaded.output
+    assert not loaded.rows
+
+
+def test_an_empty_page_after_others_holds_nothing_and_what_names_something_is_kept(tmp_path):
+    pages = [{"events": EVENTS}, {"events": []}, {"sku": "A1", "lots": []}]
+    loaded = load_text(tmp_path, "e.json", "\n".join(json.dumps(page) for page in pages))
+    assert loaded.column("quantity") == [0, 1, 2]
+    assert [row["raw"] for row in loaded.bad] == [b'{"sku": "A1", "lots": []}']
+
+
+def test_an_event_with_a_list_of_its_own_is_no_wrapper(tmp_path):
+    loaded = load_text(tmp_path, "e.json", json.dumps({**EVENTS[2], "lots": [{"lot": 1}]}))
+    assert loaded.column("quantity") == [2]
+    assert loaded.column("extra") == ['{"lots":[{"lot": 1}]}']
+
+
+def test_a_fractional_quantity_says_how_to_count_it(tmp_path):
+    line = json.dumps({**EVENTS[0], "quantity": 2.5})
+    loaded = load_text(tmp_path, "e.ndjson", line)
+    assert [row["error"] for row in loaded.bad] == [
+        "fractional_quantity: quantity: 2.5 is not whole; --quantity-scale counts in parts of a unit"
+    ]
+    assert load_text(tmp_path, "e.ndjson", line, "--quantity-scale", "2").column("quantity") == [5]
+
+
 def test_what_is_no_event_in_a_list_is_quarantined_as_it_stood(tmp_path):
     text = f'[{json.dumps(EVENTS[0])}, 7, "x", {{"a": [1]}}, [2], {json.dumps(EVENTS[1])}]'
     loaded = load_text(tmp_path, "e.json", text)
