@@ -222,9 +222,11 @@ def _untidy(column: pa.Array) -> list[int]:
 
 def _column(name: str, events: list[Any]) -> pa.Array:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     types = {"quantity": pa.int64(), "price": pa.float64(), "event_timestamp": pa.timestamp("us", tz="UTC")}
-    return pa.array(list(map(attrgetter(name), events)), types.get(name, pa.string()))
+    column = pa.array(list(map(attrgetter(name), events)), types.get(name, pa.string()))
+    return pc.add(column, 0.0) if name == "price" else column  # -0.0 is 0.0
 
 
 def _explain(error: str) -> Rejection:

@@ -19,7 +19,16 @@ from ingest.landing.files.mapped import open_events
 from ingest.landing.files.mapping import recognised
 from ingest.landing.files.numbers import read_number
 from ingest.landing.files.opening import read_rows
-from ingest.landing.files.rows import AS_IT_COMES, TOTAL_LINE, EventFile, FileOptions, Row, SourceError, is_total
+from ingest.landing.files.rows import (
+    AS_IT_COMES,
+    TOTAL_LINE,
+    ErrorValue,
+    EventFile,
+    FileOptions,
+    Row,
+    SourceError,
+    is_total,
+)
 from ingest.times import PLAIN, TimeError, read_time
 
 if TYPE_CHECKING:
@@ -116,8 +125,11 @@ class Interpreter:
             if not isinstance(event.get(name), str):
                 event[name] = _name(event.get(name))
         for name in self._fields:
-            if isinstance(event.get(name), bytes):
+            value = event.get(name)
+            if isinstance(value, bytes):
                 return Rejection("not_utf8", f"{name}: bytes that are no text in UTF-8")
+            if isinstance(value, ErrorValue):
+                return Rejection("wrong_type", f"{name}: the cell shows {value}")
         for name in self._numbers:
             text = event.get(name)
             if isinstance(text, str):

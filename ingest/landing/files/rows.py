@@ -25,6 +25,10 @@ class SourceError(ValueError):
     """A file that cannot be read; the message names the file and the next step."""
 
 
+class ErrorValue(str):
+    """What the cell of a spreadsheet shows where its formula failed: #N/A, say."""
+
+
 class Row(NamedTuple):
     """One row of a file.
 

@@ -75,6 +75,10 @@ def test_parquet_types(tmp_path, name, array):
     [
         ({"price": pa.array([None], pa.float64())}, "price", None),
         ({"price": pa.array([float("nan")])}, "price", None),
+        ({"price": pa.array([0.1], pa.float32())}, "price", 0.1),
+        ({"price": pa.array([0.1], pa.float16())}, "price", 0.1),
+        ({"price": pa.array([None], pa.float32())}, "price", None),
+        ({"product_id": pa.array([0.1], pa.float32())}, "product_id", "0.1"),
         ({"event_timestamp": pa.array([date(2026, 1, 2)])}, "event_timestamp", datetime(2026, 1, 2, tzinfo=UTC)),
         (
             {"event_timestamp": pa.array([np.datetime64("2026-01-02T03:04:05.123456789")])},
@@ -112,6 +116,11 @@ def test_parquet_rows_that_are_no_readings_say_why(tmp_path, columns, error):
     assert not loaded.good
     assert loaded.bad[0]["error"].startswith(error)
     assert loaded.bad[0]["raw"].startswith(b'{"product_id":')
+
+
+@pytest.mark.parametrize("price", [pa.array([-0.0]), pa.array([-0.0], pa.float32()), pa.array(["-0"])])
+def test_minus_zero_is_zero(tmp_path, price):
+    assert list(map(str, load_bytes(tmp_path, "e.parquet", parquet(price=price)).column("price"))) == ["0.0"]
 
 
 def workbook(*sheets: tuple[str, list[list]]) -> bytes:
@@ -163,6 +172,28 @@ def test_excel(tmp_path):
     ]
     assert "sheet Stock (--sheet names another: Notes)" in loaded.output
     assert "1 empty rows" in loaded.output
+
+
+def test_the_reason_names_what_a_cell_shows_whose_formula_failed(tmp_path):
+    failed = ("=1/0", "#DIV/0!")
+    rows = [
+        [],
+        [None, *HEADER, "shelf"],
+        [None, *ROW[:3], ("=NA()", "#N/A"), *ROW[4:]],
+        [None, ("=A0", "#REF!"), *ROW[1:]],
+        [None, *ROW[:4], failed, NAIVE],
+        [None, *ROW[:3], "#N/A", *ROW[4:]],
+        [None, *ROW, failed],
+    ]
+    loaded = load_bytes(tmp_path, "e.xlsx", workbook(("A & B", rows), ("Cover", [])))
+    assert [(row["entry_id"], row["error"]) for row in loaded.bad] == [
+        (3, "wrong_type: quantity: the cell shows #N/A"),
+        (4, "wrong_type: product_id: the cell shows #REF!"),
+        (5, "wrong_type: price: the cell shows #DIV/0!"),
+        (6, "wrong_type: quantity: '#N/A' is no number"),
+    ]
+    assert b'"price":"#DIV/0!"' in loaded.bad[2]["raw"]
+    assert [(row["entry_id"], row["extra"]) for row in loaded.good] == [(7, '{"shelf":"#DIV/0!"}')]
 
 
 def test_a_table_may_stand_anywhere_in_its_sheet(tmp_path):
