@@ -33,7 +33,8 @@ class Backlog(NamedTuple):
 def backlog(landing: Path, settings: Settings, topic: str) -> Backlog:
     """Count what comes after the last landed message of each partition, for some seconds at most.
 
-    It is read, not asked for: that needs no administrator's address and right. Raises PulsarError.
+    The messages are read. To ask the broker for their number would take an administrator's address and rights. Raises
+    PulsarError.
     """
     import pulsar
 
@@ -44,7 +45,7 @@ def backlog(landing: Path, settings: Settings, topic: str) -> Backlog:
         for name in client.get_topic_partitions(topic):
             files = landed_files(landing, topic)
             landed = max((file.last for file in files if file.partition == partition_number(name)), default=None)
-            # from the landed message itself: a reader that has not read yet always finds one after it
+            # inclusive, since a reader that has read nothing always reports one more message after its start
             start = pulsar.MessageId(-1, *landed) if landed else pulsar.MessageId.earliest
             reader = client.create_reader(name, start, start_message_id_inclusive=True)
             first = True
@@ -63,7 +64,7 @@ def backlog(landing: Path, settings: Settings, topic: str) -> Backlog:
 
 
 def _messages(reader: pulsar.Reader) -> Iterator[tuple[MessageId, datetime]]:
-    """The ids and publish times of what a reader finds; it may expect a message that has been deleted since."""
+    """The ids and publish times of what a reader finds. A message that it expects may have been deleted."""
     import pulsar
 
     with suppress(pulsar.Timeout):

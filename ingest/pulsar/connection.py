@@ -1,7 +1,7 @@
 """The one way to a Pulsar broker: where it is, how it is trusted, and what to say when it cannot be reached.
 
-Secrets come from files that the environment names (PULSAR_TOKEN_FILE, PULSAR_TLS_TRUST_CERTS), are shown to the broker
-alone and are never part of a message.
+Secrets come from files that the environment names (PULSAR_TOKEN_FILE, PULSAR_TLS_TRUST_CERTS). Only the broker gets
+them; no message shows them.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _named_file(variable: str) -> Path | None:
 
 
 def _token(settings: Settings) -> str:
-    # read at each connection, so that a token that was renewed in place is used
+    # read at each connection, so that a renewed token is used
     assert settings.token_file is not None
     return settings.token_file.read_text().strip()
 
@@ -124,7 +124,7 @@ def _is_loopback(place: tuple[str, int]) -> bool:
 
 
 def _probe(url: str) -> None:
-    """Find out at once whether anything listens: the client would try for its whole operation timeout."""
+    """Find out at once whether anything listens, since the client would try for its whole operation timeout."""
     problems = []
     for place in hosts(url):
         try:

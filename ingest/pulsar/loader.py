@@ -59,8 +59,8 @@ GIVE_UP_SECONDS = 90.0
 
 @dataclass
 class Partition:
-    """One partition: its consumer, the last id that is landed (the high-water mark), the last one that this run has
-    dealt with, and what was received since the last flush."""
+    """One partition: its consumer, the last landed id (the high-water mark), the last id that this run has committed,
+    and what was received since the last flush."""
 
     number: int
     consumer: pulsar.Consumer
@@ -70,7 +70,7 @@ class Partition:
     tables: list[pa.Table] = field(default_factory=list)
 
     def has_received(self, last: MessageId | None) -> bool:
-        """Whether this run has received a message, or one after it; None stands for an empty partition's."""
+        """Whether this run has received this message or a later one; None is the last message of an empty partition."""
         return last is None or (self.received is not None and message_id_of(self.received) >= last)
 
     def has_landed(self, last: MessageId | None) -> bool:
@@ -84,11 +84,12 @@ class Partition:
 def load_topic(
     landing: Path, settings: Settings, topic: str, contract: Contract[Any], *, until_caught_up: bool
 ) -> Counter[str]:
-    """Land the messages of a topic until it is caught up, or until SIGTERM or SIGINT; what is received is landed first.
+    """Land the messages of a topic until it is caught up, or until SIGTERM or SIGINT.
 
-    A second loader of the same landing folder waits for the first to end, then goes on where it was. Returns how many
-    events were landed (`good`), how many rejected of each kind, and how many that were landed before arrived `again`.
-    Raises PulsarError, and OSError when the folder cannot be written; nothing that is not landed is acknowledged then.
+    What was received by then is landed first. A second loader of the same landing folder waits for the first to end,
+    and then goes on. Returns how many events were landed (`good`), how many were rejected of each kind, and how many
+    arrived `again` after they were landed. Raises PulsarError, and OSError when the folder cannot be written; nothing
+    that is not landed is acknowledged then.
     """
     with _stop_signals() as stop, ExitStack() as stack:
         if not _take_over(landing, stack, stop):
@@ -117,7 +118,7 @@ class Loader:
         )
 
     def run(self, writer: ThreadPoolExecutor, stop: threading.Event, *, until_caught_up: bool) -> None:
-        """Receive and flush until there is a reason to end; then flush what is left."""
+        """Receive and flush until it is caught up or stopped; then flush what is left."""
         target: dict[str, MessageId | None] = {}
         self._discover()
         while not stop.is_set():
@@ -134,7 +135,7 @@ class Loader:
                 self._report(now)
             if until_caught_up:
                 if (waited or target) and target.keys() != self._partitions.keys():
-                    # the stream is slower than the loader, and may never pause: what is published by now is enough
+                    # a slow stream may never pause, so what is published by now is enough
                     target = self._newest()
                 if (target or not received) and self._caught_up(writer, target or self._newest(), now):
                     return
@@ -142,7 +143,7 @@ class Loader:
         self._written()
 
     def _discover(self) -> None:
-        """Read every partition that there is, also those that were added meanwhile."""
+        """Subscribe to every partition, including those added meanwhile."""
         import pulsar
 
         self._discovered_at = time.monotonic()
@@ -154,7 +155,7 @@ class Loader:
         except pulsar.PulsarException:
             if not self._partitions:
                 raise
-            # the broker is away; the client connects again by itself, and the next look will find what is new
+            # the broker is away: the client reconnects by itself, and the next discovery finds what is new
 
     def _subscribe(self, name: str) -> pulsar.Consumer:
         import pulsar
@@ -169,7 +170,7 @@ class Loader:
         )
 
     def _receive(self) -> int:
-        """Take what has arrived on each partition and decode it; return how many messages that were."""
+        """Take what has arrived on each partition and decode it; return the number of messages."""
         count = 0
         for partition in self._partitions.values():
             # the client's wrapper around each message costs as much as decoding it
@@ -187,7 +188,7 @@ class Loader:
         return count
 
     def _flush(self, writer: ThreadPoolExecutor) -> None:
-        """Hand the collected batch to the writer, once it is done with the one before."""
+        """Hand the collected batch to the writer, once the one before is written."""
         self._written()
         for partition in self._partitions.values():
             if partition.tables:
@@ -196,7 +197,7 @@ class Loader:
         self._rows = self._bytes = 0
 
     def _written(self) -> None:
-        """Wait for the writer; an error of its is raised here."""
+        """Wait for the writer. Raises what it raised."""
         if self._writing is not None:
             self._writing.result()
             self._writing = None
@@ -204,7 +205,7 @@ class Loader:
     def _commit(
         self, before: Future[None] | None, partition: Partition, batch: pa.Table, received: pulsar.MessageId
     ) -> None:
-        """Land a batch of one partition, then acknowledge it. A failure of the partition before it ends this one."""
+        """Land a batch of one partition, then acknowledge it. Raises what the partition before it raised."""
         if before is not None:
             before.result()
         fresh = batch if _in_order_after(partition.landed, batch) else self._not_landed(partition, batch)
@@ -233,7 +234,7 @@ class Loader:
             return {}
 
     def _caught_up(self, writer: ThreadPoolExecutor, last: dict[str, MessageId | None], now: float) -> bool:
-        """Whether all up to the last messages is landed. Raises PulsarError when the rest does not come."""
+        """Whether everything up to the last messages is landed. Raises PulsarError when the rest does not arrive."""
         quiet = now - self._active_at
         if quiet < QUIET_SECONDS and not all(self._partitions[name].has_received(id_) for name, id_ in last.items()):
             return False
@@ -265,8 +266,10 @@ class Loader:
         )
 
     def _backlog(self) -> str:
-        """How much is published but not received, in the broker's entries (each a producer's batch of messages); where
-        a partition has gone on to another ledger, at least that many."""
+        """How much is published but not received, in the broker's entries (each a producer's batch of messages).
+
+        Where a partition has gone on to another ledger, it is at least that much.
+        """
         newest = self._newest()
         if not newest:
             return "the broker does not answer"
@@ -294,8 +297,8 @@ def decoded(messages: list[Any], contract: Contract[Any], topic: str, partition:
 def _identities(messages: list[Any]) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], pa.Array]:
     """Ledger ids, entry ids and batch indexes, and the publish times.
 
-    The messages of an entry follow each other and share all but the index. Asking the client is the dearest part of
-    receiving, so for what they share it is asked once a run of consecutive indexes, at both of its ends.
+    The messages of an entry follow each other and share everything but the index. Asking the client is the slowest part
+    of receiving. So it is asked for what they share only at both ends of each run of consecutive indexes.
     """
     places = [message.message_id() for message in messages]
     indexes = np.array([place.batch_index() for place in places], np.int32)
@@ -315,7 +318,7 @@ def _identities(messages: list[Any]) -> tuple[tuple[np.ndarray, np.ndarray, np.n
 
 
 def _in_order_after(landed: MessageId | None, batch: pa.Table) -> bool:
-    """Whether every message is newer than what is landed and than the one before it: none was delivered again."""
+    """Whether each message is newer than what is landed and than the one before it, so none was delivered again."""
     if landed is not None and message_id(batch, 0) <= landed:
         return False
     ledger, entry, index = (batch[name].to_numpy() for name in MESSAGE_ID)
@@ -332,7 +335,7 @@ def last_published(consumer: pulsar.Consumer) -> MessageId | None:
 
 
 def message_id_of(place: pulsar.MessageId) -> MessageId:
-    """The client's message id as ours, which has no partition and is ordered."""
+    """The client's message id as ours, which is ordered and has no partition."""
     return MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
 
 

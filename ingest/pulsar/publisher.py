@@ -82,8 +82,8 @@ def publish(
 
     Messages of one key go to one partition in the order given; an empty key leaves the choice to the client. They are
     sent in batches, `rate` a second (None: as fast as the broker takes them). The loader's subscription is made first,
-    so that the broker keeps them although no loader has run yet. `producer_settings` are the client's, over those
-    chosen here. Raises PulsarError where not all were acknowledged.
+    so that the broker keeps the messages even if no loader has run yet. `producer_settings` override the settings of
+    the client that are chosen here. Raises PulsarError where not all messages were acknowledged.
     """
     import pulsar
 
@@ -109,7 +109,7 @@ def publish(
     }
     producer = client.create_producer(topic, **(usual | producer_settings))
     sent = 0
-    # 0 would count as no sequence id
+    # the client takes 0 for no sequence id
     for sent, (key, message) in enumerate(_paced(messages, rate), start=1):
         producer.send_async(message, done, partition_key=key or None, sequence_id=sent)
         if problem:

@@ -1,9 +1,9 @@
 """A Pulsar topic as a Spark streaming source, by Spark's Python Data Source API.
 
-An offset is the last message id of each partition. The driver asks the broker for the newest ids and keeps a durable
-subscription, which holds the backlog until Spark has committed it; the executors read each partition's messages
-between two ids, to the very message of a batch, decode them by the event contract, and write them to files as they
-would be landed. What Spark is given are the names of those files: rows would cost more to hand over than to write.
+An offset is the last message id of each partition. The driver asks the broker for the newest ids. It keeps a durable
+subscription, which holds the backlog until Spark has committed it. The executors read each partition's messages between
+two ids, decode them by the event contract, and write them to files in the columns of a landing file. Spark gets the
+names of those files, because handing over the rows would cost more than writing them.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return self._client
 
     def _consumer(self, partition: str) -> pulsar.Consumer:
-        """The durable subscription of a partition; it is waited for while a killed run still seems connected."""
+        """The durable subscription of a partition; waits while a killed run still seems connected."""
         import pulsar
 
         given_up = time.monotonic() + SECONDS_TO_TAKE_OVER
@@ -182,7 +182,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
 
 def _read(client: pulsar.Client, span: Span) -> Iterator[Any]:
-    """The messages of a span as the client's own, without its wrapper, which costs as much as decoding them."""
+    """The messages of a span, without the client's Python wrapper, which costs as much as decoding them."""
     import pulsar
 
     number = partition_number(span.partition_topic)

@@ -1,9 +1,9 @@
 """`inventory compact`: fewer files in landing and raw, the same rows.
 
-A folder is replaced whole: beside it a new one is built of hard links and merged files, both are exchanged in one
-step, and the old one is removed. A merged file always takes the place of one of the files that it merges, in the same
-subfolder, under a name of its own. So whoever lists the files meanwhile finds all rows once, or finds a name that is
-gone by the time it is opened, which is an error to try again after, never a wrong count.
+A folder is replaced as a whole: a new one is built beside it from hard links and merged files, the two are exchanged in
+one step, and the old one is removed. A merged file has a new name, in the subfolder of one of the files that it merges.
+A query that runs meanwhile finds each row once, or fails because a file that it listed is gone. It never gets a wrong
+count, and works when it is run again.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ def compact_batches(table: Path) -> None:
 
 
 def replace(folder: Path, merges: Sequence[Merge], finish: Callable[[Path], None] = lambda _: None) -> None:
-    """Replace a folder by one in which each merge's files are one; `finish` sees each merged file before it shows.
+    """Replace a folder by one in which the files of each merge are one.
+
+    `finish` is called with each merged file before it becomes visible.
 
     Raises ExchangeError where the file system cannot do it in one step, with nothing changed.
     """
@@ -154,7 +156,7 @@ def replace(folder: Path, merges: Sequence[Merge], finish: Callable[[Path], None
 
 
 def _refine_what_is_landed(data_dir: Path, master: str) -> None:
-    """Refine all that is landed, since a merged file is passed over by a checkpoint that is under way."""
+    """Refine everything landed, since a checkpoint in use passes over the merged files."""
     from ingest.refining.spark_job import LANDING, land, owner, session
 
     if owner(data_dir / "raw") != LANDING:
@@ -167,13 +169,15 @@ def _refine_what_is_landed(data_dir: Path, master: str) -> None:
 
 
 def _hide_from_spark(merged: Path) -> None:
-    """Date a merged file before any other: Spark's file source passes over files older than its newest by a week,
-    but for a new checkpoint, which takes all that is there."""
+    """Date a merged file before all others.
+
+    Spark's file source passes over files a week older than its newest. A new checkpoint takes all files.
+    """
     os.utime(merged, (0, 0))
 
 
 def _ledger_of_a_file(landed: Path) -> int | None:
-    """The ledger id where it stands for one of several files of that name, whose lines' digest is kept with it."""
+    """The ledger id of what came from a file, where it tells files of one name apart; None for a topic."""
     import pyarrow.parquet as pq
 
     from ingest.landing.file_loader import DIGEST
@@ -183,7 +187,7 @@ def _ledger_of_a_file(landed: Path) -> int | None:
 
 
 def _runs(files: Iterable[T], path: Callable[[T], Path]) -> Iterator[list[T]]:
-    """Cut files, in their order, into runs that make one file each; what stays alone is left out."""
+    """Cut files, in their order, into runs that each become one file; a file that stays alone is left out."""
     run: list[T] = []
     size = 0
     for file in files:

@@ -1,8 +1,8 @@
 """Continuous features of raw readings: what happened per store, category and five minutes.
 
-Each micro-batch in raw is taken once, in order. Beside the features stands a small state: of each product its last
-reading that is settled and those that are not, so that the cost follows what is new, not the history. The state of a
-batch is written before its features, and each is committed by a rename; a batch whose features stand is done.
+Each micro-batch in raw is processed once, in order. A small state lies beside the features: each product's last settled
+reading, and those that are not settled yet. So the cost depends on what is new, not on the history. A batch's state is
+written before its features, and each is committed by a rename; a batch that has features is done.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WINDOW = timedelta(minutes=5)
 WATERMARK = timedelta(hours=1)  # tills that lost their line for a while are back within the hour
-MEMORY = "2GB"  # beyond it DuckDB goes on in files
+MEMORY = "2GB"  # beyond it DuckDB spills to disk
 
 # times are UTC without a zone within the queries and in the state
 FRESH = """
@@ -34,8 +34,8 @@ FRESH = """
 STATE_BEFORE = "create temp view before as select * from read_parquet('{state}/*.parquet')"
 NO_STATE_BEFORE = "create temp view before as select *, null::timestamp as closed_until from fresh where false"
 
-# up to when the windows of each store were closed before this batch, and are after it: the watermark follows each
-# store's own newest reading, so a store that was cut off for a day is not late
+# until when each store's windows were closed before this batch, and are after it. The watermark follows the store's own
+# newest reading, so a store that was cut off for a day is not late.
 STORES = f"""
     create temp table stores as
     select
@@ -55,8 +55,8 @@ STORES = f"""
     group by store_location
 """
 
-# each reading with what changed since the product's previous one; of two for one timestamp the later arrival holds, a
-# level below zero counts as zero, and an unknown price is the last known one
+# Each reading, and what changed since the product's previous one. Of two readings for one timestamp the later arrival
+# counts, a level below zero is zero, and an unknown price is the last known one.
 MOVEMENTS = """
     create temp table movements as
     with readings as (
@@ -84,8 +84,8 @@ MOVEMENTS = """
     window product as (partition by store_location, product_id order by event_timestamp)
 """
 
-# of each product its last settled reading, with the price known then, and all that are not settled, as they are, since
-# readings may still come between them
+# Each product's last settled reading with the price known then, and the unsettled ones as they are, since others may
+# still arrive between them.
 STATE = """
     select
         * exclude (level, next_timestamp, closed_before, units, previous_price)

@@ -1,4 +1,4 @@
-"""Folders of raw: one `batch-<id>` a micro-batch, written under a temporary name and committed by one rename.
+"""The folders of raw: one `batch-<id>` per micro-batch, written under a temporary name and committed by one rename.
 
 Spark's own file sink is not used: only Spark can tell its committed files from those of a crashed batch, and DuckDB
 reads raw.
@@ -30,7 +30,7 @@ def batch_id_of(folder: Path) -> int:
 
 
 def temporary_for(committed: Path) -> Path:
-    """A name to write under, of this process alone: Spark's tasks may outlive a killed driver for some seconds."""
+    """A temporary name that only this process uses: the tasks of a killed driver may go on writing for some seconds."""
     return committed.with_name(f"{TEMPORARY}{committed.name}-{os.getpid()}")
 
 

@@ -1,11 +1,10 @@
 """One micro-batch of messages to raw: readings typed, exact repeats removed, by month; features; quarantine.
 
-Spark hands out the tasks, brings equal digests together and decides between repeats. The readings themselves go from
-file to file column by column, by DuckDB within those tasks: none of them passes through Java but the few that may be
-repeats.
+Spark distributes the tasks, groups equal digests and decides between repeats. DuckDB, inside the tasks, copies the
+readings from file to file. So only the few readings that may be repeats pass through Java.
 
-All of it is computed from the batch and from what was committed before it, and each part is committed by its own
-rename. So a batch that is taken again after a kill finds the parts that were committed and makes the same others.
+Everything is computed from the batch and from what was committed before it, and each part is committed by a rename of
+its own. A batch that runs again after a kill finds the committed parts and makes the others as they would have been.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ RAW_SCHEMA = (
     "price double, extra string, publish_time timestamp, topic string, partition int, ledger_id bigint, "
     "entry_id bigint, batch_index int, batch_id bigint"
 )
-# of what tells most readings apart: a digest of all content would take longer and hardly find fewer that are alike
+# of the columns that differ most: a digest of all content takes longer and finds hardly fewer possible repeats
 DIGEST = "(hash(store_location, product_id, event_timestamp, quantity) >> 1)::bigint"  # Spark has no unsigned numbers
 MONTH = "strftime(event_timestamp, '%Y-%m')"
-ASIDE = "aside"  # stands in the month's place where a reading may be a repeat
+ASIDE = "aside"  # takes the month's place for a reading that may be a repeat
 BYTES_PER_TASK = 4_000_000  # some 500,000 landed readings
-MEMORY_PER_TASK = "1GB"  # beyond it DuckDB goes on in files
+MEMORY_PER_TASK = "1GB"  # beyond it DuckDB spills to disk
 
 
 def refine(
@@ -61,10 +60,10 @@ def refine(
 
 
 def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: Path, batch_id: int) -> None:
-    """Write the readings that raw does not hold yet; of the same content the first arrival stays.
+    """Write the readings that raw does not hold yet; of those with the same content, the first to arrive.
 
-    A digest tells which readings may occur more than once, in the batch or in raw. Those few are set aside by the one
-    pass that writes all others as they come, and are compared then.
+    Digests show which readings may occur more than once, in the batch or in raw. One pass writes all others and sets
+    these few aside. They are compared afterwards.
     """
     temporary = temporary_for(committed)
     whole = temporary / committed.name
@@ -73,7 +72,7 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
     arrived = _queries(messages, f"{batch_id}::bigint", f"error is null and not ({withdrawn})")
     known = _known(spark, arrived, committed.parent)
     digests = _answers(spark, [f"select {DIGEST} as digest from ({query})" for query in arrived + known], "digest long")
-    # brought together before they are counted, since hardly any would be found twice within a task
+    # repartitioned before the count: hardly any digest occurs twice in a task, so counting there saves nothing
     repeated = digests.repartition("digest").groupBy("digest").count().where("count > 1").select("digest")
     repeated.write.parquet(uri(temporary / "repeated"))
     repeats = f"join {parquet_table((temporary / 'repeated').glob('*.parquet'))} as repeated on digest = {DIGEST}"
@@ -96,7 +95,7 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
 
 
 def _queries(files: Iterable[Path], batch_id: str, condition: str) -> list[str]:
-    """Queries for the readings in files, in raw's columns; each takes as many files as a task does."""
+    """Queries for the readings in files, in raw's columns; each covers as many files as one task reads."""
     shares: list[list[Path]] = []
     left = 0
     for file in files:
@@ -110,7 +109,7 @@ def _queries(files: Iterable[Path], batch_id: str, condition: str) -> list[str]:
 
 
 def _known(spark: SparkSession, arrived: list[str], table: Path) -> list[str]:
-    """Queries for what raw holds already of the time spans of the readings that arrived, month by month."""
+    """Queries for the readings in raw that lie within the time span of those that arrived, month by month."""
     from pyspark.sql import functions as sf
 
     if not any(table.glob("batch-*")):
@@ -133,7 +132,7 @@ def _known(spark: SparkSession, arrived: list[str], table: Path) -> list[str]:
 
 
 def _first_arrivals(spark: SparkSession, readings: Path, batch_id: int) -> DataFrame:
-    """Of readings of the same content the first, where none of them is of an earlier batch."""
+    """The first of each group of readings with the same content, unless an earlier batch brought it."""
     from pyspark.sql import functions as sf
 
     return (
@@ -147,7 +146,7 @@ def _first_arrivals(spark: SparkSession, readings: Path, batch_id: int) -> DataF
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move the files of each month's folder, under names that no other source's files have."""
+    """Move the files of each month's folder, under names that are unique to their source."""
     for file in source.glob("event_month=*/*.parquet"):
         month = target / file.parent.name
         month.mkdir(exist_ok=True)
@@ -157,7 +156,7 @@ def _move(source: Path, target: Path) -> None:
 def _keep_rejected(messages: Sequence[Path], quarantine: Path, batch_id: int) -> None:
     """Keep the rejected messages of a batch in one file, by the day that the batch was published, as landing does.
 
-    Where there is no quarantine yet, it begins with an empty file: who reads it need not ask whether it exists.
+    A new quarantine begins with an empty file, so that readers need not ask whether it exists.
     """
     name = f"batch-{batch_id:06d}.parquet"
     if any(quarantine.glob(f"publish_date=*/{name}")):
@@ -182,13 +181,13 @@ def _keep_rejected(messages: Sequence[Path], quarantine: Path, batch_id: int) ->
 def _in_tasks(
     spark: SparkSession, queries: Sequence[str], work: Callable[[str], Iterator[pa.RecordBatch]], schema: str
 ) -> DataFrame:
-    """What `work` yields for each query, in a task of its own on whichever executor."""
+    """Run `work` on each query, in a Spark task of its own; the rows that it yields."""
     import duckdb
 
     version = duckdb.__version__
 
     def task(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        if duckdb.__version__ != version:  # digests of another version may be other numbers
+        if duckdb.__version__ != version:  # DuckDB's hash may differ between versions
             raise RuntimeError(f"an executor has DuckDB {duckdb.__version__}, the driver {version}: install the same")
         for batch in numbers:
             for number in batch["id"].to_pylist():
@@ -210,8 +209,8 @@ def _answer(query: str) -> Iterator[pa.RecordBatch]:
 def _copy(parent: Path, query: str) -> Iterator[pa.RecordBatch]:
     """Write a query's rows by month into a new folder, and yield its name.
 
-    What an attempt leaves that failed, or that Spark has given up but that goes on, is never asked for: only the names
-    that Spark hands back are.
+    Only folders whose names Spark returns are used. What a failed attempt leaves is ignored, and so is an attempt that
+    Spark has given up on but that goes on writing.
     """
     import pyarrow as pa
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LANDING = "landing"
-UNFINISHED = f"{TEMPORARY}raw"  # raw that is refined again, until it takes its place
+UNFINISHED = f"{TEMPORARY}raw"  # where raw is refined again, until it replaces the old one
 OWNER = "_source"
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 BYTES_PER_BATCH = 512_000_000  # so that a long backlog is committed in parts
-SECONDS_BETWEEN_LOOKS = 5  # for what was withdrawn meanwhile
+SECONDS_BETWEEN_LOOKS = 5  # at the withdrawals, while a query runs
 CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
 
@@ -113,9 +113,9 @@ def _is_outdated(raw: Path) -> bool:
 
 @contextmanager
 def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[None]:
-    """Refine all that is landed but what is withdrawn, and put it in the place of raw in one step; hold it.
+    """Refine everything landed except what is withdrawn, replace raw by the result in one step, and hold it.
 
-    A reading that other messages brought as well is then there by its first arrival among those.
+    A reading that other messages brought as well stays, by the first of those to arrive.
     """
     raw, temporary = data_dir / "raw", data_dir / UNFINISHED
     applied = withdrawals(data_dir)
@@ -132,8 +132,10 @@ def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[
 
 
 def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[str, str], *, once: bool) -> bool:
-    """Refine into raw what is there now (`once`), or until the query is stopped; return whether the reason is that the
-    withdrawn messages have changed."""
+    """Refine what is there now (`once`), or go on until the query stops.
+
+    Return whether it stopped because the withdrawals changed.
+    """
     from pyspark.errors import StreamingQueryException
 
     (raw / "readings").mkdir(parents=True, exist_ok=True)
@@ -142,10 +144,10 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
     pulsar = pulsar and {**pulsar, "folder": str(received)}
     arriving = _from_pulsar(spark, pulsar) if pulsar else _from_landing(spark, data_dir / "landing")
 
-    turn, closed = Lock(), False
+    batch_lock, closed = Lock(), False
 
     def process_batch(files: DataFrame, batch_id: int) -> None:
-        with turn:
+        with batch_lock:
             if closed:
                 raise RuntimeError("the withdrawn messages changed")
             received.mkdir(exist_ok=True)
@@ -159,7 +161,7 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
     try:
         while not query.awaitTermination(SECONDS_BETWEEN_LOOKS):
             if not once and not pulsar and _is_outdated(raw):
-                with turn:  # Spark does not wait for a batch that is under way in Python
+                with batch_lock:  # Spark does not wait for a batch that is under way in Python
                     closed = True
                 query.stop()
                 return True
@@ -226,7 +228,7 @@ def bind_source(raw: Path, pulsar: dict[str, str]) -> None:
                 f"{readings} holds batches but {checkpoint} does not know them: events would be refined twice. "
                 f"Move {raw} away to refine everything again, or bring the checkpoint back."
             )
-        shutil.rmtree(checkpoint, ignore_errors=True)  # of a run that ended before it had begun
+        shutil.rmtree(checkpoint, ignore_errors=True)  # left by a run that ended before its first batch
     elif owner(raw) != source:
         raise click.ClickException(
             f"{raw} belongs to {owner(raw)}, not to {source}: a data folder has one source. Name another folder with "
