@@ -116,11 +116,11 @@ leveled as (
         *,
         daily_units_out * lead_time_days + safety_stock as reorder_point,
         daily_units_out * (lead_time_days + review_period_days) + safety_stock as order_up_to_level,
-        -- what is going to be missed before a delivery ordered now arrives; nothing is worth nothing at any price
+        -- greatest() skips NULL, and demand that is not known puts an unknown value at risk
         case
-            when daily_units_out * lead_time_days > quantity
-                then (daily_units_out * lead_time_days - quantity) * price
-            else 0
+            when daily_units_out is not null
+                -- what is going to be missed before a delivery ordered now arrives
+                then greatest(daily_units_out * lead_time_days - quantity, 0) * price
         end as value_at_risk
     from planned
 
