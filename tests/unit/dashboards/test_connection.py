@@ -371,13 +371,15 @@ def test_a_query_that_is_long_only_in_its_rows_ends_as_well(opened, monkeypatch)
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT replace(printf('%*d', 900000, 1), ' ', '          ')",
-        "SELECT group_concat(printf('%*d', 900000, a.quantity)) FROM metrics AS a, metrics AS b, metrics AS c",
+        "SELECT replace(printf('%*d', 190000, 1), ' ', '          ')",
+        "SELECT group_concat(printf('%*d', 190000, a.quantity)) FROM metrics AS a, metrics AS b, metrics AS c",
+        "SELECT printf('%.*c', 999999999, 'x')",
+        "SELECT format('%-!999999999c', 'x')",
         f"SELECT 'a' LIKE '{'%a' * 1000}'",
         " UNION ALL ".join(["SELECT 1"] * 21),
         f"SELECT '{'x' * 500_000}'",
     ],
-    ids=["replace", "group_concat", "pattern", "compound", "text"],
+    ids=["replace", "group_concat", "printf", "format", "pattern", "compound", "text"],
 )
 def test_large_values_and_texts_are_refused(opened, query):
     everything = Stores(every=True)
