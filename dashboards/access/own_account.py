@@ -14,7 +14,12 @@ from dashboards.access.own_password import WRONG
 
 
 class OwnAccountSchema(CurrentUserPutSchema):
-    """What `PUT /api/v1/me/` takes: Superset's fields, and the current password beside a new one."""
+    """What `PUT /api/v1/me/` takes: a new password and the current one. Names stand in `access.yml`."""
+
+    class Meta:
+        """Superset's fields that stay as they are."""
+
+        exclude = ("first_name", "last_name")
 
     current_password = fields.String()
 
