@@ -97,8 +97,10 @@ EXPLORE_FORM_DATA_CACHE_CONFIG = FILTER_STATE_CACHE_CONFIG | {"CACHE_KEY_PREFIX"
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     """What Superset has no setting for."""
+    from dashboards.access.malformed import refuse_malformed
     from dashboards.access.privacy import protect_privacy
 
+    refuse_malformed(app)
     protect_sign_in(app)
     protect_privacy(app)
 

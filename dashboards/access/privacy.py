@@ -52,7 +52,8 @@ def _sees_as_much_as(maker_id: int | None) -> bool:
 def _hide_people(response: Response) -> Response:
     """Superset's API answers with the names and addresses of owners and editors. It has no setting for that."""
     lists_people = (request.endpoint or "").endswith(ABOUT_OTHERS) and response.status_code != 401
-    names_people = response.is_json and any(f'"{name}"'.encode() in response.data for name in PEOPLE)
+    is_made_here = response.is_json and not response.direct_passthrough  # else it is a file of Superset's
+    names_people = is_made_here and any(f'"{name}"'.encode() in response.data for name in PEOPLE)
     if not (lists_people or names_people) or security_manager.is_admin():
         return response
     if lists_people:

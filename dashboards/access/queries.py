@@ -6,7 +6,7 @@ None of it is SQL. Beneath that, no query of theirs combines queries or reads a 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,12 @@ POST_PROCESSING = {
 # how Superset writes that a chart's axis is a column of the dataset, and in which steps of time
 AXIS_KEYS = {"columnType", "expressionType", "isColumnReference", "label", "sqlExpression", "timeGrain"}
 QUERIES_PER_REQUEST = 5
+LISTS = {"IN", "NOT IN"}
+TIME_RANGE = "TEMPORAL_RANGE"
+
+
+class MalformedQueryError(ValueError):
+    """A query that says nothing; the message says what is wrong with it."""
 
 
 class QueryRefusedError(ValueError):
@@ -61,6 +67,51 @@ def filter_offers(dashboard: dict[str, Any], dataset_id: int) -> list[Offer]:
         for target in part.get("targets") or []
         if target.get("datasetId") == dataset_id and "column" in target
     ]
+
+
+def check_shape(context: Any, time_grains: Container[str]) -> None:
+    """Raise MalformedQueryError unless a query context, as it was sent, has the shapes that Superset takes for granted.
+
+    Superset's schema checks all other parts.
+    """
+    if not isinstance(context, dict) or not {"datasource", "queries"} <= context.keys():
+        raise MalformedQueryError("A request names a datasource and queries.")
+    if not isinstance(context.get("form_data") or {}, dict):
+        raise MalformedQueryError("The form of a chart must be an object.")
+    for query in _list(context["queries"]):
+        if not isinstance(query, dict):
+            raise MalformedQueryError("A query must be an object.")
+        if "datasource" in query:
+            raise MalformedQueryError("The datasource stands beside the queries, not in one.")
+        if not all(_has_name(part) for kind in ("columns", "groupby", "metrics") for part in _list(query.get(kind))):
+            raise MalformedQueryError("A column or metric must be a name or an object with a label.")
+        for condition in _list(query.get("filters")):
+            if isinstance(condition, dict):
+                _check_condition(condition, time_grains)
+
+
+def _check_condition(condition: dict[str, Any], time_grains: Container[str]) -> None:
+    operator, value = str(condition.get("op")).upper(), condition.get("val")
+    if operator in LISTS and not isinstance(value, list):
+        raise MalformedQueryError(f"A filter with {operator} needs a list of values.")
+    if operator == TIME_RANGE and not isinstance(value, str | None):
+        raise MalformedQueryError("A time range must be text.")
+    # bool is an int
+    if not all(isinstance(part, str | int | float | None) for part in (value if isinstance(value, list) else [value])):
+        raise MalformedQueryError("The values of a filter must be text, numbers, true, false or null.")
+    grain = condition.get("grain")
+    if grain is not None and not (isinstance(grain, str) and grain in time_grains):
+        raise MalformedQueryError("The time grain of a filter is not offered.")
+
+
+def _has_name(part: Any) -> bool:
+    # Superset's schema refuses null
+    return isinstance(part, str | None) or (isinstance(part, dict) and isinstance(part.get("label"), str))
+
+
+def _list(value: Any) -> list[Any]:
+    """A list; of what is none, nothing: Superset's schema refuses it."""
+    return value if isinstance(value, list) else []
 
 
 def check_query(query: Any, dataset_columns: set[str], offers: list[Offer]) -> None:

@@ -230,6 +230,83 @@ def _other_endpoints(site: Site) -> Iterator[Request]:
         yield Request(path, "POST" if "samples" in path else "GET", path)
 
 
+LARGE = 10**20  # more than SQLite counts to
+# what a filter on a column of the dataset may not be
+CONDITIONS = [
+    {"op": "IN"},
+    {"op": "IN", "val": None},
+    {"op": "IN", "val": {"a": 1}},
+    {"op": "IN", "val": [{"a": 1}]},
+    {"op": "IN", "val": [LARGE]},
+    {"op": "NOT IN", "val": "x"},
+    {"op": "==", "val": [[1]]},
+    {"op": "==", "val": {"x": 1}},
+    {"op": ">", "val": {}},
+    {"op": "TEMPORAL_RANGE", "val": ["a"]},
+    {"op": "TEMPORAL_RANGE", "val": 3},
+    {"op": "==", "val": "x", "grain": "junk"},
+    {"op": "==", "val": "x", "grain": {"a": 1}},
+]
+# what no query may hold
+QUERY_PARTS = [
+    {"datasource": {"id": 1, "type": "table"}},
+    {"datasource": None},
+    {"columns": [5]},
+    {"columns": [["severity"]]},
+    {"metrics": [5]},
+    {"metrics": [{}]},
+    {"row_limit": LARGE},
+    {"post_processing": [{"operation": "pivot"}]},
+    {"post_processing": [{"operation": "pivot", "options": {"a": 1}}]},
+    {"post_processing": [{"operation": "sort", "options": {"by": 5}}]},
+]
+ADDRESSES = [
+    *(f"/api/v1/time_range/{parameters}" for parameters in ("", "?q=", "?q=5", "?q=(a:1)", "?q=(')")),
+    *(f"/api/v1/{kind}/?q=(((" for kind in ("dashboard", "chart", "dataset")),
+    *(f"/api/v1/{kind}/{LARGE}{rest}" for kind in ("dashboard", "chart", "dataset") for rest in ("", "/", "/data/")),
+    f"/api/v1/dashboard/{LARGE}/charts",
+    f"/api/v1/dashboard/{LARGE}/datasets",
+    f"/api/v1/dashboard/{LARGE}/filter_state/x",
+    f"/api/v1/chart/favorite_status/?q=!({LARGE})",
+    f"/superset/dashboard/{LARGE}/",
+    "/api/v1/chart/zz",
+    "/api/v1/dashboard/permalink/zz",
+    "/superset/dashboard/p/zz/",
+    "/superset/language_pack/xx/",
+    "/api/v1/me/?form_data=5",
+]
+
+
+def malformed(site: Site) -> Iterator[Request]:
+    """Requests that make no sense to whoever sends them."""
+    _, dataset, queries = site.charts["What needs attention, most urgent first"]
+    stock = site.datasets["current_stock"]
+    sent = {
+        **{str(body): body for body in ({}, [], 5, "x", {"queries": []}, {"datasource": {"id": 1, "type": "table"}})},
+        **{
+            f"a filter {condition}": _chart_data(
+                dataset, *[query | {"filters": [{"col": "store_location"} | condition]} for query in queries]
+            )
+            for condition in CONDITIONS
+        },
+        **{f"a query with {part}": _chart_data(dataset, *[query | part for query in queries]) for part in QUERY_PARTS},
+        "a text as query": _chart_data(dataset) | {"queries": ["x"]},
+        "a number as form": _chart_data(dataset, *queries, form_data=5),
+        "a large chart": _chart_data(dataset, *queries, form_data={"slice_id": LARGE}),
+        "a large dataset": _chart_data(LARGE, {"columns": ["store_location"]}),
+        "a filter of a filter": _chart_data(
+            stock, {"columns": ["category"], "filters": [{"col": "category", "op": "IN", "val": None}]}
+        ),
+    }
+    for name, body in sent.items():
+        yield Request(name, "POST", "/api/v1/chart/data", json=body)
+        yield Request(f"{name} as a form", "POST", "/api/v1/chart/data", form={"form_data": json.dumps(body)})
+    for path in ADDRESSES:
+        yield Request(path, "GET", path)
+    yield Request("a number as account", "PUT", "/api/v1/me/", json=5)
+    yield Request("another name", "PUT", "/api/v1/me/", json={"first_name": "Mallory"})
+
+
 def _saved(site: Site) -> Iterator[Request]:
     """What the dashboards ask, in each form, and with filters that name what they like."""
     for name, (chart, dataset, queries) in site.charts.items():

@@ -23,7 +23,7 @@ from typing import Any
 from unittest import mock
 
 from dashboards.access.stores import row_role
-from tests.integration.access.crafted import SET_OPERATIONS, Request, Site, crafted
+from tests.integration.access.crafted import SET_OPERATIONS, Request, Site, crafted, malformed
 
 ROOT = Path(__file__).parents[3]
 ODD = "O'Hara: 5 %"  # each of these characters means something to what stands between a row rule and SQLite
@@ -106,6 +106,8 @@ class Asked:
         return {
             "all": self.answers(set(), self.requests, ("anonymous", *managers)),
             "every address": self.every_address(),
+            "malformed": self.answers(set(), list(malformed(self.site)), ("store_a", "admin")),
+            "files and statements": self.files_and_statements(),
             "connection": self.answers({"row rules", *queries}, self.requests, store_a)
             + self.answers({"row rules", *queries}, tricks, ("regional",)),
             "saved charts": self.answers({"row rules", "connection", "one table"}, self.requests, store_a),
@@ -167,6 +169,25 @@ class Asked:
                 found.append(self.ask("store_a", Request(f"{method} {path}", method, path, json={})))
         return found
 
+    def files_and_statements(self) -> list[dict[str, Any]]:
+        """A file of Superset's own, then statements of an administrator that the database refuses."""
+        statements = [
+            "SELECT printf('%.*c', 999999999, 'x')",
+            "SELECT randomblob(5)",
+            "SELECT 1 FROM nothing",
+            "DROP TABLE metrics",
+        ]
+        return [
+            self.ask("store_a", Request("translations", "GET", "/superset/language_pack/de/")),
+            *(
+                self.ask("admin", Request(sql, "POST", "/api/v1/sqllab/execute/", self._in_sql_lab(sql)))
+                for sql in statements
+            ),
+        ]
+
+    def _in_sql_lab(self, sql: str) -> dict[str, Any]:
+        return {"database_id": self.site.database, "sql": sql, "schema": "main", "runAsync": False}
+
     def kept_answers(self, missing: set[str]) -> list[dict[str, Any]]:
         """Somebody who sees more asks first, and the answer is kept."""
         request = next(request for request in self.requests if request.saved and "attention" in request.name)
@@ -178,11 +199,10 @@ class Asked:
         """A chart that takes too long, and the same when there is time; then a query of an administrator."""
         request = next(request for request in self.requests if request.saved and "attention" in request.name)
         endless = "SELECT count(*) FROM daily_stock AS a, daily_stock AS b, daily_stock AS c, daily_stock AS d"
-        in_sql_lab = {"database_id": self.site.database, "sql": endless, "schema": "main", "runAsync": False}
         with self.without({"time"}):
             late = [
                 self.ask("store_a", request),
-                self.ask("admin", Request("SQL Lab", "POST", "/api/v1/sqllab/execute/", in_sql_lab)),
+                self.ask("admin", Request("SQL Lab", "POST", "/api/v1/sqllab/execute/", self._in_sql_lab(endless))),
             ]
         return [*late, self.ask("store_a", request)]
 

@@ -50,7 +50,7 @@ def test_each_user_asks_much(answers, user):
     assert len({answer["name"] for answer in of(answers["all"], user) if not answer["saved"]}) >= 150
 
 
-@pytest.mark.parametrize("asked", ["all", "every address"])
+@pytest.mark.parametrize("asked", ["all", "every address", "malformed"])
 def test_no_answer_shows_what_its_user_is_not_to_see(answers, asked):
     assert leaks(answers[asked]) == []
 
@@ -64,6 +64,22 @@ def test_a_refusal_says_why(answers):
     (answer,) = [answer for answer in of(answers["all"], "store_a") if answer["name"] == "union as metric"]
     assert answer["status"] == 403
     assert "Only the columns and metrics of a saved chart may be asked for." in answer["text"]
+
+
+def test_a_malformed_request_is_refused_in_one_sentence(answers):
+    assert [answer for answer in answers["malformed"] if answer["status"] not in {400, 404}] == []
+    (answer,) = [
+        answer
+        for answer in of(answers["malformed"], "store_a")
+        if answer["name"] == "a filter {'op': 'IN', 'val': None}"
+    ]
+    assert json.loads(answer["text"]) == {"message": "A filter with IN needs a list of values."}
+
+
+def test_a_statement_that_the_database_refuses_is_no_failure_of_the_server(answers):
+    translations, *statements = answers["files and statements"]
+    assert translations["status"] == 200
+    assert [answer for answer in statements if answer["status"] != 422] == []
 
 
 def test_who_is_not_signed_in_is_sent_away(answers):

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from dashboards.access.queries import Offer, QueryRefusedError, chart_offer, check_query, filter_offers
+from dashboards.access.queries import (
+    MalformedQueryError,
+    Offer,
+    QueryRefusedError,
+    chart_offer,
+    check_query,
+    check_shape,
+    filter_offers,
+)
 from tests.conftest import ROOT
 
 COLUMNS = {"store_location", "category", "severity", "event_date", "notification"}
@@ -180,3 +188,56 @@ def test_a_query_of_one_table_is_taken(refused, sql):
 @pytest.mark.parametrize("sql", COMBINED)
 def test_combined_queries_are_refused(refused, sql):
     assert sql in refused
+
+
+# ------------------------------------------------------------------ shapes
+
+
+def context(**parts: Any) -> dict[str, Any]:
+    return {"datasource": {"id": 1, "type": "table"}, "queries": [{"columns": ["severity"]} | parts]}
+
+
+def filtered(**condition: Any) -> dict[str, Any]:
+    return context(filters=[{"col": "category", "op": "==", "val": "Toys"} | condition])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        context(columns=["severity", AXIS], metrics=["anomalies", AD_HOC], filters=[]),
+        context(columns=None, filters=None) | {"form_data": None},
+        filtered(val=None),
+        filtered(val=[1.5, True, None, "Toys"]),
+        filtered(op="IN", val=["Toys", SQL]),
+        filtered(op="in", val=[]),
+        filtered(op="TEMPORAL_RANGE", val="Last week", grain="P1D"),
+        filtered(op="IS NOT NULL", grain=None),
+    ],
+)
+def test_what_dashboards_send_has_the_right_shape(sent):
+    check_shape(sent, {"P1D"})
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({}, "names a datasource and queries"),
+        (5, "names a datasource and queries"),
+        (context() | {"form_data": 5}, "form of a chart"),
+        (context() | {"queries": ["x"]}, "query must be an object"),
+        (context(datasource=None), "beside the queries"),
+        (context(columns=[5]), "column or metric"),
+        (context(metrics=[{}]), "column or metric"),
+        (filtered(op="IN", val=None), "IN needs a list"),
+        (filtered(op="not in", val={"a": 1}), "NOT IN needs a list"),
+        (filtered(op="IN", val=[{"a": 1}]), "values of a filter"),
+        (filtered(val=[[1]]), "values of a filter"),
+        (filtered(val={"x": 1}), "values of a filter"),
+        (filtered(op="TEMPORAL_RANGE", val=["a"]), "time range"),
+        (filtered(grain="junk"), "time grain"),
+        (filtered(grain={}), "time grain"),
+    ],
+)
+def test_a_wrong_shape_is_named(sent, message):
+    with pytest.raises(MalformedQueryError, match=message):
+        check_shape(sent, {"P1D"})
