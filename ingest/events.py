@@ -1,8 +1,8 @@
 """The event contracts: what a stock reading and an inventory note are, and why a message is neither.
 
 A reading is the level on hand of one product in one store at one time, never a movement. Values that look wrong but
-are well formed (negative stock, price 0, a jump, an empty note) are data: they are accepted here and judged by the
-rules downstream.
+are well formed (negative stock, price 0, a jump, an empty note) are data: they are accepted here, and the rules judge
+them downstream.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     `quantity` is in units, `price` in currency units per unit (None: unknown, the last known price holds), and
     `event_timestamp` is UTC. Names are tidy (`ingest.names`). `extra` is the JSON text of the keys beyond the six, None
-    where there are none; a name that was not tidy stands in it as it was sent, as `store_location_as_sent` say.
+    where there are none. It also holds each name that was not tidy as it was sent, for example as
+    `store_location_as_sent`.
     """
 
     product_id: str
@@ -124,9 +125,9 @@ class Contract(Generic[Event]):
     def decode_columns(self, messages: Sequence[bytes | Rejection], published: pa.TimestampArray) -> Columns:
         """Read many messages at once: the same outcome as `decode` of each, several times as fast.
 
-        `published` is the clock of each message. An event that is as the contract has it never becomes a Python
-        object of ours; whatever is unusual (further keys, a rejection, a name to tidy) takes the way of `decode`. A
-        message that its source could not read is the rejection that says why.
+        `published` is the clock of each message. Ordinary events never become Python objects of ours. Whatever is
+        unusual (further keys, a rejection, a name to tidy) goes through `decode`. A message that its source could not
+        read is passed as the rejection that says why.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -149,7 +150,10 @@ class Contract(Generic[Event]):
         while len(events) < len(messages):
             try:
                 events.extend(map(self._only_these_decoder.decode, remaining))
-            except (*UNREADABLE, TypeError):  # those before it are in the list; a rejection is no bytes
+            except (
+                *UNREADABLE,
+                TypeError,
+            ):  # those before it are decoded; a rejection raises TypeError, since it is no bytes
                 events.append(look_closer(len(events)))
 
         fields = {name: _column(name, events) for name in self.fields}

@@ -1,4 +1,4 @@
-"""Names of stores, products and categories: one spelling for what a reader takes for one name."""
+"""Names of stores, products and categories: names that look the same are spelled the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 LONGEST_NAME = 256
 
-# zero-width characters, soft hyphens, controls of writing direction: nobody sees them, and yet they tell names apart
+# zero-width characters, soft hyphens, controls of writing direction: invisible, and yet they make two names of one
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 

@@ -1,6 +1,6 @@
-"""Landing: messages to Parquet files with one commit point, so that each is landed exactly once.
+"""The commit point of landing: messages become Parquet files, each message exactly once.
 
-A batch of one partition becomes one file a publish date that holds its events and its rejected messages together. The
+A batch of one partition becomes one file per publish date, which holds events and rejected messages together. The
 rename of the finished file is the commit point. Its name carries the first and the last message id, so the landed files
 are themselves the record of what has been read.
 """
@@ -20,18 +20,18 @@ import pyarrow.parquet as pq
 from ingest.durable_files import atomic_write, sync_folder
 from ingest.events import Contract, Rejection
 
-# what a file's landed rows keep with them, so that they can be written as they stood and loaded again
+# kept with the rows of a file, so that they can be exported as they stood and loaded again
 HEADER, ENCODING, LOAD_OPTIONS = "header", "encoding", "load_options"
 FLUSH_ROWS = 50_000
 FLUSH_BYTES = 64_000_000
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 MESSAGE_ID = ["ledger_id", "entry_id", "batch_index"]
-# a cluster that was made anew gives its ids out again; the publish time tells its messages from those landed before
+# a cluster that was set up again reuses its ids; the publish time tells its messages from those landed before
 IDENTITY = [*MESSAGE_ID, "publish_time"]
 
 
 class MessageId(NamedTuple):
-    """Where a message stands in its partition; ids of one partition are ordered as the tuple is."""
+    """The place of a message in its partition. Ids of one partition are ordered as tuples."""
 
     ledger_id: int
     entry_id: int
@@ -55,7 +55,7 @@ def landed_files(landing: Path, topic: str) -> list[LandedFile]:
 
 
 def landed_topics(landing: Path) -> list[str]:
-    """The topics, and names of files, that anything was landed from."""
+    """The topics and the names of files that were landed."""
     return sorted({landed_file(path).topic for path in landing.glob("publish_date=*/*.parquet")})
 
 
@@ -105,10 +105,9 @@ def land(
 ) -> list[Path]:
     """Write rows of one partition and commit them; return the landed files.
 
-    The rows are in id order and not empty. Each goes to the folder of its own publish date, so that a message that is
-    delivered again belongs to the same place, however batches are cut; more than one date makes more than one file.
-    `metadata` is kept with each file. Raises OSError (a full disk, say) with nothing half written; files of the earlier
-    dates are landed then.
+    The rows are in id order and not empty. Each goes to the folder of its own publish date, so a message that is
+    delivered again belongs to the same folder, however batches are cut. Each date makes a file. `metadata` is kept with
+    each file. Raises OSError (a full disk, say) and leaves nothing half written; earlier dates may be landed then.
     """
     dates = table["publish_time"].cast(pa.date32())
     return [
@@ -125,7 +124,7 @@ def _land_file(
         folder.mkdir()
         sync_folder(landing)
     path = folder / landed_name(topic, partition, message_id(table, 0), message_id(table, -1))
-    while path.exists():  # the same ids of a cluster that was made anew
+    while path.exists():  # a cluster that was set up again reuses its ids
         path = path.with_name(path.name.replace(".parquet", "~.parquet"))
     with atomic_write(path) as temporary:  # the commit point is its rename
         pq.write_table(table.replace_schema_metadata(metadata and dict(metadata)), temporary, compression="zstd")
@@ -133,7 +132,7 @@ def _land_file(
 
 
 def not_landed(landing: Path, topic: str, partition: int, table: pa.Table) -> pa.Table:
-    """Those rows of a partition whose messages are not landed yet, each once, in id order."""
+    """The rows of a partition whose messages are not landed yet, each once, in id order."""
     rows = table.select(IDENTITY).append_column("row", pa.array(range(table.num_rows)))
     rows = rows.group_by(IDENTITY).aggregate([("row", "min")])
     ordered = rows.sort_by([(name, "ascending") for name in MESSAGE_ID])

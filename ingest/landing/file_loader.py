@@ -30,10 +30,10 @@ def land_file(
 ) -> Counter[str]:
     """Land the rows of a file that were not landed before; return how many were good and how many of each rejection.
 
-    The topic is the file's name, the entry id the row's number and the batch index the row's part. A file that grew
-    goes on where it was left. Another file of the same name, or the same read otherwise, is told apart by the digest of
-    its rows and by how they are read, and gets a ledger id of its own. Raises SourceError; what was landed before it
-    stays.
+    The topic is the file's name, the entry id the row's number and the batch index the row's part. A file that has
+    grown lands its new rows. Another file of the same name, or the same file read with other options, gets a ledger id
+    of its own: the digest of the rows, and how they are read, tell them apart. Raises SourceError; what was landed
+    before it stays.
     """
     file = open_events(source, contract.fields, options)
     read_as = how_read(options)
@@ -64,7 +64,7 @@ def land_file(
 
 
 class _Landed(NamedTuple):
-    """What a file has landed: up to which row and part, and how its rows were read."""
+    """What was landed from a file: up to which row and part, and how its rows were read."""
 
     ledger_id: int
     last: tuple[int, int]
@@ -72,7 +72,7 @@ class _Landed(NamedTuple):
 
 
 def _landed_before(files: list[LandedFile], read: Callable[[], Iterable[Row]]) -> list[_Landed]:
-    """What the same rows have landed, among what files of the name have; the newest first."""
+    """What was landed from the same rows, among all files of this name; the newest first."""
     newest = {file.last.ledger_id: file for file in files}
     digests = _digests_at({file.last[1:] for file in newest.values()}, read())
     found = []
@@ -86,7 +86,7 @@ def _landed_before(files: list[LandedFile], read: Callable[[], Iterable[Row]]) -
 def _remarks_on_earlier(
     name: str, landed: list[_Landed], resumed: _Landed | None, read_as: str, data_dir: Path
 ) -> Iterator[str]:
-    """What to know of what the same rows have landed: it is withdrawn, or was read with other options."""
+    """Remarks where the same rows were landed before and withdrawn, or were read with other options."""
     withdrawn = {range_.ledger_id for range_ in withdrawals(data_dir).ranges if range_.topic == name}
     if resumed and resumed.ledger_id in withdrawn:
         yield f"what it landed was withdrawn; `inventory withdraw --source {name}` restores it"
@@ -112,12 +112,12 @@ def _digests_at(places: set[tuple[int, int]], rows: Iterable[Row]) -> dict[tuple
 
 
 def _text(rows: Iterable[Row]) -> bytes:
-    """What a digest is taken of: each row of the file once, however many parts it has."""
+    """The bytes to digest: each row of the file once, however many parts it has."""
     return b"".join([row.raw + b"\n" for row in rows if not row.continues])
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows in batches to land; what was read before a file turned out to be damaged is a batch, too."""
+    """Rows in batches to land. The rows before a damaged place are a batch, too."""
     batch: list[Row] = []
     size = 0
     damage = None

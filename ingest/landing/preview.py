@@ -1,4 +1,4 @@
-"""What loading a file would do: its first events, and what would be rejected."""
+"""A preview of a file: its first events, and what would be rejected."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ingest.landing.withdrawals import in_ranges, withdrawals
 from ingest.sql import parquet_table
 
 FOLDERS = ("landing", "landing_notes", "quarantine")
-REASON_WIDTH = 300  # a reason ends with what to look at
+REASON_WIDTH = 300  # long, because a reason ends with what to look at
 SHOWN = 100
 ROWS_AT_ONCE = 10_000
 ONE_LINE = bytes.maketrans(b"\n", b" ")  # a message of a topic may go over several lines
@@ -155,7 +155,7 @@ class Form(NamedTuple):
 
 
 def _common_form(messages: Iterator[Rejected]) -> Form | None:
-    """The form of all messages. Raises click.ClickException where they have several, since a file has one."""
+    """The one form of all messages. Raises click.ClickException where there are several."""
     forms: dict[Form, set[str]] = {}
     for path, topic in {message.path: message.topic for message in messages}.items():
         form, _ = _stored_form(path)
@@ -200,7 +200,7 @@ def _write(messages: Iterator[Rejected], form: Form, out: Path, reasons: Path) -
         reason_rows = csv.writer(table)
         reason_rows.writerow(["line", "source", "source_line", "published", "reason"])
         for message in messages:
-            # a line with a column for each store is rejected once for each wrong level, and stands here once
+            # a line with a column for each store is rejected once per wrong level, and exported once
             if previous is None or message.is_topic or message[:3] != previous[:3]:
                 line = _utf8(message)
                 if form.header is None:

@@ -61,7 +61,7 @@ def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
 
 
 def _landed(landing: Path, source: str) -> tuple[str, list[Batch]]:
-    """The topic that a file's path or a topic's short name stands for, and what it has landed, ledger by ledger."""
+    """The topic that a source stands for, and what was landed from it, ledger by ledger."""
     for topic in possible_names(source):
         if landed_files(landing, topic):
             return topic, _batches(landing, topic, "true")
@@ -84,7 +84,7 @@ def _batches(landing: Path, topic: str, condition: str) -> list[Batch]:
 
 
 def _chosen(landing: Path, topic: str, batches: list[Batch], ids: tuple[str, ...], active: Withdrawals) -> list[Batch]:
-    """The batches that the ids name; without ids the only one, or all that a topic has landed."""
+    """The batches that the ids name. Without ids: the only batch of a file, or all batches of a topic."""
     if not ids:
         if len(batches) > 1 and not is_topic(topic):
             raise click.ClickException(

@@ -1,8 +1,8 @@
 """Withdrawals: which landed messages stay out of the tables.
 
-Landing keeps its bytes. Each `inventory withdraw` appends one event, a file in data/withdrawals, and all of them in
-order say what is withdrawn now. Raw carries a record of the withdrawals that it was refined with, so that everything
-built from raw leaves out the same messages.
+Landing keeps the bytes. Each `inventory withdraw` appends one event, a file in data/withdrawals. All events in order
+say what is withdrawn now. Raw holds a record of the withdrawals that it was refined with, so that everything built from
+raw leaves out the same messages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RECORD = "withdrawn-*.parquet"
 
 
 class MessageRange(msgspec.Struct, frozen=True, order=True):
-    """Messages of one ledger. A cluster that was set up again reuses ids, so the range ends at a publish time, too."""
+    """Messages of one ledger. It also ends at a publish time, since a cluster that was set up again reuses its ids."""
 
     topic: str
     partition: int
@@ -95,7 +95,7 @@ def in_ranges(ranges: Iterable[MessageRange]) -> str:
 
 
 def record(raw: Path, applied: Withdrawals) -> None:
-    """Note in a raw that is being set up which withdrawals it is refined with; the number of events names the file."""
+    """Record in a new raw the withdrawals that it is refined with. The file's name says after how many events."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
