@@ -1,8 +1,8 @@
 """The kinds of labelled anomalies, and of hard negatives: what is unusual but true, and must not alert.
 
-A kind is a function that says which readings of a series change, and how, when it begins at a given position; None
-where it would not fit (a shelf that is empty cannot leak). Magnitudes are factors, shares, units, days or years, as
-the kind's summary says.
+A kind is a function. It says which readings of a series change, and how, if the anomaly begins at a given position, or
+None where it does not fit (an empty shelf cannot leak). Magnitudes are factors, shares, units, days or years, as the
+kind's summary says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from ingest.simulation.event_log import Change, EventLog, Point, SeriesKey, iso, within
 
-HISTORY = 20  # readings before an anomaly, as far as the series has them, so that there is a past to judge it by
+HISTORY = 20  # readings before an anomaly where the series has as many, so that there is a past to judge it by
 QUIET_DAYS = 14  # between two anomalies of one series
 TRIES = 2000
 LASTING_DAYS = 21
@@ -252,8 +252,10 @@ def _until_delivery(place: Place) -> Iterable[Point]:
 
 
 def _sold_faster(place: Place, factors: list[float]) -> list[tuple[Point, int]]:
-    """Levels when each fall is `factor` times as large; what is missing comes with the next delivery, since orders
-    fill up to a level."""
+    """The levels if each fall is `factor` times as large.
+
+    The next delivery brings what is missing, since orders fill up to a level.
+    """
     levels, missing, previous = [], 0, place.before
     for position, point in enumerate(place.points[place.start :]):
         if point.quantity > previous:
@@ -300,7 +302,7 @@ HARD_NEGATIVES = tuple(kind.name for kind in KINDS.values() if kind.detector == 
 
 
 class NoPlaceError(ValueError):
-    """No series has a place where the anomaly would be what its name says; the message says what to try."""
+    """The anomaly would nowhere be what its name says; the message says what to try."""
 
 
 @dataclass
@@ -387,7 +389,7 @@ class Introduction:
 
 
 def _start(points: list[Point], random: np.random.Generator, at: datetime | None, since: datetime | None) -> int | None:
-    """A position with a past: from `at` on the first, else any at or after `since`."""
+    """A position with a past: the first from `at` on, or else any at or after `since`."""
     first = max(1, min(HISTORY, len(points) // 2))
     earliest = at or since
     if earliest is not None:
@@ -399,8 +401,10 @@ def _start(points: list[Point], random: np.random.Generator, at: datetime | None
 
 
 def _greatest_change(changes: list[Change]) -> tuple[Any, Any]:
-    """The changed field before and after, in the reading that differs most; a removed reading has nothing after, a
-    new product nothing before, and a repeat is what it repeats."""
+    """The changed field before and after, in the reading that differs most.
+
+    A removed reading has nothing after, a new product nothing before, and a repeat has the same on both sides.
+    """
 
     def pair(change: Change) -> tuple[Any, Any]:
         point = change.point

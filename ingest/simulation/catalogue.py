@@ -20,8 +20,11 @@ PRICE_CHANGES_A_DAY = 1 / 150
 
 
 class Category(NamedTuple):
-    """What is typical of a category: `price` in currency units, `demand` in units a day, `peak` as day of the year,
-    `pack` in units that are delivered together, and `week` how strongly the days of the week differ."""
+    """What is typical of a category.
+
+    `price` is in currency units, `demand` in units a day, `peak` a day of the year, `pack` the units that are delivered
+    together, and `week` how strongly the days of the week differ.
+    """
 
     price: float
     demand: float
@@ -40,8 +43,8 @@ CATEGORIES = {
 
 
 class Count(NamedTuple):
-    """A time of the day at which shelves are read: between `start` and `end` (seconds), when `sold` (a share) of the
-    day's sales are behind."""
+    """A time of the day at which shelves are read, from `start` to `end` (seconds); `sold` is the share of the day's
+    sales that are made by then."""
 
     start: int
     end: int
@@ -59,8 +62,10 @@ FOUR_A_DAY = (
 
 @dataclass(frozen=True)
 class Profile:
-    """The size of a data set; `products` counts those of one category. With `wrong` (so many and a few more) labelled
-    anomalies are put in, and malformed messages as well."""
+    """The size of a data set, where `products` is the number in each category.
+
+    If `wrong` is not 0, about so many labelled anomalies are put in, and malformed messages as well.
+    """
 
     stores: int
     categories: int
@@ -111,7 +116,7 @@ CATALOGUE_KEY = 2**63  # a key beyond all stores
 
 
 def random_stream(seed: int, store: int, stream: int = STORE, chunk: int = 0) -> np.random.Generator:
-    """The random numbers of one store, purpose and chunk of days, whoever draws them and when."""
+    """The random numbers of one store, purpose and chunk of days: the same in any process and order."""
     return np.random.Generator(np.random.Philox(key=[seed, store], counter=[0, 0, chunk, stream]))
 
 
@@ -130,7 +135,7 @@ def make_catalogue(profile: Profile, seed: int, end: date) -> Catalogue:
     chosen = random.permutation(count)
     launches, ends = max(1, round(LAUNCHED * count)), max(1, round(ENDED * count))
     launch[chosen[:launches]] = random.integers(profile.days // 6, profile.days * 9 // 10, launches)
-    # late, since who looks only at levels takes what is no longer sold for out of stock
+    # late in the data: by its level alone, a product that is no longer sold looks out of stock
     out[chosen[launches : launches + ends]] = random.integers(profile.days * 6 // 10, profile.days * 9 // 10, ends)
 
     base_price = traits["price"][category] * random.lognormal(0, 0.5, count)
@@ -171,7 +176,7 @@ def make_catalogue(profile: Profile, seed: int, end: date) -> Catalogue:
 
 
 def _shelf_price(price: np.ndarray) -> np.ndarray:
-    """Prices as they stand on a shelf: they end in 9, from 10 on in .99."""
+    """Prices as shops write them: they end in 9, and from 10 on in .99."""
     return np.where(price < 10, np.maximum(np.round(price, 1), 0.2), np.round(price)) - 0.01
 
 

@@ -1,4 +1,4 @@
-"""A file of events in memory, as lines and as series, so that single readings can be changed and all else stays."""
+"""A file of events in memory, as lines and as series, so that single readings can be changed and the rest stays."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ class Point(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What is done to a point: its fields are set to others, or (`fields` is None) it is removed. With `added` the
-    point stays and a message with the changed fields follows it."""
+    """A change of a point: new values for `fields`, or its removal where they are None.
+
+    With `added` the point stays, and a message with the changed fields follows it.
+    """
 
     point: Point
     fields: dict[str, Any] | None

@@ -129,7 +129,7 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
 
 
 def _chunks(profile: Profile) -> list[range]:
-    """The days in chunks. The last day with events ends one, since what is still on its way is written then."""
+    """The days in chunks. The last day with events ends a chunk, because late readings are written then."""
     held_out = range(profile.days, profile.total_days, CHUNK_DAYS)
     starts = [*range(0, profile.days, CHUNK_DAYS), *held_out, profile.total_days]
     return [range(start, stop) for start, stop in itertools.pairwise(starts)]
@@ -199,8 +199,8 @@ def _in_arrival_order(parts: list[Readings], until: int | None) -> tuple[Reading
 def _spoil(events: Path, truth: Path, profile: Profile, seed: int) -> int:
     """Put the profile's wrong readings and malformed messages into a file of events; return how many are labelled.
 
-    Some of the wrong readings lie in the last three days, and one category falls silent there, so that there is
-    something to see on the first day.
+    Some wrong readings lie in the last three days, and one category falls silent there, so that a new user has
+    something to see.
     """
     log = EventLog(events)
     introduction = Introduction(log)

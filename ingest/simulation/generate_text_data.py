@@ -52,7 +52,7 @@ def command(
     data_dir: Path,
     **pulsar: Any,
 ) -> None:
-    """Write receiving, count and damage notes, in time order; FILE.truth/anomalies.csv labels the odd ones."""
+    """Write receiving, count and damage notes, in time order; FILE.truth/anomalies.csv labels the anomalous ones."""
     out = out or data_dir / "events" / "notes.ndjson"
     if out.suffix != ".ndjson":
         raise click.ClickException(f"{out}: notes are written as NDJSON. Name it .ndjson.")

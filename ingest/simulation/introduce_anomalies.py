@@ -127,8 +127,10 @@ def put_many(
     since: datetime | None = None,
     strict: bool = False,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Introduce `count` anomalies of the kinds in turn; return their rows of the truth, and the kinds that there was
-    no (more) place for. With `strict` that is a NoPlaceError."""
+    """Introduce `count` anomalies of the kinds in turn.
+
+    Return their rows of the truth, and the kinds that found no (further) place. With `strict` that raises NoPlaceError.
+    """
     waiting, left_out, added = list(kinds), list[str](), list[dict[str, Any]]()
     while waiting and len(added) < count:
         kind = waiting.pop(0)

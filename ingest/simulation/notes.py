@@ -1,4 +1,4 @@
-"""Inventory notes in the voice of store staff, and the labelled ones among them that are not what they should be."""
+"""Inventory notes as store staff write them, and labelled anomalous ones among them."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Occasion(NamedTuple):
     received: int
 
 
-# from an occasion and its ordinary note to the odd one; None where the kind does not fit
+# makes the anomalous note of an occasion from its ordinary one; None where the kind does not fit
 Compose = Callable[[Occasion, str, random.Random], "str | None"]
 
 
 def product_name(product: str, category: str) -> tuple[str, str]:
-    """What staff call a product, and the variant of it: always the same for the same product."""
+    """What staff call a product and its variant, always the same for the same product."""
     words = category_words(category)
     number = int(re.sub(r"\D", "", product) or len(product))
     item, variant = number % len(words.items), (number // len(words.items) + 3 * number) % len(words.variants)
@@ -57,7 +57,7 @@ def product_name(product: str, category: str) -> tuple[str, str]:
 
 
 def category_words(category: str) -> Words:
-    """The words of a category; of one that is not in the vocabulary, words that fit anything."""
+    """The words of a category, or words that fit anything where the vocabulary lacks it."""
     plain = Words(
         items=(f"{category} item", f"{category} article", f"{category} product"),
         variants=("small", "large", "standard", "new"),
@@ -70,7 +70,7 @@ def category_words(category: str) -> Words:
 
 
 def plain_note(occasion: Occasion, chance: random.Random) -> str:
-    """An ordinary note: a delivery, a count, something low, empty or damaged; its number is the reading's."""
+    """An ordinary note on a delivery, a count, or something low, empty or damaged. Its number is the reading's."""
     number = occasion.on_hand
     templates: tuple[str, ...]
     if occasion.received > 0 and chance.random() < 0.8:
@@ -192,7 +192,7 @@ KINDS: dict[str, Compose | None] = {
 def anomalous_note(
     kind: str, occasion: Occasion, original: str, others: list[str], chance: random.Random
 ) -> str | None:
-    """The note of that kind in place of `original`; None where it cannot be.
+    """The anomalous note that takes the place of `original`; None where there is none of that kind.
 
     `others` are the latest notes about other products, for one that was pasted.
     """

@@ -13,7 +13,7 @@ LATEST, LAST_REPEAT = 3 * 86400, 7200  # seconds after the reading, and after it
 DAYS_TO_COVER, SERVICE_FACTOR = 7, 0.8  # a delivery takes 3 to 8 days; the factor leaves a few stock-outs
 ORDER_DAYS = 14
 SHORTEST_LEAD, LONGEST_LEAD = 3, 8
-DAY_SHOCK = 0.15  # weather, paydays, roadworks: they move all products of a store on a day alike
+DAY_SHOCK = 0.15  # weather, paydays, roadworks: all products of a store move together
 RECEIVING = (6 * 3600, 9 * 3600)
 
 
@@ -76,7 +76,7 @@ class Store:
         receipts: np.ndarray,
         level: np.ndarray,
     ) -> None:
-        """Fill in one day; after a product's end nobody asks for what is sold out, so nothing is lost."""
+        """Fill in one day. After a product's end nobody asks for what is sold out, so no sales are lost."""
         catalogue, slots = self._catalogue, len(self._on_order)
         reorder_point, order_up_to = self._policy(day)
         receipts[:] = self._on_order[day % slots]
