@@ -1,4 +1,4 @@
-"""What a file holds, compressed or not."""
+"""The content of a file, compressed or not."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Content:
 
     @contextmanager
     def seekable(self) -> Iterator[IO[bytes]]:
-        """The content as a file in which one can go back and forth."""
+        """The content as a seekable file."""
         with self.open() as file:
             if self.name == self.path.name:
                 yield file

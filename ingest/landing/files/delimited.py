@@ -103,7 +103,7 @@ class Delimited:
                 cells = f"{QUOTE_FAULT} ({error})"
                 rows = self._reader(lines_of_a_row())
             if len(current) > 1 and (isinstance(cells, str) or len(cells) != len(self.columns)):
-                # the quote that joined these lines was never meant to: only the line that opens it is lost
+                # a stray quote joined these lines: only the line that opens it is lost
                 cells = QUOTE_FAULT
                 read_again.extendleft(reversed(current[1:]))
                 del current[1:]

@@ -33,7 +33,7 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class JsonText:
-    """A file of JSON messages. Which of the forms it has, its first bytes say."""
+    """A file of JSON messages. Its first bytes say which of the forms it has."""
 
     columns = None
     text_columns = ()
@@ -58,7 +58,7 @@ class JsonText:
         self.encoding = self._encoding if self._is_lines else "utf-8"
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
-        """See EventFile. Blank lines hold no message. Of a list the place in it is the number of a row."""
+        """See EventFile. Blank lines hold no message. A row of a list is numbered by its place there."""
         if self._is_empty:
             return
         if not self._is_lines:
@@ -83,10 +83,10 @@ class JsonText:
 
 
 def json_values(chunks: Iterable[bytes], path: Path, is_list: bool) -> Iterator[bytes]:
-    """The values of a list, or those that follow each other without one, each as it stood.
+    """The values in a list, or those that follow each other without one, each as it stood.
 
-    What stands between them and is no list or object is a value as well. Raises SourceError where a list ends in the
-    middle: whatever is cut off is not yielded.
+    Text between them that is no list or object is a value, too. Raises SourceError where a list ends in the middle;
+    what is cut off is not yielded.
     """
     outside = 1 if is_list else 0
     depth, start, position, buffer = 0, 0, 0, b""

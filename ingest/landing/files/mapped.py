@@ -142,7 +142,7 @@ class MappedFile:
 
 
 def _first(values: dict[str, Any], columns: Sequence[str]) -> Any:
-    """The first value that is none of nothing."""
+    """The first value that is not empty."""
     found = None
     for column in columns:
         found = values.get(column)

@@ -27,7 +27,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     values: dict[str, str | int | float] = {}
     """What a field is where no column says it."""
     stores: str | list[str] | dict[str, str] = ""
-    """Where each store has a column of its levels: what these are called, with a * for the store, or which they are."""
+    """The columns that hold a store's levels each: a pattern with * for the store's name, or the columns themselves."""
     optional: list[str] = []
     """Fields whose columns may be missing."""
     not_kept: list[str] = []
@@ -57,7 +57,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     def with_options(
         self, columns: Mapping[str, str], values: Mapping[str, str], stores: str | list[str]
     ) -> ColumnMapping:
-        """This mapping with what a user says beside it. A field whose column is said must have it."""
+        """This mapping with a user's options on top. A field whose column the user names must have that column."""
         return msgspec.structs.replace(
             self,
             columns={**self.columns, **columns},
@@ -109,7 +109,7 @@ def save_mapping(mapping: ColumnMapping, path: Path) -> None:
 def pairs(texts: Iterable[str]) -> dict[str, str]:
     """The fields and what they are set to, from texts like `product_id=SKU,quantity="Available, net"`.
 
-    Raises ValueError with the text that is none.
+    Raises ValueError with the text that is no pair.
     """
     found: dict[str, str] = {}
     for text in texts:
@@ -124,7 +124,7 @@ def pairs(texts: Iterable[str]) -> dict[str, str]:
 
 
 def recognised(columns: Collection[str]) -> str:
-    """A sentence that names the ready mapping that a file's columns ask for; empty where none does."""
+    """A sentence that names the ready mapping that fits a file's columns; empty where none does."""
     for name, mapping in ready_mappings().items():
         if set(mapping.recognised_by) <= set(columns):
             article = "an" if mapping.software[0] in "AEIOU" else "a"
@@ -133,7 +133,7 @@ def recognised(columns: Collection[str]) -> str:
 
 
 def missing_column(field: str, wanted: Sequence[str], columns: Collection[str]) -> str:
-    """What is missing for a field, with the column that was probably meant."""
+    """A sentence on a field's missing column, with the column that was probably meant."""
     from difflib import get_close_matches
 
     name = wanted[0].lower()

@@ -46,7 +46,7 @@ class Line(NamedTuple):
 
     @property
     def content(self) -> bytes:
-        """What to hand on: the message, or the bytes that are none."""
+        """The message to publish, or the row's own bytes where there is none."""
         return self.raw if isinstance(self.message, Rejection) else self.message
 
 
@@ -94,7 +94,7 @@ class Interpreter:
 
     def __init__(self, fields: Sequence[str], conventions: Conventions) -> None:
         self.remarks: Counter[str] = Counter()
-        """What was decided on the way and how often, in words."""
+        """What was decided while reading, in words, and how often."""
         self._fields = frozenset(fields)
         self._names = [name for name in NAMES if name in self._fields]
         self._numbers = [name for name in NUMBER_COLUMNS if name in self._fields]
@@ -206,7 +206,7 @@ class _NumberError(ValueError):
 
 
 def _name(value: Any) -> Any:
-    """A name that was kept as a number, as text: 123 for 123.0; NaN is how data frames write that there is none."""
+    """A name that was stored as a number, as text: 123 for 123.0. None for NaN, a data frame's empty cell."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return value
     if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Opening a file of events: which reader it takes."""
+"""Opening a file of events with the reader for its ending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader of files yields, and what may be said about how a file is to be read."""
+"""What every reader of files yields, and the options for reading a file."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Row(NamedTuple):
     values: dict[str, Any] | bytes | Rejection
     raw: bytes
     part: int = -1
-    """Which of the events of a row that holds one for each store; -1 where it holds one."""
+    """Which event of a row that holds one per store; -1 where the row holds one event."""
     continues: bool = False
-    """Whether an earlier part of the same row has its bytes already."""
+    """Whether an earlier part of the same row carries its bytes already."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -58,13 +58,13 @@ class EventFile(Protocol):
     columns: Sequence[str] | None
     """The names of its columns; None where each row names its own (JSON)."""
     text_columns: Collection[str]
-    """Those columns in which numbers and times may be text, which somebody may have written in some way of his own."""
+    """The columns in which numbers and times may be text, written in any of several ways."""
     encoding: str
     """The encoding of the rows' bytes."""
     header: bytes | None
     """The lines above the rows that name their columns, in UTF-8; None where they need none."""
     remarks: list[str]
-    """What was decided in opening it that somebody may want otherwise, in sentences."""
+    """What was decided when it was opened, in sentences, for users who want it otherwise."""
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """The rows in file order, anew at each call. What holds no row, and was passed over, is counted by kind.

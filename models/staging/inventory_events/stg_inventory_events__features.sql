@@ -6,7 +6,7 @@ features as (
 
 ),
 
--- readings that come after a window was closed are told in a row of their own
+-- readings that arrive after their window was closed have a row of their own
 windows as (
 
     select
