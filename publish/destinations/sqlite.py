@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publish.audit import audit_copy, digest_query
-from publish.destinations.sqlite_schema import DECLARED_TYPES, DOCUMENTED
+from publish.destinations.sqlite_schema import DOCUMENTED, SqliteColumn, sqlite_column
 from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
 
 if TYPE_CHECKING:
@@ -48,13 +48,15 @@ def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
     """Refuse unless the documented tables are all there, as documented, and SQLite can hold the others."""
     for database, tables in databases.items():
         for table in tables:
-            strange = {column: kind for column, kind in table.columns.items() if kind not in DECLARED_TYPES}
+            strange = {
+                column: kind for column, kind in table.columns.items() if not sqlite_column(table.name, column, kind)
+            }
             if strange:
                 raise PublicationRefusedError(
                     f"{table.name} has types that SQLite lacks ({strange}). Cast them in the model."
                 )
             documented = DOCUMENTED.get(database, {}).get(table.name)
-            columns = _declared(table)
+            columns = {name: column.declared for name, column in _columns(table).items()}
             if documented and list(documented.items()) != list(columns.items()):
                 raise PublicationRefusedError(f"{table.name} has the columns {columns}; documented are {documented}.")
     missing = [
@@ -122,15 +124,21 @@ def _no_leftover(temporary: Path) -> Iterator[None]:
         raise
 
 
-def _declared(table: PublishedTable) -> dict[str, str]:
-    """The table's columns with the types that SQLite declares."""
-    return {name: DECLARED_TYPES[kind] for name, kind in table.columns.items()}
+def _columns(table: PublishedTable) -> dict[str, SqliteColumn]:
+    columns = {name: sqlite_column(table.name, name, kind) for name, kind in table.columns.items()}
+    return {name: column for name, column in columns.items() if column}
+
+
+def _converted(table: PublishedTable) -> str:
+    """The table as SQLite is to hold it, as a relation of the warehouse."""
+    columns = ", ".join(f"{column.expression} as {name}" for name, column in _columns(table).items())
+    return f"(select {columns} from {table.relation}) as converted"
 
 
 def _definition(table: PublishedTable) -> str:
     if table.view_of is not None:
         return f"CREATE VIEW {table.name} AS SELECT * FROM {table.view_of}"
-    columns = ", ".join(f"{name} {kind}" for name, kind in _declared(table).items())
+    columns = ", ".join(f"{name} {column.declared}" for name, column in _columns(table).items())
     return f"CREATE TABLE {table.name} ({columns})"
 
 
@@ -138,7 +146,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable, path: Pa
     from adbc_driver_sqlite import dbapi
 
     # ordered, so that the same tables give the same bytes
-    reader = connection.cursor().sql(f"select * from {table.relation} order by all").to_arrow_reader(100_000)
+    reader = connection.cursor().sql(f"select * from {_converted(table)} order by all").to_arrow_reader(100_000)
     with dbapi.connect(str(path)) as database, database.cursor() as cursor:
         cursor.adbc_ingest(table.name, reader, mode="append")
         database.commit()
@@ -148,17 +156,18 @@ def _audit(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], 
     """Compare what was written with the warehouse."""
     with closing(sqlite3.connect(path)) as database:
         for table in tables:
-            is_text = {name: kind == "TEXT" for name, kind in _declared(table).items()}
+            is_text = {name: column.declared == "TEXT" for name, column in _columns(table).items()}
             written = database.execute(digest_query(is_text, "length(cast({} as blob))", table.name)).fetchone()
-            wanted = connection.execute(digest_query(is_text, "strlen({})", table.relation)).fetchone()
+            wanted = connection.execute(digest_query(is_text, "strlen({})", _converted(table))).fetchone()
             audit_copy(f"{path.name}: {table.name}", is_text, written, wanted or ())
 
 
 def _fingerprint(
     connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], stored: list[PublishedTable]
 ) -> str:
-    """A digest of all that the file would hold, whatever the order of its rows."""
-    digest = hashlib.sha256("\n".join(_definition(table) for table in tables).encode())
+    """A digest of all that the file would hold, and of how it is written, whatever the order of its rows."""
+    written = [*(_definition(table) for table in tables), *(_converted(table) for table in stored)]
+    digest = hashlib.sha256("\n".join(written).encode())
     for table in stored:
         row = connection.execute(
             f"select count(*), sum(cast(hash(published) as hugeint)) from {table.relation} as published"

@@ -1,6 +1,10 @@
-"""The documented SQLite schema: what every reader of the published files may rely on."""
+"""The documented SQLite schema, and how SQLite writes what the warehouse holds: what every reader of the published
+files may rely on."""
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
 
 DOCUMENTED: dict[str, dict[str, dict[str, str]]] = {
     "inventory": {
@@ -57,10 +61,49 @@ DOCUMENTED: dict[str, dict[str, dict[str, str]]] = {
     },
 }
 
-# SQLite's declared type for what a companion table holds in the warehouse
-DECLARED_TYPES = {
-    "VARCHAR": "TEXT",
-    "BIGINT": "INTEGER",
-    "INTEGER": "INTEGER",
-    "DOUBLE": "FLOAT",
+DOCUMENTED_TYPES = {
+    (table, column): kind
+    for tables in DOCUMENTED.values()
+    for table, columns in tables.items()
+    for column, kind in columns.items()
 }
+
+# what a column of the warehouse becomes: the type that SQLite declares, and the SQL that makes its values in DuckDB
+FORMS = {
+    "VARCHAR": ("TEXT", "{}"),
+    "BIGINT": ("INTEGER", "{}"),
+    "INTEGER": ("INTEGER", "{}"),
+    "BOOLEAN": ("INTEGER", "cast({} as integer)"),
+    "DOUBLE": ("FLOAT", "{}"),
+    "DECIMAL": ("FLOAT", "cast({} as double)"),
+    "DATE": ("TEXT", "strftime({}, '%Y-%m-%d')"),
+    "TIMESTAMP": ("TEXT", "strftime({}, '%Y-%m-%d %H:%M:%S')"),
+}
+# The documented tables write times as events do, with a fraction only where there is one, and so does the companion
+# that shows events as they came. The others write them as the dashboards' datasets read them.
+ISO_8601 = (
+    "case when date_part('microsecond', {0}) % 1000000 = 0 then strftime({0}, '%Y-%m-%dT%H:%M:%SZ') "
+    "else strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ') end"
+)
+AS_IN_EVENTS = {*DOCUMENTED_TYPES, ("late_events", "event_timestamp")}
+
+
+@dataclass(frozen=True)
+class SqliteColumn:
+    """A column of a published table: the type that SQLite declares, and the SQL that makes its values in DuckDB."""
+
+    declared: str
+    expression: str
+
+
+def sqlite_column(table: str, name: str, kind: str) -> SqliteColumn | None:
+    """The column for a type of the warehouse; None where SQLite has nothing that can hold it."""
+    kind = re.sub(r"^DECIMAL\(\d+,\s*\d+\)$", "DECIMAL", kind)
+    if kind not in FORMS:
+        return None
+    declared, form = FORMS[kind]
+    if kind == "TIMESTAMP" and (table, name) in AS_IN_EVENTS:
+        form = ISO_8601
+    if declared == "INTEGER" and DOCUMENTED_TYPES.get((table, name)) == "FLOAT":
+        declared, form = FORMS["DECIMAL"]  # a whole number is a number, too
+    return SqliteColumn(declared, form.format(name))

@@ -15,8 +15,8 @@ final as (
         category,
         store_location,
         quantity,
-        cast(price as double) as price,
-        {{ iso_timestamp('event_timestamp') }} as event_timestamp
+        price,
+        event_timestamp
     from readings
 
 )

@@ -11,9 +11,9 @@ final as (
     select
         description,
         method,
+        event_timestamp,
         coalesce(store_location, 'N/A') as store_location,
-        coalesce(category, 'N/A') as category,
-        {{ iso_timestamp('event_timestamp') }} as event_timestamp
+        coalesce(category, 'N/A') as category
     from anomalies
 
 )

@@ -82,12 +82,12 @@ final as (
         observed_value,
         limit_value,
         description,
-        cast(is_state as integer) as is_state,
+        is_state,
+        event_timestamp,
         coalesce(store_location, 'N/A') as store_location,
         coalesce(category, 'N/A') as category,
         coalesce(product_id, 'N/A') as product_id,
-        strftime(event_timestamp, '%Y-%m-%d %H:%M:%S') as event_timestamp,
-        strftime(event_timestamp, '%Y-%m-%d') as event_date
+        cast(event_timestamp as date) as event_date
     from findings
 
 )

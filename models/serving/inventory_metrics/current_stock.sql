@@ -27,11 +27,11 @@ final as (
         value_at_risk,
         movement,
         status,
-        cast(is_stale as integer) as is_stale,
-        cast(is_out_of_stock as integer) as is_out_of_stock,
-        strftime(last_reading_at, '%Y-%m-%d %H:%M:%S') as last_reading_at,
-        strftime(sell_out_date, '%Y-%m-%d') as sell_out_date,
-        strftime(planned_at, '%Y-%m-%d %H:%M:%S') as planned_at
+        is_stale,
+        is_out_of_stock,
+        last_reading_at,
+        sell_out_date,
+        planned_at
     from current_stock
 
 )

@@ -17,7 +17,7 @@ final as (
         units_in,
         product_count,
         out_of_stock_count,
-        strftime(event_date, '%Y-%m-%d') as event_date
+        event_date
     from daily_stock
 
 )

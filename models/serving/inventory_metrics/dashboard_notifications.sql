@@ -102,8 +102,8 @@ final as (
         -- the documented name of the column is a keyword
         notification_type as type,  -- noqa: RF04
         notification,
+        last_seen_at as event_timestamp,
         coalesce(store_location, 'N/A') as store_location,
-        {{ iso_timestamp('last_seen_at') }} as event_timestamp,
         coalesce(product_id, 'N/A') as product_id,
         coalesce(category, 'N/A') as category
     from notifications

@@ -18,8 +18,8 @@ final as (
         store_location,
         category,
         model_name,
-        strftime(event_date, '%Y-%m-%d') as event_date,
-        strftime(cutoff_date, '%Y-%m-%d') as cutoff_date
+        event_date,
+        cutoff_date
     from forecast_bands
 
 )

@@ -13,9 +13,9 @@ final as (
         category,
         store_location,
         quantity,
-        cast(price as double) as price,
-        {{ iso_timestamp('event_timestamp') }} as event_timestamp,
-        strftime(published_at, '%Y-%m-%d %H:%M:%S') as published_at
+        price,
+        event_timestamp,
+        published_at
     from late_readings
 
 )

@@ -17,7 +17,7 @@ final as (
         avg_price,
         total_stock_value,
         turnover_rate,
-        {{ iso_timestamp('event_timestamp') }} as event_timestamp
+        event_timestamp
     from stock_metrics
 
 )

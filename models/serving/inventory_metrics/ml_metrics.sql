@@ -13,8 +13,8 @@ final as (
         store_location,
         category,
         predicted_quantity,
-        cast(actual_quantity as double) as actual_quantity,
-        {{ iso_timestamp('forecast_timestamp') }} as forecast_timestamp
+        actual_quantity,
+        forecast_timestamp
     from forecast_actuals
 
 )

@@ -20,11 +20,11 @@ final as (
         occurrence_count,
         value_at_risk,
         store_rank,
+        first_seen_at,
+        last_seen_at,
         coalesce(store_location, 'N/A') as store_location,
         coalesce(category, 'N/A') as category,
-        coalesce(product_id, 'N/A') as product_id,
-        strftime(first_seen_at, '%Y-%m-%d %H:%M:%S') as first_seen_at,
-        strftime(last_seen_at, '%Y-%m-%d %H:%M:%S') as last_seen_at
+        coalesce(product_id, 'N/A') as product_id
     from episodes
 
 )

@@ -17,7 +17,7 @@ final as (
         ) as anomaly_description,
         store_location,
         category,
-        {{ iso_timestamp("event_date + interval '1 day'") }} as forecast_timestamp
+        event_date + interval '1 day' as forecast_timestamp
     from outliers
 
 )

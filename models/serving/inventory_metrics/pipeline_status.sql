@@ -14,7 +14,7 @@ final as (
         reading_count,
         implausible_count,
         quarantined_share,
-        strftime(as_of, '%Y-%m-%d %H:%M:%S') as as_of
+        as_of
     from pipeline_status
 
 )

@@ -247,7 +247,7 @@ def test_a_frequent_build_tells_the_shelf_and_the_next_whole_one_the_rest(projec
     assert rows(project, "product_performance") == planned
     with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
         shelf = connection.execute("select quantity, last_reading_at, planned_at from current_stock").fetchall()
-    assert shelf == [(7, "2026-02-19 12:00:00", "2026-02-19 00:00:00")]
+    assert shelf == [(7, datetime(2026, 2, 19, 12), datetime(2026, 2, 19))]
     write_raw(project.data_dir, [event(90, 40.5), event(500, 50)], batch_id=2, entries=[101, 102])
     project.build(*ALL_BUT_MODELS, with_seeds=False)
     whole = rows(project, *SERVED)
@@ -272,7 +272,7 @@ def test_a_reading_too_late_waits_until_it_is_backfilled(project):
     project.build(*SELECTION, with_seeds=False)
     assert rows(project, *TABLES) == before
     waiting = rows(project, "late_events")["late_events"]
-    assert [row[:6] for row in waiting] == [("P1", "Toys", "Store_A", 40, 2.0, "2026-01-14T12:00:00Z")]
+    assert [row[:6] for row in waiting] == [("P1", "Toys", "Store_A", 40, 2.0, datetime(2026, 1, 14, 12))]
 
     write_raw(project.data_dir, [on_time], batch_id=2, entries=[101])
     project.build(*SELECTION, with_seeds=False)

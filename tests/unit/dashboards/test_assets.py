@@ -11,7 +11,7 @@ import yaml
 
 from dashboards.access.connection import TABLES_WITHOUT_STORE
 from dashboards.apply import ASSETS, AssetError, read_assets
-from publish.destinations.sqlite_schema import DECLARED_TYPES
+from publish.destinations.sqlite_schema import sqlite_column
 from tests.conftest import ROOT
 
 SEVERITY_COLOURS = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}
@@ -30,7 +30,9 @@ def serving_columns() -> dict[str, dict[str, str]]:
     """SQLite's type of every column of every serving model, as the models' YAML says."""
     return {
         model["name"]: {
-            column["name"]: DECLARED_TYPES[column["data_type"].upper()] for column in model.get("columns", [])
+            column["name"]: written.declared
+            for column in model.get("columns", [])
+            if (written := sqlite_column(model["name"], column["name"], column["data_type"].upper()))
         }
         for path in (ROOT / "models" / "serving").rglob("*.yml")
         for model in (yaml.safe_load(path.read_text()).get("models") or [])

@@ -1,4 +1,4 @@
-"""A small warehouse as a build leaves it: the documented tables, one companion, one view, and the build's records."""
+"""A small warehouse as a build leaves it: the documented tables, some companions, one view, and the build's records."""
 
 from __future__ import annotations
 
@@ -9,14 +9,38 @@ import duckdb
 
 from publish.destinations.sqlite_schema import DOCUMENTED
 
-COMPANIONS = {"daily_stock": {"event_date": "TEXT", "store_location": "TEXT", "total_quantity": "INTEGER"}}
+COMPANIONS = {
+    "daily_stock": {"store_location": "varchar", "event_date": "date", "total_quantity": "bigint"},
+    "current_stock": {"store_location": "varchar", "last_reading_at": "timestamp", "is_stale": "boolean"},
+    "late_events": {"store_location": "varchar", "event_timestamp": "timestamp", "published_at": "timestamp"},
+}
 VIEWS = {"numerical_anomalies": "numerical_quantity"}
 WAREHOUSE_TYPES = {"TEXT": "varchar", "INTEGER": "bigint", "FLOAT": "double"}
+OTHER_TYPES = {
+    "event_timestamp": "timestamp",
+    "forecast_timestamp": "timestamp",
+    "price": "decimal(18, 9)",
+    "actual_quantity": "bigint",
+}
+VALUES = {
+    "varchar": "'Größe · 2'",
+    "bigint": "9007199254740993",
+    "double": "0.1",
+    "decimal(18, 9)": "0.1",
+    "boolean": "true",
+    "date": "'2026-06-30'",
+    "timestamp": "'2026-06-30 10:00:00.25'",
+}
 
 
 def tables() -> dict[str, dict[str, str]]:
-    """Every table's columns and SQLite types by its name."""
-    return {name: columns for group in DOCUMENTED.values() for name, columns in group.items()} | COMPANIONS
+    """The types of every table's columns in the warehouse, by its name."""
+    documented = {
+        name: {column: OTHER_TYPES.get(column, WAREHOUSE_TYPES[kind]) for column, kind in columns.items()}
+        for group in DOCUMENTED.values()
+        for name, columns in group.items()
+    }
+    return documented | COMPANIONS
 
 
 def model_id(table: str) -> str:
@@ -29,12 +53,11 @@ def write_warehouse(data_dir: Path) -> None:
     path.parent.mkdir(parents=True)
     with duckdb.connect(str(path)) as connection:
         for table, columns in tables().items():
-            declared = ", ".join(f"{name} {WAREHOUSE_TYPES[kind]}" for name, kind in columns.items())
+            declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
             connection.execute(f"create table {table} ({declared})")
-            values = {"TEXT": "'Größe · 2'", "INTEGER": "9007199254740993", "FLOAT": "0.1"}
             nulls = ", ".join("null" for _ in columns)
             connection.execute(
-                f"insert into {table} values ({nulls}), ({', '.join(values[kind] for kind in columns.values())})"
+                f"insert into {table} values ({nulls}), ({', '.join(VALUES[kind] for kind in columns.values())})"
             )
         for view, table in VIEWS.items():
             connection.execute(f"create view {view} as select * from {table}")
