@@ -84,10 +84,10 @@ final as (
         description,
         is_state,
         event_timestamp,
+        cast(event_timestamp as date) as event_date,
         coalesce(store_location, 'N/A') as store_location,
         coalesce(category, 'N/A') as category,
-        coalesce(product_id, 'N/A') as product_id,
-        cast(event_timestamp as date) as event_date
+        coalesce(product_id, 'N/A') as product_id
     from findings
 
 )
