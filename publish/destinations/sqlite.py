@@ -3,9 +3,7 @@ so that readers see the old or the new file whole."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.durable_files import TEMPORARY, FolderBusyError, atomic_write, file_lock
 from publish.audit import audit_copy, digest_query
 from publish.destinations.sqlite_schema import DOCUMENTED, SqliteColumn, sqlite_column
 from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
@@ -20,7 +19,6 @@ from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTabl
 if TYPE_CHECKING:
     import duckdb
 
-TEMPORARY = ".tmp-"
 # what SQLite, its Arrow driver, DuckDB and the operating system say, each with an error class of its own
 DISK_FULL = ("disk is full", "No space left", "Disk quota exceeded")
 
@@ -37,11 +35,12 @@ class SqliteFiles:
         _check_schema(databases)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)  # what the row rules keep apart is not for everybody who has an account on the machine
-        with _alone_in(self.folder):
-            for leftover in self.folder.glob(f"{TEMPORARY}*"):
-                leftover.unlink()
-            paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
-            return {str(path): _publish_database(connection, path, tables) for path, tables in paths.items()}
+        try:
+            with file_lock(self.folder, "exporting"):
+                paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
+                return {str(path): _publish_database(connection, path, tables) for path, tables in paths.items()}
+        except FolderBusyError as error:
+            raise PublicationRefusedError(f"another export is writing to {self.folder}. Wait for it to end.") from error
 
 
 def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
@@ -69,17 +68,6 @@ def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
         raise PublicationRefusedError(f"the exposure {EXPOSURE} does not list {', '.join(missing)}. Add it.")
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep a second export out; the lock goes with its process, so that a killed one leaves none behind."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PublicationRefusedError(f"another export is writing to {folder}. Wait for it to end.") from error
-        yield
-
-
 def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable]) -> str:
     stored = [table for table in tables if table.view_of is None]
     fingerprint = _fingerprint(connection, tables, stored)
@@ -89,36 +77,30 @@ def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables:
         path.chmod(0o600)  # it may be of a time when it was not
         return f"unchanged, {rows:,} rows"
 
-    temporary = path.with_name(f"{TEMPORARY}{path.name}")
-    with _no_leftover(temporary):
-        temporary.touch(mode=0o600)
-        with closing(sqlite3.connect(temporary)) as database:
-            database.execute("pragma journal_mode = off")
-            for table in tables:
-                database.execute(_definition(table))
-            database.commit()
-        for table in stored:
-            _copy(connection, table, temporary)
-        _audit(connection, stored, temporary)
-        _sync(temporary)
-        mark.unlink(missing_ok=True)
-        temporary.rename(path)  # the commit point
-        _sync(path.parent)
+    with _full_disk_reported(path):
+        with atomic_write(path) as temporary:
+            temporary.touch(mode=0o600)
+            with closing(sqlite3.connect(temporary)) as database:
+                database.execute("pragma journal_mode = off")
+                for table in tables:
+                    database.execute(_definition(table))
+                database.commit()
+            for table in stored:
+                _copy(connection, table, temporary)
+            _audit(connection, stored, temporary)
+            mark.unlink(missing_ok=True)  # it is of the file that is about to be replaced
         mark.write_text(fingerprint)
     return f"published, {rows:,} rows in {len(stored)} tables"
 
 
 @contextmanager
-def _no_leftover(temporary: Path) -> Iterator[None]:
-    """Remove the half-written file, and SQLite's own beside it, if writing fails: a full disk needs the space."""
+def _full_disk_reported(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        for leftover in temporary.parent.glob(f"{temporary.name}*"):
-            leftover.unlink()
         if any(sign in str(error) for sign in DISK_FULL):
             raise PublicationRefusedError(
-                f"the disk is full: {temporary} could not be written. "
+                f"the disk is full: {path.with_name(TEMPORARY + path.name)} could not be written. "
                 "What was published before stays. Free some space and run `inventory export` again."
             ) from error
         raise
@@ -179,11 +161,3 @@ def _fingerprint(
 def _count(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> int:
     row = connection.execute(f"select count(*) from {table.relation}").fetchone()
     return int(row[0]) if row else 0
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

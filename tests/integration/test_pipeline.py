@@ -210,7 +210,7 @@ def test_a_bad_build_is_not_published(built, tmp_path, spoil, told):
     assert digests(tmp_path / "data/export", "*.db") == before
 
 
-@pytest.mark.parametrize("step", ["_copy", "_audit", "_sync"])
+@pytest.mark.parametrize("step", ["sqlite._copy", "sqlite._audit", "durable_files.commit"])
 def test_killed_while_publishing_readers_see_a_whole_file(built, tmp_path, step):
     data_dir = tmp_path / "data"
     copytree(built, data_dir)
@@ -219,10 +219,11 @@ def test_killed_while_publishing_readers_see_a_whole_file(built, tmp_path, step)
         mark.unlink()  # as if there were news
     killer = textwrap.dedent(f"""
         import os, signal, sys
+        from ingest import durable_files
         from publish import export
         from publish.destinations import sqlite
 
-        sqlite.{step} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+        {step} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
         export.command(["--data-dir", sys.argv[1]])
     """)
     environment = {**os.environ, "DBT_TARGET_PATH": str(data_dir / "dbt/target")}

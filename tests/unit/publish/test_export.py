@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest import durable_files
 from publish import export
 from publish.destinations import sqlite
 from publish.destinations.sqlite_schema import DOCUMENTED
@@ -180,7 +181,7 @@ def test_a_full_disk_by_any_name_is_reported(data_dir, monkeypatch):
     before = published_bytes(data_dir)
     change(data_dir, "update inventory set quantity = 4")
     for error in (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))):
-        monkeypatch.setattr(sqlite, "_sync", lambda path, error=error: raise_(error))
+        monkeypatch.setattr(durable_files, "_sync", lambda path, error=error: raise_(error))
         with pytest.raises(PublicationRefusedError, match=r"the disk is full: .*\.tmp-inventory\.db"):
             publish(data_dir)
         assert published_bytes(data_dir) == before
