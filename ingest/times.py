@@ -194,12 +194,12 @@ def _in_utc(time: datetime, zone: tzinfo) -> Timestamp:
 
 
 def _day_start(day: date, zone: tzinfo) -> Timestamp:
-    """The first moment of a day. Where the clock skips midnight, the day begins when the skipped time is over."""
+    """When a day begins. Where the clock skips midnight, that is when the skipped time is over."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     start = midnight.astimezone(UTC)
     if start.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
         return Timestamp(start)
-    # in the skipped hour one reading of the clock lies before the jump (fold=1) and the other at it or behind
+    # of the two times that a skipped midnight may mean, one lies before the jump and the other at it or behind
     seconds = range(int(midnight.replace(fold=1).timestamp()), int(start.timestamp()) + 1)
     offset = start.astimezone(zone).utcoffset()
     jump = bisect_left(

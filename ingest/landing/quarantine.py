@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import msgspec
 
 from ingest.durable_files import atomic_write
+from ingest.events import UNREADABLE
 from ingest.landing.commit import ENCODING, HEADER, LOAD_OPTIONS
 from ingest.landing.files.encodings import as_utf8
 from ingest.landing.printable import printable
@@ -185,6 +187,20 @@ def _utf8(message: Rejected) -> bytes:
     return as_utf8(message.raw, _stored_form(message.path)[1])
 
 
+def _as_json_lines(raw: bytes) -> bytes:
+    """A message as one line; the rows of a file that a level was added up from stay lines of their own."""
+    lines = raw.split(b"\n")
+    return raw if len(lines) > 1 and all(map(_is_json, lines)) else raw.translate(ONE_LINE)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except UNREADABLE:
+        return False
+    return True
+
+
 def _write(messages: Iterator[Rejected], form: Form, out: Path, reasons: Path) -> int:
     """Write the lines and their reasons; return the number of lines. The lines get their name last."""
     count, number, next_number = 0, 0, 1
@@ -204,7 +220,7 @@ def _write(messages: Iterator[Rejected], form: Form, out: Path, reasons: Path) -
             if previous is None or message.is_topic or message[:3] != previous[:3]:
                 line = _utf8(message)
                 if form.header is None:
-                    line = line.translate(ONE_LINE)
+                    line = _as_json_lines(line)
                 lines.write(line + b"\n")
                 count += 1
                 number, next_number = next_number, next_number + line.count(b"\n") + 1

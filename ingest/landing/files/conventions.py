@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.landing.files.numbers import decimal_mark
-from ingest.landing.files.rows import DecimalMark, EventFile, FileOptions, Row, SourceError
+from ingest.landing.files.rows import Addends, DecimalMark, EventFile, FileOptions, Row, SourceError
 from ingest.times import TimeFormat, day_order
 
 NUMBER_COLUMNS = ("quantity", "price")
@@ -61,7 +61,9 @@ def conventions_of(file: EventFile, rows: Iterable[Row], options: FileOptions) -
         for row in rows:
             if isinstance(row.values, dict):
                 for name in NUMBER_COLUMNS:
-                    marks.add(row.values.get(name), row.number)
+                    value = row.values.get(name)
+                    for number in value if isinstance(value, Addends) else [value]:
+                        marks.add(number, row.number)
                 orders.add(row.values.get(TIME_COLUMN), row.number)
     decimal, day_first = options.decimal, options.day_first
     if decimal is None:

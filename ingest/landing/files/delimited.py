@@ -19,7 +19,8 @@ DELIMITERS = ",;\t|"
 LONGEST_ROW = 100  # lines; a quoted value that goes on for longer was never closed
 QUOTE_FAULT = "a quote is not closed, or stands in a quoted value"
 
-_GUARD = re.compile(r'="(.*)"', re.DOTALL)  # how Excel is kept from reading 00123 as a number
+# how spreadsheets are kept from reading 00123 as a number, or =1 as a formula: ="00123" or '00123
+_GUARD = re.compile(r"""="(.*)"|'([\d=+@-]\S*)""", re.DOTALL)
 
 
 class Delimited:
@@ -59,7 +60,7 @@ class Delimited:
             elif cells[0].strip() == columns[0] and [cell.strip() for cell in cells] == columns:
                 skipped["repeated headers passed over"] += 1
             else:
-                values = [_without_guard(cell) for cell in cells] if '="' in text else cells
+                values = [_without_guard(cell) for cell in cells] if '="' in text or "'" in text else cells
                 yield Row(number, dict(zip(columns, values, strict=True)), raw)
 
     def _header(self) -> tuple[str, list[str], int]:
@@ -125,4 +126,4 @@ class _Record(NamedTuple):
 
 def _without_guard(cell: str) -> str:
     guarded = _GUARD.fullmatch(cell)
-    return guarded[1] if guarded else cell
+    return cell if guarded is None else guarded[1] or guarded[2] or ""

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ingest.landing.files.conventions import TIME_COLUMN
-from ingest.landing.files.mapping import AS_THEY_ARE, missing_column, recognised
+from ingest.landing.files.encodings import as_bytes
+from ingest.landing.files.mapping import AS_THEY_ARE, LEVEL, STORE, missing_column, recognised, spelled_in
 from ingest.landing.files.opening import open_file
-from ingest.landing.files.rows import TOTAL_LINE, EventFile, FileOptions, Row, SourceError, is_total
+from ingest.landing.files.rows import TOTAL_LINE, Addends, EventFile, FileOptions, Row, SourceError, as_name, is_total
+from ingest.names import tidy
 
 NOT_KEPT = "levels of products that are not kept there passed over"
+NO_STORE = "levels in places that are no stores passed over"
 REPEATED = "rows for a product and store that stand in the file before; of one time only the last level counts"
+ADDED = "rows added to the level of the same product and store"
 NULLABLE = "price"
-LEVEL, STORE, PRODUCT = "quantity", "store_location", "product_id"
+PRODUCT = "product_id"
+BETWEEN_PARTS = " / "
 
 
 def open_events(path: Path, fields: Sequence[str], options: FileOptions) -> EventFile:
-    """Open a file and map its columns to the fields of an event, where the options say how. Raises SourceError."""
+    """Open a file and map its columns to the fields of an event, where the options say how or only upper and lower case
+    differ. Raises SourceError."""
     file = open_file(path, options)
-    if options.mapping is None and options.as_of is None:
+    if options.mapping is None and options.as_of is None and not _differs_in_case(file.columns or fields, fields):
         return file
     return MappedFile(file, fields, options)
+
+
+def _differs_in_case(columns: Sequence[str], fields: Sequence[str]) -> bool:
+    return not set(fields) <= set(columns) and all(spelled_in(columns, field) for field in fields)
 
 
 class MappedFile:
@@ -49,10 +60,14 @@ class MappedFile:
             raise SourceError(f"{file.path}: no column fits {mapping.stores!r} (found: {', '.join(known or ())}).")
         self._is_snapshot = options.as_of is not None
         self._not_kept = {text.lower() for text in mapping.not_kept}
+        self._no_price = {text.lower() for text in mapping.no_price}
         self._sources = self._field_sources(known)
-        self._used = {columns[0] for columns in self._sources.values() if columns} | set(self._stores)
+        prices = [mapping.price_column(store) for store in self._stores.values()]
+        self._used = {*chain(*(columns[0] for columns in self._sources.values() if columns)), *self._stores, *prices}
         self.columns = known and [*fields, *(self._kept_name(name) for name in known if name not in self._used)]
-        places = {**self._sources, **({LEVEL: list(self._stores)} if self._stores else {})}
+        places = {field: list(chain(*columns)) for field, columns in self._sources.items()}
+        if self._stores:
+            places |= {LEVEL: list(self._stores), NULLABLE: [*places.get(NULLABLE, []), *prices]}
         self.text_columns: Collection[str] = {
             field
             for field, columns in places.items()
@@ -60,8 +75,12 @@ class MappedFile:
         }
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
-        """See EventFile. A row with a column for each store yields a row for each of them, as its parts."""
-        seen: set[tuple[object, object]] = set()
+        """See EventFile. A row with a column for each store yields a row for each of them, as its parts. Rows that are
+        added up are known at the end of the file only: of a damaged one none is yielded."""
+        rows = self._readings(skipped)
+        return self._added_up(rows, skipped) if self._mapping.adds_up else self._counted(rows, skipped)
+
+    def _readings(self, skipped: Counter[str]) -> Iterator[Row]:
         for row in self._file.rows(skipped):
             values = row.values
             if isinstance(values, bytes):
@@ -83,14 +102,60 @@ class MappedFile:
                 if self._is_not_kept(mapped.get(LEVEL), by_store=bool(level)):
                     skipped[NOT_KEPT] += 1
                     continue
-                if self._is_snapshot:
-                    key = (mapped.get(PRODUCT), mapped.get(STORE))
-                    skipped[REPEATED] += key in seen
-                    seen.add(key)
+                if not self._mapping.is_store(mapped.get(STORE)):
+                    skipped[NO_STORE] += 1
+                    continue
+                if str(mapped.get(NULLABLE)).strip().lower() in self._no_price:
+                    mapped[NULLABLE] = None
                 yield row._replace(values=mapped | extra, part=part, continues=continues)
                 continues = True
 
-    def _field_sources(self, known: Sequence[str] | None) -> dict[str, list[str]]:
+    def _counted(self, rows: Iterator[Row], skipped: Counter[str]) -> Iterator[Row]:
+        """The rows of a snapshot; those for what stands in it before are counted."""
+        seen: set[tuple[str, ...]] = set()
+        for row in rows:
+            if self._is_snapshot and isinstance(row.values, dict):
+                key = _key(row.values)
+                skipped[REPEATED] += key in seen
+                seen.add(key)
+            yield row
+
+    def _added_up(self, rows: Iterator[Row], skipped: Counter[str]) -> Iterator[Row]:
+        """One row for all of a product, store and time, where the first of them stands."""
+        levels: dict[tuple[object, ...], list[Row]] = {}
+        for row in rows:
+            key = _key(row.values) if isinstance(row.values, dict) else ("", "")
+            # what has no name is rejected by itself
+            levels.setdefault(key if all(key[:2]) else row.place, []).append(row)
+        for addends in levels.values():
+            skipped[ADDED] += len(addends) - 1
+            yield addends[0] if len(addends) == 1 else self._sum(addends)
+
+    def _sum(self, addends: list[Row]) -> Row:
+        """The row of a level that several make up: the columns in which they agree, and the first price.
+
+        Its bytes are those of all, so that the digest of the file tells whether any of them changed.
+        """
+        rows = [row.values for row in addends if isinstance(row.values, dict)]
+        values = {
+            name: value
+            for name, value in rows[0].items()
+            if name in self._fields or all(row.get(name) == value for row in rows)
+        }
+        values[LEVEL] = Addends(row.get(LEVEL) for row in rows)
+        values[NULLABLE] = next((row[NULLABLE] for row in rows if row.get(NULLABLE) not in (None, "")), None)
+        raws = [row.raw for row in addends]
+        if self.header is None and self.encoding == "utf-8":  # a message of JSON that goes over several lines
+            raws = [raw.replace(b"\n", b" ") for raw in raws]
+        return Row(
+            addends[0].number,
+            values,
+            as_bytes("\n", self.encoding).join(raws),
+            addends[0].part,
+            all(row.continues for row in addends),
+        )
+
+    def _field_sources(self, known: Sequence[str] | None) -> dict[str, list[tuple[str, ...]]]:
         """The columns of each field that are there. Raises SourceError where one is missing."""
         mapping, sources = self._mapping, {}
         by_store = {LEVEL, STORE} if self._stores else set()
@@ -100,10 +165,10 @@ class MappedFile:
             if known is not None and column not in known
         ]
         for field in self._fields:
-            if field in by_store and field not in mapping.columns:
-                continue
             wanted = mapping.alternatives(field)
-            there = wanted if known is None else [column for column in wanted if column in known]
+            there = wanted if known is None else _there(wanted, known)
+            if field in by_store and (field not in mapping.columns or not there):
+                continue
             sources[field] = there
             must_be_there = field in mapping.columns and field not in mapping.optional
             if there or (not must_be_there and (field in self._values or field == NULLABLE)):
@@ -112,20 +177,22 @@ class MappedFile:
                 missing.append("no time of the count: add --as-of 2026-01-31T18:00, or --columns event_timestamp=…")
             else:
                 instead = "" if must_be_there else f", nor a value for it (--set {field}=…)"
-                missing.append(missing_column(field, wanted, known or ()) + instead)
+                missing.append(missing_column(field, list(chain(*wanted)), known or ()) + instead)
         if missing:
             found = ", ".join(known or ())
             other = recognised(known or ()) if not mapping.software else ""
             raise SourceError(f"{self.path}: has {'; '.join(missing)}. Found: {found}.{other}")
         if known is not None and self._is_snapshot and sources.get(TIME_COLUMN):
-            times = ", ".join(sources[TIME_COLUMN])
+            times = ", ".join(chain(*sources[TIME_COLUMN]))
             raise SourceError(f"{self.path}: has times of its own, in {times}. Leave out --as-of.")
         return sources
 
     def _levels(self, values: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         for part, (column, store) in enumerate(self._stores.items()):
             if column in values:
-                yield part, {STORE: store, LEVEL: values[column]}
+                price = values.get(self._mapping.price_column(store))
+                own_price = {} if price in (None, "") else {NULLABLE: price}
+                yield part, {STORE: store, LEVEL: values[column], **own_price}
 
     def _is_not_kept(self, level: object, *, by_store: bool) -> bool:
         text = "" if level is None else str(level).strip().lower()
@@ -141,11 +208,27 @@ class MappedFile:
         return f"{column} (column)" if column in self._fields else column
 
 
-def _first(values: dict[str, Any], columns: Sequence[str]) -> Any:
+def _key(values: dict[str, Any]) -> tuple[str, ...]:
+    """What tells the level of a row from others: product and store, empty where they cannot be named, and time."""
+    named = [as_name(values.get(name)) for name in (PRODUCT, STORE)]
+    texts = [tidy(name) if isinstance(name, str) else "" for name in named]
+    return (*texts, str(values.get(TIME_COLUMN)).strip())
+
+
+def _there(wanted: list[tuple[str, ...]], known: Sequence[str]) -> list[tuple[str, ...]]:
+    """Those alternatives that a file has, by the names that its columns have there."""
+    found = [tuple(filter(None, (spelled_in(known, column) for column in columns))) for columns in wanted]
+    return [columns for columns in found if columns]
+
+
+def _first(values: dict[str, Any], alternatives: Sequence[tuple[str, ...]]) -> Any:
     """The first value that is not empty."""
     found = None
-    for column in columns:
-        found = values.get(column)
+    for columns in alternatives:
+        parts = [value for value in map(values.get, columns) if value not in (None, "")]
+        found = (
+            parts[0] if len(parts) == 1 else BETWEEN_PARTS.join(map(str, parts)) if parts else values.get(columns[0])
+        )
         if found not in (None, ""):
             break
     return found

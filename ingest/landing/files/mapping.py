@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from ingest.landing.files.rows import DecimalMark, SourceError
 
 READY = Path(__file__).parents[1] / "mappings"
+LEVEL, STORE = "quantity", "store_location"
 _PAIR = re.compile(r'\s*(\w+)\s*=\s*(?:"([^"]*)"|([^,]*))\s*(?:,|$)')
 
 
@@ -22,37 +24,61 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """The software that writes such files, as messages name it."""
     about: str = ""
     """Which of its exports this is, and what its levels are."""
-    columns: dict[str, str | list[str]] = {}
-    """The column of each field; of several the first that is there and not empty."""
+    columns: dict[str, str | list[str | list[str]]] = {}
+    """The column of each field; of several the first that is there and not empty. Columns in an
+    inner list make up the field together."""
     values: dict[str, str | int | float] = {}
     """What a field is where no column says it."""
     stores: str | list[str] | dict[str, str] = ""
     """The columns that hold a store's levels each: a pattern with * for the store's name, or the columns themselves."""
+    stores_after: list[str] = []
+    """A file without columns for store and level has a column of levels for each store, after the last of these."""
+    store_prices: str = ""
+    """The columns that hold a store's prices each: a pattern with * for the store's name."""
+    adds_up: bool = False
+    """Whether the software splits a level over rows (lots, owners), to be added up. If not, the last row holds."""
+    not_stores: list[str] = []
+    """Names of places that are no stores, with * for any text. Their rows are no readings."""
     optional: list[str] = []
     """Fields whose columns may be missing."""
     not_kept: list[str] = []
     """What stands for the level of a product that the store does not keep; such rows are no readings."""
+    no_price: list[str] = []
+    """What stands for an unknown price."""
     decimal: DecimalMark | None = None
     recognised_by: list[str] = []
     """Columns that together identify the software."""
 
-    def alternatives(self, field: str) -> list[str]:
-        """The columns that may hold a field."""
+    def alternatives(self, field: str) -> list[tuple[str, ...]]:
+        """The columns that may hold a field; several together where they make it up."""
         columns = self.columns.get(field, field)
-        return [columns] if isinstance(columns, str) else columns
+        listed = [columns] if isinstance(columns, str) else columns
+        return [(one,) if isinstance(one, str) else tuple(one) for one in listed]
 
-    def store_columns(self, columns: Iterable[str]) -> dict[str, str]:
+    def store_columns(self, columns: Sequence[str]) -> dict[str, str]:
         """Which of a file's columns hold the levels of which store."""
         if isinstance(self.stores, dict):
             return self.stores
         if isinstance(self.stores, list):
             return {column: column for column in self.stores}
-        if not self.stores:
+        if self.stores:
+            pattern = re.compile(_with_wildcard(self.stores, "(.+)"), re.DOTALL)
+            matches = {column: pattern.fullmatch(column) for column in columns}
+            return {column: match[1] for column, match in matches.items() if match}
+        before = [place for place, column in enumerate(columns) if column in self.stores_after]
+        named = {column for field in (LEVEL, STORE) for column in chain(*self.alternatives(field))}
+        if not before or not named.isdisjoint(columns):
             return {}
-        before, _, after = self.stores.partition("*")
-        pattern = re.compile(f"{re.escape(before)}(.+){re.escape(after)}", re.DOTALL)
-        matches = {column: pattern.fullmatch(column) for column in columns}
-        return {column: match[1] for column, match in matches.items() if match}
+        return {column: column for column in columns[before[-1] + 1 :]}
+
+    def price_column(self, store: str) -> str:
+        """The column of the store's own prices; empty where stores have none."""
+        return self.store_prices.replace("*", store)
+
+    def is_store(self, name: object) -> bool:
+        """Whether what stands in the store's column is one."""
+        patterns = "|".join(_with_wildcard(one, ".*") for one in self.not_stores)
+        return not (patterns and isinstance(name, str) and re.fullmatch(patterns, name.strip(), re.IGNORECASE))
 
     def with_options(
         self, columns: Mapping[str, str], values: Mapping[str, str], stores: str | list[str]
@@ -104,6 +130,18 @@ def save_mapping(mapping: ColumnMapping, path: Path) -> None:
     import yaml
 
     path.write_text(yaml.safe_dump(msgspec.to_builtins(mapping), sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def spelled_in(columns: Collection[str], name: str) -> str | None:
+    """The column of this name, or the only one whose name differs in upper and lower case alone."""
+    if name in columns:
+        return name
+    alike = [column for column in columns if column.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _with_wildcard(pattern: str, wildcard: str) -> str:
+    return re.escape(pattern).replace(r"\*", wildcard)
 
 
 def pairs(texts: Iterable[str]) -> dict[str, str]:

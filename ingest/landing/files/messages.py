@@ -22,11 +22,13 @@ from ingest.landing.files.opening import read_rows
 from ingest.landing.files.rows import (
     AS_IT_COMES,
     TOTAL_LINE,
+    Addends,
     ErrorValue,
     EventFile,
     FileOptions,
     Row,
     SourceError,
+    as_name,
     is_total,
 )
 from ingest.times import PLAIN, TimeError, read_time
@@ -123,7 +125,7 @@ class Interpreter:
         event = {name: value for name, value in values.items() if name in self._fields or value not in (None, "")}
         for name in self._names:
             if not isinstance(event.get(name), str):
-                event[name] = _name(event.get(name))
+                event[name] = as_name(event.get(name))
         for name in self._fields:
             value = event.get(name)
             if isinstance(value, bytes):
@@ -131,14 +133,14 @@ class Interpreter:
             if isinstance(value, ErrorValue):
                 return Rejection("wrong_type", f"{name}: the cell shows {value}")
         for name in self._numbers:
-            text = event.get(name)
-            if isinstance(text, str):
-                number = self._number(text)
-                if number is None and (name != "price" or text.strip()):
-                    doubtful = self._decimal and any(map(str.isdigit, text))
-                    mark = f" with a decimal {self._decimal} (--decimal says otherwise)" if doubtful else ""
-                    return Rejection("wrong_type", f"{name}: {text[:40]!r} is no number{mark}")
-                event[name] = number
+            value = event.get(name)
+            if name == "price" and isinstance(value, str) and not value.strip():
+                event[name] = None
+            elif isinstance(value, str | Addends):
+                try:
+                    event[name] = self._sum(name, value) if isinstance(value, Addends) else self._read(name, value)
+                except _NumberError as error:
+                    return Rejection(error.kind, str(error))
         return self._encoded(event)
 
     def _encoded(self, event: dict[str, Any]) -> bytes | Rejection:
@@ -163,6 +165,25 @@ class Interpreter:
     def _is_total(self, event: dict[str, Any]) -> bool:
         """Whether a row is a total: it says so in its first value, and lacks a name or the time."""
         return is_total(event, [event.get(name) for name in (*self._names, TIME_COLUMN)])
+
+    def _sum(self, name: str, addends: Addends) -> Decimal:
+        """The sum of values, exactly as they are written. Raises _NumberError where one is no number."""
+        total = Decimal(0)
+        for addend in addends:
+            number = self._read(name, addend) if isinstance(addend, str) else addend
+            if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not math.isfinite(number):
+                raise _NumberError("wrong_type", f"{name}: {str(addend)[:40]!r}, to be added up, is no number")
+            total += Decimal(str(number))
+        return total
+
+    def _read(self, name: str, text: str) -> Decimal | int:
+        """The number that a text writes. Raises _NumberError."""
+        number = self._number(text)
+        if number is None:
+            doubtful = self._decimal and any(map(str.isdigit, text))
+            mark = f" with a decimal {self._decimal} (--decimal says otherwise)" if doubtful else ""
+            raise _NumberError("wrong_type", f"{name}: {text[:40]!r} is no number{mark}")
+        return number
 
     def _number(self, text: str) -> Decimal | int | None:
         if text.isascii() and text.isdigit():
@@ -203,15 +224,6 @@ class _NumberError(ValueError):
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
         self.kind = kind
-
-
-def _name(value: Any) -> Any:
-    """A name that was stored as a number, as text: 123 for 123.0. None for NaN, a data frame's empty cell."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return value
-    if not math.isfinite(value):
-        return None
-    return str(int(value)) if value == int(value) else str(value)
 
 
 def _is_plain(text: str) -> bool:

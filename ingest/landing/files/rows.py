@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -27,6 +29,10 @@ class SourceError(ValueError):
 
 class ErrorValue(str):
     """What the cell of a spreadsheet shows where its formula failed: #N/A, say."""
+
+
+class Addends(tuple[Any, ...]):
+    """What several rows say of one level: values to be read as numbers and added up."""
 
 
 class Row(NamedTuple):
@@ -120,6 +126,15 @@ def is_total(values: dict[str, Any], needed: Sequence[object]) -> bool:
     if match is None:
         return False
     return any(value in (None, "") for value in needed) if needed else not re.search(r"\w", match.string[match.end() :])
+
+
+def as_name(value: Any) -> Any:
+    """A name that was stored as a number, as text: 123 for 123.0. None for NaN, a data frame's empty cell."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    if not math.isfinite(value):
+        return None
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def as_it_stood(file: EventFile) -> dict[str, str | bytes]:

@@ -155,7 +155,7 @@ def test_a_time_zone_and_the_hours_at_the_change_of_its_clock(tmp_path):
         ("2011-12-31", "Pacific/Apia", "2011-12-30T10:00Z"),
     ],
 )
-def test_a_date_alone_is_the_first_moment_of_its_day(day, zone, start):
+def test_a_date_alone_is_the_start_of_its_day(day, zone, start):
     assert read_time(day, TimeFormat(zone=ZoneInfo(zone))) == Timestamp(datetime.fromisoformat(start))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.ingest.landing.loading import HEADER, load_bytes, load_text
+from tests.unit.ingest.landing.loading import HEADER, load_bytes, load_file, load_text
 
 TIME = "2026-01-01T00:00:00Z"
 SEMICOLONS = HEADER.replace(",", ";")
@@ -143,6 +143,27 @@ def test_columns_without_a_name_are_kept_by_their_place(tmp_path):
     row = f"P1,Toys,East,5,9.5,{TIME}"
     loaded = load_text(tmp_path, "e.csv", lines(f",{HEADER},,", f"0,{row},,", f"1,{row}", f",{row},x,"))
     assert loaded.column("extra") == ['{"column 1":"0"}', '{"column 1":"1"}', '{"column 8":"x"}']
+
+
+def test_apostrophes_that_keep_spreadsheets_from_reading_are_dropped(tmp_path):
+    rows = [f"{product},Toys,'s Hage,5,9.5,{TIME}" for product in ("'0012", "'=12", "'+4", "'", "x'1", "''1")]
+    loaded = load_text(tmp_path, "e.csv", lines(HEADER, *rows))
+    assert loaded.column("product_id") == ["0012", "=12", "+4", "'", "x'1", "''1"]
+    assert set(loaded.column("store_location")) == {"'s Hage"}
+
+
+def test_columns_may_differ_from_ours_in_upper_and_lower_case(tmp_path):
+    row = f"P1,Toys,East,5,9.5,{TIME}"
+    names = HEADER.replace("product_id", "Product_ID").replace("quantity", "QUANTITY")
+    loaded = load_text(tmp_path, "e.csv", lines(names + ",Shelf", row + ",top", "Total,,,5,,,"))
+    assert [(one["product_id"], one["quantity"], one["extra"]) for one in loaded.good] == [("P1", 5, '{"Shelf":"top"}')]
+    assert [one["error"].partition(":")[0] for one in loaded.bad] == ["total_line"]
+    assert load_file(tmp_path / "e.csv", tmp_path / "data").output.endswith("all of it was landed before\n")
+    exact = load_text(tmp_path, "f.csv", lines(HEADER + ",Quantity", row + ",7"))
+    assert exact.column("quantity")[-1:] == [5]
+    doubtful = load_text(tmp_path, "g.csv", lines(names + ",Quantity", row + ",7"))
+    assert doubtful.exit_code == 1
+    assert "the header lacks product_id, quantity" in doubtful.output
 
 
 def test_ragged_rows_are_quarantined_unless_what_is_over_is_empty(tmp_path):

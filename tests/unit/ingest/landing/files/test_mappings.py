@@ -56,6 +56,7 @@ def table(path: Path, *rows: list[object]) -> Path:
                 ("North Street", "LS-S", "Unknown", 24, None),
                 ("Warehouse", "LS-S", "Unknown", 110, None),
                 ("North Street", "LS-M", "Unknown", 2, None),
+                ("North Street", "gift-card / Default Title", "Unknown", 5, None),
             ],
             "square": [
                 ("High Street", "BR-RYE", "Bread", 14, 4.2),
@@ -248,13 +249,13 @@ def test_a_corrected_mapping_lands_and_names_the_first_attempt(tmp_path):
     run(tmp_path, source, *said, "--columns", "quantity=Committed (not editable)")
     told = run(tmp_path, source, *said)
     assert "inventory withdraw --source shopify.csv --ids 1" in told
-    assert [row[2] for row in landed(tmp_path)] == [3, 0, 4, 24, 110, 2]
+    assert [row[2] for row in landed(tmp_path)] == [3, 0, 4, 0, 24, 110, 2, 5]
     assert "nothing new" in run(tmp_path, source, *said)
     arguments = ["--source", "shopify.csv", "--ids", "1", "--data-dir", str(tmp_path)]
-    assert "withdrew 3 readings" in CliRunner().invoke(withdraw.command, arguments).output
+    assert "withdrew 4 readings" in CliRunner().invoke(withdraw.command, arguments).output
     # counted again later: another time, nothing wrong with the first
     told = run(tmp_path, source, "--mapping", "shopify", "--as-of", "2026-11-02T18:00")
-    assert "landed 3 readings" in told
+    assert "landed 4 readings" in told
     assert "withdraw" not in told
 
 
@@ -268,13 +269,162 @@ def test_a_withdrawn_file_that_is_loaded_again_says_how_to_restore_it(tmp_path):
     assert "`inventory withdraw --source odoo.csv` restores it" in told
 
 
-def test_of_rows_for_one_product_and_store_at_one_time_the_user_is_told(tmp_path):
+LOTS = [
+    ["Product", "Location", "Lot", "Quantity", "Product/Sales Price", "Unit"],
+    ["A", "WH", "L1", "3.0", "", "kg"],
+    ["B", "WH", "L1", "1.5", "2", "kg"],
+    ["A", "WH ", "L2", "4.0", "9.5", "kg"],
+    ["A", "WH2", "L3", "-1", "9.5", "kg"],
+    ["B", "WH", "L2", "0.5", "2", "kg"],
+    ["A", "WH", "L4", "0", "9.5", "kg"],
+]
+ODOO = ["--mapping", "odoo", "--as-of", AS_OF]
+
+
+def test_lots_of_one_product_and_location_are_added_up_where_the_software_splits_them(tmp_path):
+    told = run(tmp_path, table(tmp_path / "lots.csv", *LOTS), *ODOO)
+    assert landed(tmp_path, "entry_id, store_location, product_id, quantity, price, extra") == [
+        (2, "WH", "A", 7, 9.5, '{"Unit":"kg"}'),
+        (3, "WH", "B", 2, 2.0, '{"Unit":"kg"}'),
+        (5, "WH2", "A", -1, 9.5, '{"Lot":"L3","Unit":"kg"}'),
+    ]
+    assert "3 rows added to the level of the same product and store" in told
+    assert "nothing new" in run(tmp_path, tmp_path / "lots.csv", *ODOO)
+
+
+def test_elsewhere_the_last_of_several_rows_holds_and_the_user_hears_of_it(tmp_path):
+    source = table(tmp_path / "count.csv", LOTS[0], *LOTS[1:4])
+    said = ["--columns", "product_id=Product,store_location=Location,quantity=Quantity", "--set", "category=Unknown"]
+    told = run(tmp_path, source, *said, "--as-of", AS_OF, "--quantity-scale", 2)
+    assert "1 rows for a product and store that stand in the file before" in told
+    assert [row[2] for row in landed(tmp_path)] == [6, 3, 8]
+
+
+def test_a_lot_that_came_or_changed_makes_the_levels_of_another_file(tmp_path):
+    run(tmp_path, table(tmp_path / "lots.csv", *LOTS[:2], LOTS[3]), *ODOO)
+    run(tmp_path, table(tmp_path / "lots.csv", *LOTS), *ODOO)
+    changed = [[*row[:3], 10, *row[4:]] if row[:3] == ["A", "WH ", "L2"] else row for row in LOTS]
+    run(tmp_path, table(tmp_path / "lots.csv", *changed), *ODOO)
+    assert landed(tmp_path, "ledger_id, product_id, quantity") == [
+        *((1, "A", 7), (2, "A", 7), (2, "B", 2), (2, "A", -1)),
+        *((3, "A", 13), (3, "B", 2), (3, "A", -1)),
+    ]
+
+
+def test_a_product_that_is_new_at_the_end_goes_on_where_the_file_was_left(tmp_path):
+    run(tmp_path, table(tmp_path / "lots.csv", *LOTS[:2]), *ODOO)
+    run(tmp_path, table(tmp_path / "lots.csv", *LOTS[:2], ["C", "WH", "L9", 4, "", "kg"]), *ODOO)
+    assert landed(tmp_path, "ledger_id, entry_id, quantity") == [(1, 2, 3), (1, 3, 4)]
+
+
+def test_levels_that_are_added_up_land_once_whenever_the_loader_is_killed(tmp_path, monkeypatch):
+    rows = [[f"P{row % 5}", "WH", f"L{row}", row, "", "kg"] for row in range(20)]
+    source = table(tmp_path / "lots.csv", LOTS[0], *rows)
+    for calls in (0, 1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(file_loader, "FLUSH_ROWS", 2)
+            patch.setattr(file_loader, "land", stopping_after(calls))
+            CliRunner().invoke(load.command, ["--source", str(source), "--data-dir", str(tmp_path), *ODOO])
+    run(tmp_path, source, *ODOO)
+    assert landed(tmp_path) == [("WH", f"P{number}", 4 * number + 30) for number in range(5)]
+
+
+@pytest.mark.parametrize("name", ["lots.csv", "lots.ndjson"])
+def test_a_level_with_a_part_that_is_no_number_is_rejected_whole_and_can_be_corrected(tmp_path, name):
+    source = tmp_path / name
+    rows = [[*row[:3], "many" if row[2] == "L2" else row[3], *row[4:]] for row in LOTS]
+    if name.endswith(".csv"):
+        table(source, *rows)
+    else:
+        source.write_bytes(b"\n".join(msgspec.json.encode(dict(zip(LOTS[0], row, strict=True))) for row in rows[1:]))
+    assert "quarantined 2 (2 wrong_type)" in run(tmp_path, source, *ODOO)
+    assert landed(tmp_path) == [("WH2", "A", -1)]
+    out = tmp_path / f"rejected{source.suffix}"
+    told = CliRunner().invoke(quarantine.command, ["export", "--out", str(out), "--data-dir", str(tmp_path)]).output
+    assert f"--mapping odoo --as-of {AS_OF}" in told
+    assert "'many' is no number" in (tmp_path / f"{out.name}.reasons.csv").read_text()
+    assert out.read_text().count("kg") == 5
+    out.write_text(out.read_text().replace("many", "4", 1).replace("many", "0.5"))
+    run(tmp_path / "corrected", out, *ODOO)
+    assert landed(tmp_path / "corrected") == [("WH", "A", 7), ("WH", "B", 2)]
+
+
+def test_rows_without_a_name_are_rejected_each_by_itself(tmp_path):
+    rows = [["", "WH", "L1", 1, "", ""], ["", "WH", "L2", 2, "", ""], ["A", "", "L3", 3, "", ""]]
+    assert "quarantined 3 (3 blank_name)" in run(
+        tmp_path, table(tmp_path / "lots.csv", LOTS[0], *rows), *ODOO, exit_code=1
+    )
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["WH", "WH2"]), st.decimals(-99, 99, places=1))))
+def test_levels_split_over_rows_in_any_way_land_as_their_sums(lots):
+    whole = {}
+    for product, store, quantity in lots:
+        whole[store, product] = whole.get((store, product), 0) + quantity
+    rows = [[product, store, "", quantity, "", ""] for product, store, quantity in lots]
+    with CliRunner().isolated_filesystem():
+        table(Path("lots.csv"), LOTS[0], ["C", "WH", "", 0, "", ""], *rows)
+        run(Path("data"), Path("lots.csv"), *ODOO, "--quantity-scale", 10)
+        expected = {("WH", "C"): 0, **whole}
+        assert {(store, product): level for store, product, level in landed(Path("data"))} == {
+            key: level * 10 for key, level in expected.items()
+        }
+
+
+def test_what_is_no_store_in_odoo_is_left_out_and_counted(tmp_path):
+    places = [
+        *("Partners/Customers", "Partner Locations/Vendors", "Virtual Locations/Scrap", "virtual locations/Production"),
+        *("Inventory adjustment", "Virtual Locations/Inventory adjustment", "My Company: Inventory adjustment"),
+    ]
+    stores = ["WH/Stock", "Partnersville/Stock"]
+    rows = [["A", place, "", 5, "", "kg"] for place in [*places, *stores]]
+    told = run(tmp_path, table(tmp_path / "quants.csv", LOTS[0], *rows), *ODOO)
+    assert [row[0] for row in landed(tmp_path)] == stores
+    assert "7 levels in places that are no stores passed over" in told
+
+
+def test_square_prices_may_vary_or_differ_by_location(tmp_path):
+    header = ["Token", "Item Name", "Variation Name", "SKU", "Price", "Price Main St"]
+    header += ["Current Quantity Main St", "Current Quantity High St"]
     source = table(
-        tmp_path / "lots.csv", ["Product", "Location", "Quantity"], ["A", "WH", 3], ["A", "WH", 4], ["B", "WH", 5]
+        tmp_path / "library.csv",
+        header,
+        ["T1", "Bread", "Regular", "B1", "4.20", "4.50", 3, 4],
+        ["T2", "Soup", "Regular", "", "variable", "", 5, 6],
+        ["T3", "Cake", "Regular", "C1", "9", "Variable", 7, ""],
     )
-    assert "1 rows for a product and store that stand in the file before" in run(
-        tmp_path, source, "--mapping", "odoo", "--as-of", AS_OF
+    run(tmp_path, source, "--mapping", "square", "--as-of", AS_OF)
+    assert landed(tmp_path, "store_location, product_id, quantity, price, extra") == [
+        ("Main St", "B1", 3, 4.5, '{"Token":"T1","Item Name":"Bread","Variation Name":"Regular"}'),
+        ("High St", "B1", 4, 4.2, '{"Token":"T1","Item Name":"Bread","Variation Name":"Regular"}'),
+        ("Main St", "T2", 5, None, '{"Token":"T2","Item Name":"Soup","Variation Name":"Regular"}'),
+        ("High St", "T2", 6, None, '{"Token":"T2","Item Name":"Soup","Variation Name":"Regular"}'),
+        ("Main St", "C1", 7, None, '{"Token":"T3","Item Name":"Cake","Variation Name":"Regular"}'),
+    ]
+
+
+@pytest.mark.parametrize("said", [[], ["--stores", "North Street,Warehouse"]])
+def test_a_shopify_export_with_a_column_for_each_location(tmp_path, said):
+    source = table(
+        tmp_path / "inventory.csv",
+        [
+            *("Handle", "Title", "Option1 Name", "Option1 Value", "Option2 Name", "Option2 Value", "SKU", "HS Code"),
+            *("COO", "North Street", "Warehouse"),
+        ],
+        ["shirt", "Shirt", "Size", "S", "Colour", "Red", "'0012", "", "PT", 4, "not stocked"],
+        ["shirt", "Shirt", "Size", "M", "Colour", "Red", "", "", "PT", "Not stocked", 7],
+        ["tie", "Tie", "Size", "'t Hooft", "", "", "", "", "PT", 1, 2],
     )
+    told = run(tmp_path, source, "--mapping", "shopify", "--as-of", AS_OF, *said)
+    assert landed(tmp_path) == [
+        ("North Street", "0012", 4),
+        ("Warehouse", "shirt / M / Red", 7),
+        ("North Street", "tie / 't Hooft", 1),
+        ("Warehouse", "tie / 't Hooft", 2),
+    ]
+    assert "2 levels of products that are not kept there" in told
+    assert "looks like a Shopify export" in run(tmp_path, source, exit_code=1)
 
 
 @pytest.mark.parametrize(
