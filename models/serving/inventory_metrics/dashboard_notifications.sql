@@ -36,7 +36,8 @@ waiting_episodes as (
 
 ),
 
--- a product is at risk once, however many matters speak of it; what is told of a category or a store holds it again
+-- several episodes may be about one product, and its value is at risk once; an episode of a category or a store holds
+-- that value again
 products_at_risk as (
 
     select

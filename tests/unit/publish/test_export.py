@@ -219,8 +219,8 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "told"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_says_why_and_changes_nothing(data_dir, monkeypatch, spoil, told):
+@pytest.mark.parametrize(("spoil", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_says_why_and_changes_nothing(data_dir, monkeypatch, spoil, reason):
     monkeypatch.chdir(data_dir)  # away from a manifest that dbt left in the project's own folder
     publish(data_dir)
     before = published_bytes(data_dir)
@@ -229,7 +229,7 @@ def test_a_refusal_says_why_and_changes_nothing(data_dir, monkeypatch, spoil, to
     result = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])
     assert result.exit_code == 1
     assert "not published" in result.output
-    assert told in result.output
+    assert reason in result.output
     assert published_bytes(data_dir) == before
 
 
@@ -311,7 +311,7 @@ def test_whatever_the_rows_the_file_holds_the_same(data_dir, stored):
             connection.executemany("insert into inventory values (?, ?, ?, ?, ?, ?)", stored)
     publish(data_dir)
     expected = [
-        (*names, quantity, price and float(price), moment and moment.isoformat() + "Z")
-        for *names, quantity, price, moment in stored
+        (*names, quantity, price and float(price), timestamp and timestamp.isoformat() + "Z")
+        for *names, quantity, price, timestamp in stored
     ]
     assert Counter(rows(data_dir, "inventory", "select * from inventory")) == Counter(expected)

@@ -27,7 +27,7 @@ def no_broker(monkeypatch):
     monkeypatch.delenv("PULSAR_URL", raising=False)
 
 
-def told(data_dir: Path) -> dict[str, str]:
+def summary(data_dir: Path) -> dict[str, str]:
     result = CliRunner().invoke(command, ["--data-dir", str(data_dir)])
     assert result.exit_code == 0, result.output
     return {line[:20].strip(): line[21:] for line in result.output.splitlines()}
@@ -65,7 +65,7 @@ def publish(data_dir: Path) -> None:
 
 
 def test_nothing_yet(tmp_path):
-    assert told(tmp_path) == {
+    assert summary(tmp_path) == {
         "events": f"none landed in {tmp_path}/landing; run `make pipeline`",
         "tables": f"{tmp_path}/export/inventory_metrics.db is not published yet; run `make pipeline`",
     }
@@ -73,14 +73,14 @@ def test_nothing_yet(tmp_path):
 
 def test_landed_only(tmp_path):
     land(tmp_path)
-    lines = told(tmp_path)
+    lines = summary(tmp_path)
     assert lines["events landed"] == "2"
     assert lines["events quarantined"] == "1"
     assert lines["newest landed"] == "90 minutes ago"
     assert "not published yet" in lines["tables"]
 
 
-def test_what_is_withdrawn_is_told_until_it_is_restored(tmp_path):
+def test_what_is_withdrawn_is_reported_until_it_is_restored(tmp_path):
     message = msgspec.json.encode(EVENT)
     source = tmp_path / "shop.ndjson"
     source.write_bytes(message + b"\njunk\n")
@@ -92,16 +92,16 @@ def test_what_is_withdrawn_is_told_until_it_is_restored(tmp_path):
             CliRunner().invoke(withdraw_command, ["--source", source.name, "--data-dir", str(tmp_path)]).exit_code == 0
         )
 
-    assert "events withdrawn" not in told(tmp_path)
+    assert "events withdrawn" not in summary(tmp_path)
     withdraw()
-    lines = told(tmp_path)
+    lines = summary(tmp_path)
     assert (lines["events landed"], lines["events quarantined"]) == ("0", "0")
     assert lines["events withdrawn"] == "2 of shop.ndjson; the tables wait for `inventory land`"
     (tmp_path / "raw").mkdir()
     record(tmp_path / "raw", withdrawals(tmp_path))
-    assert told(tmp_path)["events withdrawn"] == "2 of shop.ndjson"
+    assert summary(tmp_path)["events withdrawn"] == "2 of shop.ndjson"
     withdraw()
-    assert told(tmp_path)["events withdrawn"] == "0; the tables wait for `inventory land`"
+    assert summary(tmp_path)["events withdrawn"] == "0; the tables wait for `inventory land`"
 
 
 def test_refined_straight_from_a_topic(tmp_path):
@@ -116,17 +116,17 @@ def test_refined_straight_from_a_topic(tmp_path):
         folder.mkdir(parents=True)
         with duckdb.connect() as connection:
             connection.execute(f"copy ({query}) to '{folder}/part.parquet' (format parquet)")
-    lines = told(tmp_path)
+    lines = summary(tmp_path)
     assert "events landed" not in lines
     assert lines["events quarantined"] == "1"
     assert lines["readings refined"] == "1,200, 3 of them too late for their five-minute window"
     land(tmp_path)
-    assert told(tmp_path)["events quarantined"] == "2"
+    assert summary(tmp_path)["events quarantined"] == "2"
 
 
-def test_a_broker_that_cannot_be_reached_is_told(tmp_path, monkeypatch):
+def test_a_broker_that_cannot_be_reached_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("PULSAR_URL", f"pulsar://127.0.0.1:{FREE_PORT}")
-    assert told(tmp_path)["waiting in Pulsar"].startswith(
+    assert summary(tmp_path)["waiting in Pulsar"].startswith(
         f"unknown: pulsar://127.0.0.1:{FREE_PORT}: no broker can be reached"
     )
 
@@ -138,7 +138,7 @@ def test_published_with_users_but_no_server(tmp_path):
     passwords.mkdir(parents=True)
     for user in ("admin", "store_a"):
         (passwords / user).write_text("secret\n")
-    lines = told(tmp_path)
+    lines = summary(tmp_path)
     assert lines["newest reading"] == "2026-11-22 21:59:54 UTC"
     assert lines["metrics rows"] == "2"
     assert lines["forecasts"] == "3, 2 of them with their actual"
@@ -148,7 +148,7 @@ def test_published_with_users_but_no_server(tmp_path):
     assert lines["dashboards"] == "Superset is not running; `make run` starts it"
     with open_state(tmp_path / "superset") as state:
         write_state(state, Server(1, int(FREE_PORT), str(tmp_path), ""))
-        hanging = told(tmp_path)["dashboards"]
+        hanging = summary(tmp_path)["dashboards"]
     assert hanging.startswith(f"Superset does not answer on http://127.0.0.1:{FREE_PORT}; `make stop` ends it")
     assert lines["users"] == f"admin, store_a (passwords: {passwords}/<user>)"
     assert "secret" not in str(lines)

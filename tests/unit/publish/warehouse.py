@@ -78,15 +78,15 @@ def build(data_dir: Path, results: dict[str, str], *, ended: bool = True) -> Non
     """Record a later build with the status of each node."""
     with duckdb.connect(str(data_dir / "warehouse" / "inventory.duckdb")) as connection:
         (number,) = connection.execute("select count(*) from build_audit.invocations").fetchone() or (0,)
-        moment = f"2026-11-{number + 1:02d} 08:00:00+00"
+        built_at = f"2026-11-{number + 1:02d} 08:00:00+00"
         connection.execute(
             "insert into build_audit.invocations values (?, 'build', ?, ?)",
-            [str(number), moment, moment if ended else None],
+            [str(number), built_at, built_at if ended else None],
         )
         for node_id, status in results.items():
             connection.execute(
                 "insert into build_audit.node_results values (?, ?, ?, 'what dbt said', ?)",
-                [str(number), node_id, status, moment],
+                [str(number), node_id, status, built_at],
             )
 
 
