@@ -13,7 +13,7 @@ from ingest.durable_files import FolderBusyError, file_lock
 from ingest.events import NOTES, READINGS, Contract
 from ingest.landing.file_loader import land_file
 from ingest.landing.files.options import file_options
-from ingest.landing.files.rows import FileOptions, SourceError
+from ingest.landing.files.rows import AS_IT_COMES, FileOptions, SourceError
 from ingest.landing.preview import preview
 from ingest.pulsar.connection import NOTES_TOPIC, READINGS_TOPIC, PulsarError, settings
 from ingest.pulsar.loader import load_topic
@@ -44,6 +44,8 @@ def command(
     landing = data_dir / ("landing_notes" if notes else "landing")
     if only_preview and source is None:
         raise click.UsageError("--preview shows a file: name it with --source.")
+    if source is None and options != AS_IT_COMES:
+        raise click.UsageError("these options say how a file is read: name it with --source.")
     try:
         max_age()
         if source is not None:

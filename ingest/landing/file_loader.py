@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ import click
 import pyarrow.parquet as pq
 
 from ingest.events import READINGS, Contract
-from ingest.landing.commit import FLUSH_BYTES, FLUSH_ROWS, LOAD_OPTIONS, LandedFile, land, landed_files
+from ingest.landing.commit import FLUSH_BYTES, FLUSH_ROWS, LOAD_OPTIONS, SOURCE_PATH, LandedFile, land, landed_files
 from ingest.landing.files.mapped import open_events
 from ingest.landing.files.messages import interpreter_of, landing_table
 from ingest.landing.files.opening import read_rows
@@ -45,7 +46,11 @@ def land_file(
     interpreter = interpreter_of(file, contract.fields, options)
     for remark in [*file.remarks, *_remarks_on_earlier(source.name, landed, resumed, read_as, landing.parent)]:
         click.echo(f"  {source.name}: {remark}", err=True)
-    kept = {READ_AS: read_as, LOAD_OPTIONS: options.arguments, **as_it_stood(file)}
+    kept = as_it_stood(file) | {
+        READ_AS: read_as,
+        LOAD_OPTIONS: options.arguments,
+        SOURCE_PATH: os.fsencode(source.resolve()),
+    }
     digest = sha256()
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -9,20 +10,23 @@ from typing import NamedTuple
 import click
 
 from ingest.durable_files import FolderBusyError, file_lock
-from ingest.landing.commit import landed_files, landed_topics
+from ingest.landing.commit import SOURCE_PATH, landed_files, landed_topics
+from ingest.landing.printable import printable
 from ingest.landing.sources import is_topic, possible_names
 from ingest.landing.withdrawals import FOLDER, MessageRange, Withdrawals, append_event, withdrawals
 from ingest.sql import parquet_table
 
+PATH_WIDTH = 300
 IDS = re.compile(r"(?P<ledger>\d+)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
 class Batch(NamedTuple):
-    """Landed messages of one ledger, and how many of them are readings and rejected."""
+    """Landed messages of one ledger, how many of them are readings and rejected, and where their file lay, if known."""
 
     range: MessageRange
     readings: int
     rejected: int
+    path: Path | None
 
 
 @click.command()
@@ -44,7 +48,10 @@ def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
         with file_lock(data_dir / FOLDER, "withdrawing"):
             active = withdrawals(data_dir)
             topic, batches = _landed(data_dir / "landing", source)
-            chosen = _chosen(data_dir / "landing", topic, batches, ids, active)
+            if ids or is_topic(topic):
+                chosen = _chosen(data_dir / "landing", topic, batches, ids, active)
+            else:
+                chosen = [_batch_of_file(source, batches, active)]
             restores = all(_covering(batch, active) for batch in chosen)
             if restores:
                 _require_whole(chosen, active)
@@ -71,8 +78,13 @@ def _landed(landing: Path, source: str) -> tuple[str, list[Batch]]:
 
 def _batches(landing: Path, topic: str, condition: str) -> list[Batch]:
     import duckdb
+    import pyarrow.parquet as pq
 
-    files = parquet_table(file.path for file in landed_files(landing, topic))
+    landed = landed_files(landing, topic)
+    files = parquet_table(file.path for file in landed)
+    paths = {
+        file.last.ledger_id: (pq.read_schema(file.path).metadata or {}).get(SOURCE_PATH.encode()) for file in landed
+    }
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         found = connection.execute(
@@ -80,17 +92,31 @@ def _batches(landing: Path, topic: str, condition: str) -> list[Batch]:
             "count(*) - count(error), count(error) "
             f"from {files} where {condition} group by all order by all"
         ).fetchall()
-    return [Batch(MessageRange(topic, *range_), readings, rejected) for *range_, readings, rejected in found]
+    return [
+        Batch(MessageRange(topic, *range_), readings, rejected, path and Path(os.fsdecode(path)))
+        for *range_, readings, rejected in found
+        for path in [paths.get(range_[1])]
+    ]
+
+
+def _batch_of_file(source: str, batches: list[Batch], active: Withdrawals) -> Batch:
+    """The batch that a file brought. Of several files of its name the path tells which, if they lay elsewhere."""
+    path = Path(source)
+    is_elsewhere = path.name != source and path.exists()
+    at_path = [batch for batch in batches if path.name != source and batch.path == path.resolve()]
+    if len(at_path) == 1:
+        return at_path[0]
+    if len(batches) == 1 and not (is_elsewhere and batches[0].path):
+        return batches[0]
+    count = f"{len(batches)} different contents" if len(batches) > 1 else "the content of another file"
+    raise click.ClickException(
+        f"{path.name} was landed with {count}. Add one of:\n" + "\n".join(_choice(batch, active) for batch in batches)
+    )
 
 
 def _chosen(landing: Path, topic: str, batches: list[Batch], ids: tuple[str, ...], active: Withdrawals) -> list[Batch]:
-    """The batches that the ids name. Without ids: the only batch of a file, or all batches of a topic."""
+    """The batches that the ids name; without ids all that a topic brought."""
     if not ids:
-        if len(batches) > 1 and not is_topic(topic):
-            raise click.ClickException(
-                f"{topic} was landed with {len(batches)} different contents. Add one of:\n"
-                + "\n".join(_choice(batch, active) for batch in batches)
-            )
         return batches
     chosen: list[Batch] = []
     for text in ids:
@@ -113,7 +139,8 @@ def _chosen(landing: Path, topic: str, batches: list[Batch], ids: tuple[str, ...
 def _choice(batch: Batch, active: Withdrawals) -> str:
     """A batch as a choice among several."""
     state = ", withdrawn" if _covering(batch, active) else ""
-    return f"  --ids {batch.range.ledger_id}   {_description(batch)}{state}"
+    path = f", from {printable(str(batch.path), PATH_WIDTH)}" if batch.path else ""
+    return f"  --ids {batch.range.ledger_id}   {_description(batch)}{path}{state}"
 
 
 def _covering(batch: Batch, active: Withdrawals) -> MessageRange | None:

@@ -13,9 +13,11 @@ import msgspec
 from ingest.landing.files.conventions import TIME_COLUMN
 from ingest.landing.files.encodings import as_bytes
 from ingest.landing.files.mapping import AS_THEY_ARE, LEVEL, STORE, missing_column, recognised, spelled_in
+from ingest.landing.files.numbers import read_number
 from ingest.landing.files.opening import open_file
 from ingest.landing.files.rows import TOTAL_LINE, Addends, EventFile, FileOptions, Row, SourceError, as_name, is_total
 from ingest.names import tidy
+from ingest.times import TimeError, TimeFormat, read_time
 
 NOT_KEPT = "levels of products that are not kept there passed over"
 NO_STORE = "levels in places that are no stores passed over"
@@ -54,6 +56,7 @@ class MappedFile:
             raise SourceError(
                 f"{file.path}: {', '.join(sorted(unknown))} is no field of an event. Map to {', '.join(fields)}."
             )
+        self._check_values(options)
         known = file.columns
         self._stores = mapping.store_columns(known or ())
         if mapping.stores and not self._stores:
@@ -62,6 +65,10 @@ class MappedFile:
         self._not_kept = {text.lower() for text in mapping.not_kept}
         self._no_price = {text.lower() for text in mapping.no_price}
         self._sources = self._field_sources(known)
+        for field in options.set_fields if known is not None else ():
+            columns = chain(*self._sources.get(field, []), self._stores if field == LEVEL else ())
+            if column := next(columns, None):
+                raise SourceError(f"{file.path}: {field} stands in column {column}. Leave out --set {field}=….")
         prices = [mapping.price_column(store) for store in self._stores.values()]
         self._used = {*chain(*(columns[0] for columns in self._sources.values() if columns)), *self._stores, *prices}
         self.columns = known and [*fields, *(self._kept_name(name) for name in known if name not in self._used)]
@@ -73,6 +80,19 @@ class MappedFile:
             for field, columns in places.items()
             if not set(columns).isdisjoint(file.text_columns) or isinstance(self._values.get(field), str)
         }
+
+    def _check_values(self, options: FileOptions) -> None:
+        """Raises SourceError where a value that is set for all rows could not be read in any."""
+        for field in (LEVEL, NULLABLE):
+            value = self._values.get(field)
+            if isinstance(value, str) and value.strip() and read_number(value, options.decimal or "point") is None:
+                raise SourceError(f"{self.path}: {field} is set to {value!r}, which is no number.")
+        time = self._values.get(TIME_COLUMN)
+        try:
+            if isinstance(time, str):
+                read_time(time, TimeFormat(options.day_first, options.time_zone))
+        except TimeError as error:
+            raise SourceError(f"{self.path}: {TIME_COLUMN} is set to {time!r}: {error}.") from error
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """See EventFile. A row with a column for each store yields a row for each of them, as its parts. Rows that are

@@ -43,6 +43,10 @@ def open_file(path: Path, options: FileOptions = AS_IT_COMES) -> EventFile:
             "in .gz or .zip."
         )
     module, name = known
+    if options.sheet is not None and name != "Excel":
+        raise SourceError(f"{path}: is no Excel workbook and has no sheets. Leave out --sheet.")
+    if options.encoding is not None and name in ("Excel", "Parquet"):
+        raise SourceError(f"{path}: is no file of text. Leave out --encoding.")
     reader: Callable[[Content, FileOptions], EventFile] = getattr(import_module(f"ingest.landing.files.{module}"), name)
     with damage_reported(path):
         return reader(content, options)

@@ -102,10 +102,14 @@ def _options(
         day_first=day_first,
         time_zone=zone,
         mapping=chosen,
+        set_fields=frozenset(_pairs("--set", values)) - (_base(mapping).values.keys()),
         as_of=None if as_of is None else _time(as_of, TimeFormat(day_first, zone)),
         arguments=" ".join(arguments),
         **others,
     )
+
+
+SAID_OTHERWISE = ("arguments", "set_fields")  # what the mapping and the other options say as well
 
 
 def how_read(options: FileOptions) -> str:
@@ -113,7 +117,7 @@ def how_read(options: FileOptions) -> str:
     said = {
         field.name: getattr(options, field.name)
         for field in fields(options)
-        if field.name != "arguments" and getattr(options, field.name) != getattr(AS_IT_COMES, field.name)
+        if field.name not in SAID_OTHERWISE and getattr(options, field.name) != getattr(AS_IT_COMES, field.name)
     }
     return msgspec.json.encode(said, enc_hook=str, order="deterministic").decode() if said else ""
 
@@ -131,12 +135,16 @@ def _mapping(
 ) -> ColumnMapping | None:
     if not (name or columns or values or stores):
         return None
+    listed = stores.split(",") if stores and "*" not in stores else stores or ""
+    return _base(name).with_options(_pairs("--columns", columns), _pairs("--set", values), listed)
+
+
+def _base(name: str | None) -> ColumnMapping:
+    """What is mapped without further options."""
     try:
-        mapping = mapping_named(name) if name else AS_THEY_ARE
+        return mapping_named(name) if name else AS_THEY_ARE
     except SourceError as error:
         raise click.ClickException(str(error)) from error
-    listed = stores.split(",") if stores and "*" not in stores else stores or ""
-    return mapping.with_options(_pairs("--columns", columns), _pairs("--set", values), listed)
 
 
 def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:

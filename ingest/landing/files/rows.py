@@ -91,6 +91,8 @@ class FileOptions:
     quantity_scale: int = 1
     mapping: ColumnMapping | None = None
     as_of: datetime | None = None
+    set_fields: frozenset[str] = frozenset()
+    """Fields that the user gives a value for, and the mapping none: no column may hold them."""
     arguments: str = ""
     """These options as a command line has them, without those that concern the file's bytes alone."""
 

@@ -85,6 +85,37 @@ def test_of_several_files_of_one_name_the_ledger_names_one(tmp_path):
     assert "ids 2:1-2" in withdraw(tmp_path, "--source", "shop.ndjson", exit_code=1).split("withdrawn")[0]
 
 
+def test_of_several_files_of_one_name_the_path_names_one(tmp_path):
+    for shop, count in (("north", 1), ("south", 2)):
+        source = tmp_path / shop / "stock.ndjson"
+        source.parent.mkdir()
+        source.write_bytes((GOOD + b"\n") * count + shop.encode())
+        CliRunner().invoke(load.command, ["--source", str(source), "--data-dir", str(tmp_path)])
+    south = str(tmp_path / "south" / "stock.ndjson")
+    assert "withdrew 2 readings" in withdraw(tmp_path, "--source", south)
+    assert withdrawn_ids(tmp_path) == [(2, 1), (2, 2), (2, 3)]
+    assert "restored 2 readings" in withdraw(tmp_path, "--source", south)
+    for unknown in ("stock.ndjson", str(tmp_path / "stock.ndjson")):
+        told = withdraw(tmp_path, "--source", unknown, exit_code=1)
+        first, second = told.splitlines()[-2:]
+        assert f"from {tmp_path}/north/stock.ndjson" in first
+        assert f"from {south}" in second
+        assert "UTC" in second
+    assert withdrawn_ids(tmp_path) == []
+
+
+def test_another_file_of_the_name_is_not_taken_for_the_one_that_was_landed(tmp_path):
+    load_lines(tmp_path, "stock.ndjson", GOOD)
+    other = tmp_path / "other" / "stock.ndjson"
+    assert "withdrew" in withdraw(tmp_path, "--source", str(other))  # it was moved since
+    withdraw(tmp_path, "--source", str(other))
+    other.parent.mkdir()
+    other.write_bytes(b"another")
+    told = withdraw(tmp_path, "--source", str(other), exit_code=1)
+    assert "--ids 1   1 readings and 0 rejected messages (ids 1:1-1, landed until" in told
+    assert withdrawn_ids(tmp_path) == []
+
+
 def test_messages_of_a_topic_are_named_by_ledger_and_entry(tmp_path):
     land_topic(tmp_path, 5, 5, 5, 6, published=datetime(2026, 6, 1, tzinfo=UTC))
     withdraw(tmp_path, "--source", "readings", "--ids", "5:1-7", "--ids", "6")

@@ -437,6 +437,15 @@ def test_a_shopify_export_with_a_column_for_each_location(tmp_path, said):
         (["--stores", "Handle,Levels"], "no column 'Levels' for the levels of Levels"),
         (["--mapping", "shopfy"], "no such mapping. Name a file, or one of amazon_fba, "),
         (["--columns", "quantity"], "write FIELD=COLUMN"),
+        (["--set", "quantity=abc"], "quantity is set to 'abc', which is no number"),
+        (
+            ["--as-of", AS_OF, "--set", "quantity=5"],
+            "quantity stands in column On hand (current). Leave out --set quantity=…",
+        ),
+        (["--as-of", AS_OF, "--set", "product_id=A"], "product_id stands in column SKU. Leave out --set product_id=…"),
+        (["--set", "price=cheap"], "price is set to 'cheap', which is no number"),
+        (["--set", "event_timestamp=noon"], "event_timestamp is set to 'noon': 'noon' is no time"),
+        (["--sheet", "Stock"], "is no Excel workbook and has no sheets. Leave out --sheet"),
         (["--as-of", "yesterday"], "'yesterday' is no time"),
         (["--mapping", "BROKEN"], "BROKEN: Object contains unknown field `colums`. A mapping has software, about"),
     ],
@@ -471,8 +480,9 @@ def test_a_preview_shows_events_and_rejections_and_writes_nothing(tmp_path):
     assert len(landed(data_dir)) == 12
 
 
-def test_a_preview_needs_a_file():
-    result = CliRunner().invoke(load.command, ["--preview"])
+@pytest.mark.parametrize("said", [["--preview"], ["--sheet", "Stock"], ["--mapping", "odoo"]])
+def test_what_is_said_of_a_file_needs_one(said):
+    result = CliRunner().invoke(load.command, said)
     assert result.exit_code == 2
     assert "--source" in result.output
 

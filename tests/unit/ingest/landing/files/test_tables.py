@@ -213,6 +213,10 @@ def test_excel_sheet(tmp_path):
         loaded = load_bytes(tmp_path, "f.xlsx", content, *options)
         assert loaded.exit_code == 1
         assert told in loaded.output
+    for name, file, option in (("f.parquet", parquet(), "--sheet"), ("f.xlsx", content, "--encoding")):
+        loaded = load_bytes(tmp_path, name, file, option, "utf-8")
+        assert loaded.exit_code == 1
+        assert f"Leave out {option}" in loaded.output
 
 
 @pytest.mark.parametrize("name", ["e.xlsx", "e.parquet"])
