@@ -169,10 +169,17 @@ class Interpreter:
     def _sum(self, name: str, addends: Addends) -> Decimal:
         """The sum of values, exactly as they are written. Raises _NumberError where one is no number."""
         total = Decimal(0)
-        for addend in addends:
-            number = self._read(name, addend) if isinstance(addend, str) else addend
-            if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not math.isfinite(number):
-                raise _NumberError("wrong_type", f"{name}: {str(addend)[:40]!r}, to be added up, is no number")
+        for place, addend in enumerate(addends, start=1):
+            try:
+                number = self._read(name, addend) if isinstance(addend, str) else addend
+                if (
+                    isinstance(number, bool)
+                    or not isinstance(number, int | float | Decimal)
+                    or not math.isfinite(number)
+                ):
+                    raise _NumberError("wrong_type", f"{name}: expected a number, got {addend}")
+            except _NumberError as error:
+                raise _NumberError(error.kind, f"{error} (in row {place} of {len(addends)} to be added up)") from error
             total += Decimal(str(number))
         return total
 

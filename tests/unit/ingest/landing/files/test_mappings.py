@@ -342,7 +342,7 @@ def test_a_level_with_a_part_that_is_no_number_is_rejected_whole_and_can_be_corr
     out = tmp_path / f"rejected{source.suffix}"
     told = CliRunner().invoke(quarantine.command, ["export", "--out", str(out), "--data-dir", str(tmp_path)]).output
     assert f"--mapping odoo --as-of {AS_OF}" in told
-    assert "'many' is no number" in (tmp_path / f"{out.name}.reasons.csv").read_text()
+    assert "'many' is no number (in row 2 of 3 to be added up)" in (tmp_path / f"{out.name}.reasons.csv").read_text()
     assert out.read_text().count("kg") == 5
     out.write_text(out.read_text().replace("many", "4", 1).replace("many", "0.5"))
     run(tmp_path / "corrected", out, *ODOO)
