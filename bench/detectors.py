@@ -69,16 +69,13 @@ def _panel(log: EventLog) -> pd.DataFrame:
 
 
 def _detect(panel: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    from ml.anomalies import isolation_forest, robust_zscore
+    from ml.anomalies import detect, detectors
     from ml.anomalies.command import ALERT_BUDGET
+    from ml.registry import names_of
 
-    found = {}
-    for method, detect in (("isolation_forest", isolation_forest.detect), ("robust_zscore", robust_zscore.detect)):
-        settings = {"season": 7, "freq": "D", "alert_budget": ALERT_BUDGET, "train_end": None, "all_rows": False}
-        if method == "isolation_forest":
-            settings["seed"] = SEED
-        found[method] = detect(panel, **settings)[["unique_id", "ds"]]  # type: ignore[arg-type]
-    return found
+    names = names_of(detectors)
+    found = detect(panel, detectors=names, season=7, seed=SEED, alert_budget=ALERT_BUDGET)
+    return {name: found.loc[found["method"] == name, ["unique_id", "ds"]] for name in names}
 
 
 def _sigmas(panel: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,11 @@
-{# A rule's sentence, the names in its braces filled in: `{observed:.1f}` becomes the measured value with one digit. #}
+{# A message with the names in its braces filled in: `{score:.1f}` becomes the score with one digit. #}
 {% macro message_text(template, finding, current_stock) %}
     {%- set fields = {
-        'reading': finding ~ '.reading_value',
         'observed': finding ~ '.observed_value',
-        'percent': '100 * ' ~ finding ~ '.observed_value',
+        'expected': 'coalesce(greatest(' ~ finding ~ '.expected_value, 0), 0)',
+        'score': finding ~ '.score',
+        'percent': '100 * ' ~ finding ~ '.score',
+        'kind': 'replace(' ~ finding ~ ".kind, '_', ' ')",
         'evidence': "coalesce(" ~ finding ~ ".evidence, '')",
         'daily_units_out': 'coalesce(' ~ current_stock ~ '.daily_units_out, 0)',
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',

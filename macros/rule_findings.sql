@@ -1,4 +1,4 @@
-{# The rules of a family, each as a common table expression, and what they find together.
+{# The rules of a family, each as a common table expression, and the anomalies that they find together.
 
    A rule is a macro in a file of its own in macros/rules/<family>/, named rule__<family>__<rule_id>: a query over the
    model's import CTEs. It measures; the seed's threshold judges. #}
@@ -14,28 +14,43 @@
 ),
 {% endfor %}
 measured as (
+    -- few rules expect a value
+    select cast(null as double) as expected_value
+    where false
     {% for rule_id in macros | sort | map('replace', prefix, '') %}
+    union all by name
     select
-        '{{ rule_id }}' as rule_id,
-        store_location,
-        category,
-        product_id,
-        event_timestamp,
-        cast(reading_value as double) as reading_value,
-        cast(observed_value as double) as observed_value,
-        cast(evidence as varchar) as evidence
+        '{{ rule_id }}' as detector,
+        * replace (
+            cast(observed_value as double) as observed_value,
+            cast(score as double) as score,
+            cast(evidence as varchar) as evidence
+        )
     from {{ rule_id }}
-    {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
 findings as (
 
-    select measured.*
+    select
+        measured.detector,
+        '{{ family }}' as kind,
+        measured.store_location,
+        measured.category,
+        measured.product_id,
+        measured.event_timestamp,
+        measured.observed_value,
+        measured.expected_value,
+        measured.score,
+        measured.evidence,
+        {{ row_digest([
+            'measured.detector', 'measured.store_location', 'measured.category', 'measured.product_id',
+            'measured.event_timestamp'
+        ]) }} as anomaly_id
     from measured
     inner join rules
-        on measured.rule_id = rules.rule_id
-    where measured.observed_value >= rules.threshold
+        on measured.detector = rules.rule_id
+    where measured.score >= rules.threshold
 
 )
 {%- endmacro %}

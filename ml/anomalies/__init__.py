@@ -1,1 +1,5 @@
 """Detectors of readings that are unlike their series' past."""
+
+from ml.anomalies.detection import detect
+
+__all__ = ["detect"]

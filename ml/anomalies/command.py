@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from ml.anomalies import isolation_forest, robust_zscore
+from ml.anomalies import detect, detectors
 from ml.panel_files import read_table, write_table
+from ml.registry import names_of
 
 ALERT_BUDGET = 0.02
 COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
@@ -26,14 +27,16 @@ def command(panel_file: Path, freq: str, season: int, train_end: datetime | None
     """Score every value of a panel by each detector, none by anything later than itself."""
     last = pd.Timestamp(train_end) if train_end else None
     panel = read_table(panel_file)
-    common = {"season": season, "freq": freq, "alert_budget": ALERT_BUDGET, "train_end": last, "all_rows": True}
     try:
-        found = pd.concat(
-            [
-                isolation_forest.detect(panel, seed=seed, **common),  # type: ignore[arg-type]
-                robust_zscore.detect(panel, **common),  # type: ignore[arg-type]
-            ],
-            ignore_index=True,
+        found = detect(
+            panel,
+            detectors=names_of(detectors),
+            season=season,
+            seed=seed,
+            alert_budget=ALERT_BUDGET,
+            freq=freq,
+            train_end=last,
+            all_rows=True,
         )
     except ValueError as error:
         raise click.ClickException(f"{panel_file}: {error}") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,21 +13,57 @@ from ml.anomalies.calibration import threshold
 from ml.anomalies.episodes import first_of_episode
 from ml.anomalies.features import LONG, SHORT, WARM_UP, drivers, kinds, panel_features
 from ml.frames import DETECTION_COLUMNS, anchored, empty_detections, fill_gaps, read_panel
+from ml.registry import load
 
 FIRST_BLOCK = 10  # seasons before the first block
 BLOCK_GROWTH = 1.3  # the longer the past, the less a further season tells
 PAST_ROWS = 50_000
 
-# fitted on the features of the past (rows by features), gives a function from features to scores
-Fit = Callable[[np.ndarray], Callable[[np.ndarray], np.ndarray]]
+# features (rows by features) to scores
+Score = Callable[[np.ndarray], np.ndarray]
 
 
-def detect_in_blocks(
+class Detector(Protocol):
+    """Learns what is usual from the features of the past (rows by features, see features). Returns what scores others:
+    one number a row, the higher the less usual. The same features and seed give the same scores."""
+
+    def __call__(self, past: np.ndarray, seed: int) -> Score: ...
+
+
+def detect(
     panel: pd.DataFrame,
     *,
-    method: str,
-    fit: Fit,
+    detectors: Sequence[str],
     season: int,
+    seed: int,
+    alert_budget: float,
+    freq: str = "D",
+    train_end: pd.Timestamp | None = None,
+    all_rows: bool = False,
+) -> pd.DataFrame:
+    """Find the values of a panel that are unlike their series, by each of the detectors named.
+
+    `panel`: `unique_id, ds, y`. `alert_budget`: false alerts per series and week that are tolerated. Returns the
+    detection frame `unique_id, ds, method, score, alert, kind, driver, observed, expected`: its alerts, or every row
+    with `all_rows`; the score is 0 where it is too early to tell, observed and expected are in units of y. Causal, and
+    bit-identical for the same arguments. Raises ValueError for an unknown detector, and for a panel that breaks its
+    contract.
+    """
+    from ml.anomalies import detectors as package
+
+    found = [
+        _detect_in_blocks(panel, name, file.fit, season, seed, freq, alert_budget, train_end, all_rows)
+        for name, file in load(package, detectors).items()
+    ]
+    return pd.concat(found, ignore_index=True) if found else empty_detections()
+
+
+def _detect_in_blocks(
+    panel: pd.DataFrame,
+    method: str,
+    fit: Detector,
+    season: int,
+    seed: int,
     freq: str,
     alert_budget: float,
     train_end: pd.Timestamp | None,
@@ -62,7 +99,7 @@ def detect_in_blocks(
         past = features[before]
         if len(past) > PAST_ROWS:
             past = past[np.random.default_rng(0).choice(len(past), PAST_ROWS, replace=False)]
-        score = fit(past)
+        score = fit(past, seed)
         limit = threshold(score(past), alert_budget, per_week)
         scores = score(features[block])
         scored.loc[block, "score"] = scores

@@ -1,5 +1,5 @@
 """Forecasts of panels: several models over several cutoffs, with intervals."""
 
-from ml.forecasting.backtest import FORECASTERS, forecast
+from ml.forecasting.backtest import forecast
 
-__all__ = ["FORECASTERS", "forecast"]
+__all__ = ["forecast"]

@@ -8,21 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ml.forecasting.arima import arima
+from ml.forecasting import forecasters
 from ml.forecasting.cache import cached
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.forecaster import Forecaster, Setting
-from ml.forecasting.prophet import prophet
-from ml.forecasting.seasonal_naive import seasonal_naive
-from ml.forecasting.xgboost import xgboost
+from ml.forecasting.forecasters import seasonal_naive
 from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
+from ml.registry import load, names_of
 
-FORECASTERS: dict[str, Forecaster] = {
-    "arima": arima,
-    "xgboost": xgboost,
-    "prophet": prophet,
-    "seasonal_naive": seasonal_naive,
-}
 ENSEMBLE = "ensemble"
 CALIBRATION_WINDOWS = 3
 
@@ -53,10 +46,11 @@ def forecast(
     Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
     breaks its contract.
     """
-    unknown = sorted(set(models) - set(FORECASTERS) - {ENSEMBLE})
+    unknown = sorted(set(models) - set(names_of(forecasters)) - {ENSEMBLE})
     if unknown or not models:
-        known = ", ".join([*FORECASTERS, ENSEMBLE])
+        known = ", ".join([*names_of(forecasters), ENSEMBLE])
         raise ValueError(f"unknown model {', '.join(unknown) or '(none given)'}; choose from {known}")
+    single = load(forecasters, [model for model in models if model != ENSEMBLE] or names_of(forecasters))
     if horizon < 1 or season < 1 or not len(cutoffs):
         raise ValueError(f"horizon ({horizon}), season ({season}) and cutoffs ({len(cutoffs)}) must be at least 1")
     panel = read_panel(panel, future_columns)
@@ -65,7 +59,6 @@ def forecast(
     freq = anchored(freq, panel["ds"])
     panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
     setting = Setting(season, freq, seed, tuple(future_columns))
-    single = [model for model in FORECASTERS if model in models] or list(FORECASTERS)
     # intervals need the errors of earlier windows, so some are forecast before the first cutoff asked for
     step = pd.tseries.frequencies.to_offset(freq)
     earlier = [min(cutoffs) - step * horizon * back for back in range(1, CALIBRATION_WINDOWS + 1)]
@@ -80,14 +73,14 @@ def forecast(
         future = _future(panel, history, cutoff, horizon, setting)
         scales.append(_scales(history, cutoff, season))
         ended = _ended(panel, cutoff, step * season)
-        for model in single:
+        for model, file in single.items():
             progress(f"{cutoff:%Y-%m-%d} {model}")
             made = cached(
                 cache_dir,
                 (model, cutoff, setting),
                 [history, future],
-                lambda model=model, history=history, future=future, ended=ended: _forecast_one(  # type: ignore[misc]
-                    FORECASTERS[model], history, future, ended, setting
+                lambda file=file, history=history, future=future, ended=ended: _forecast_one(  # type: ignore[misc]
+                    file.forecast, history, future, ended, setting
                 ),
             )
             results.append(_stepped(made, cutoff, model))
@@ -130,7 +123,9 @@ def _forecast_one(
         past, ahead = (frame[frame["unique_id"].isin(ended) == over] for frame in (history, future))
         if over and len(ahead):
             parts.append(
-                seasonal_naive(past, ahead, setting).assign(fallback_reason=lambda made: made["unique_id"].map(ended))
+                seasonal_naive.forecast(past, ahead, setting).assign(
+                    fallback_reason=lambda made: made["unique_id"].map(ended)
+                )
             )
         elif len(ahead):
             parts.append(forecaster(past, ahead, setting))

@@ -28,7 +28,7 @@ def cached(
     if cache_dir is None:
         return compute()
     digest = hashlib.sha256(repr((parameters, [(name, version(name)) for name in LIBRARIES])).encode())
-    for source in sorted(CODE.glob("*.py")):
+    for source in sorted(CODE.rglob("*.py")):
         digest.update(source.read_bytes())
     for frame in frames:
         digest.update(repr(list(frame.columns)).encode())

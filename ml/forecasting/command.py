@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from ml.forecasting import FORECASTERS, forecast
+from ml.forecasting import forecast, forecasters
 from ml.forecasting.scores import score
 from ml.frames import anchored, read_panel
 from ml.panel_files import read_table, write_table
+from ml.registry import names_of
 
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
@@ -63,7 +64,7 @@ def command(
             )
         forecasts = forecast(
             panel,
-            models=models or [*FORECASTERS, "ensemble"],
+            models=models or [*names_of(forecasters), "ensemble"],
             cutoffs=[dates[position] for position in positions],
             horizon=horizon,
             season=season,

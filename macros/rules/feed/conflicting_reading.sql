@@ -5,8 +5,8 @@
         category,
         product_id,
         event_timestamp,
-        version_count as reading_value,
         version_count as observed_value,
+        version_count as score,
         null as evidence
     from accepted_readings
     where version_count > 1

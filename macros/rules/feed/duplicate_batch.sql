@@ -7,8 +7,8 @@
         cast(null as varchar) as category,
         cast(null as varchar) as product_id,
         batch_hour as event_timestamp,
-        sum(known_count - fresh_count) as reading_value,
-        sum(known_count - fresh_count) / sum(message_count) as observed_value,
+        sum(known_count - fresh_count) as observed_value,
+        sum(known_count - fresh_count) / sum(message_count) as score,
         string_agg(distinct topic, ', ' order by topic asc) as evidence
     from message_batches
     where known_count - fresh_count >= {{ rule_threshold('duplicate_batch') }} * message_count

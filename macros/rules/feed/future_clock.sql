@@ -6,8 +6,8 @@
         any_value(category order by arrival) as category,
         product_id,
         event_timestamp,
-        max(epoch_us(event_timestamp) - epoch_us(published_at)) / 60e6 as reading_value,
-        reading_value as observed_value,
+        max(epoch_us(event_timestamp) - epoch_us(published_at)) / 60e6 as observed_value,
+        observed_value as score,
         strftime(event_timestamp, '%Y-%m-%d %H:%M') as evidence
     from readings
     where
@@ -22,8 +22,8 @@
         min(category) as category,
         product_id,
         min(published_at) as event_timestamp,
-        max(minutes_ahead) as reading_value,
         max(minutes_ahead) as observed_value,
+        max(minutes_ahead) as score,
         strftime(max(claimed_at), '%Y-%m-%d %H:%M') as evidence
     from (
         select

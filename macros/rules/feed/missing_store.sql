@@ -5,8 +5,8 @@
         cast(null as varchar) as category,
         cast(null as varchar) as product_id,
         last_reading_at as event_timestamp,
-        silent_days * 24 as reading_value,
-        silent_days / longest_gap_days as observed_value,
+        silent_days * 24 as observed_value,
+        silent_days / longest_gap_days as score,
         null as evidence
     from store_history
 {% endmacro %}

@@ -12,8 +12,8 @@
         {{ others[0] }} as category,
         {{ others[1] }} as product_id,
         max(event_timestamp) as event_timestamp,
-        count(*) as reading_value,
-        reading_value as observed_value,
+        count(*) as observed_value,
+        observed_value as score,
         array_to_string(list_sort(list(distinct '''' || shown || ''''))[:3], ', ') as evidence
     from (
         select

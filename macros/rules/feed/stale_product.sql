@@ -6,8 +6,8 @@
         category,
         product_id,
         last_reading_at as event_timestamp,
-        silent_us / 3600e6 as reading_value,
-        silent_us / quarter_longest_gap_us as observed_value,
+        silent_us / 3600e6 as observed_value,
+        silent_us / quarter_longest_gap_us as score,
         null as evidence
     from (
         select

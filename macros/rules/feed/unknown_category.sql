@@ -6,8 +6,8 @@
         category,
         product_id,
         last_reading_at as event_timestamp,
-        reading_count as reading_value,
         reading_count as observed_value,
+        reading_count as score,
         usual_category as evidence
     from product_categories
     where not is_known

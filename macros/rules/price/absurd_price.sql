@@ -6,8 +6,8 @@
         category,
         product_id,
         event_timestamp,
-        reported_price as reading_value,
-        abs(reported_price) / {{ var('accepted_price') }} as observed_value,
+        reported_price as observed_value,
+        abs(reported_price) / {{ var('accepted_price') }} as score,
         'more than any product costs. The last known price holds' as evidence
     from readings_for_rules
     where abs(reported_price) > {{ var('accepted_price') }}
@@ -17,8 +17,8 @@
         category,
         product_id,
         event_timestamp,
-        reported_price as reading_value,
-        observed_value,
+        reported_price as observed_value,
+        observed_value as score,
         format(
             'where it usually cost up to {:,.2f} in the last 30 days. Unless that price stands for {{ var("accepted_after") }}, '
             'the last known one holds',

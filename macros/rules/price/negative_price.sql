@@ -5,8 +5,8 @@
         category,
         product_id,
         event_timestamp,
-        reported_price as reading_value,
-        -reported_price as observed_value,
+        reported_price as observed_value,
+        -reported_price as score,
         null as evidence
     from readings_for_rules
     where

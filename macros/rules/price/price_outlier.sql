@@ -6,8 +6,8 @@
         category,
         product_id,
         event_timestamp,
-        reported_price as reading_value,
-        greatest(reported_price / highest_price_before, lowest_price_before / reported_price) as observed_value,
+        reported_price as observed_value,
+        greatest(reported_price / highest_price_before, lowest_price_before / reported_price) as score,
         null as evidence
     from readings_for_rules
     where

@@ -6,8 +6,8 @@
         category,
         product_id,
         event_timestamp,
-        quantity as reading_value,
-        observed_value,
+        quantity as observed_value,
+        observed_value as score,
         case
             when usual_level is null
                 then 'more than any shelf holds. The reading is left out of all figures'

@@ -6,8 +6,8 @@
         cast(null as varchar) as category,
         cast(null as varchar) as product_id,
         min(suspect_readings.event_timestamp) as event_timestamp,
-        count(distinct suspect_readings.product_id) as reading_value,
-        any_value(store_closures.fallen_share) as observed_value,
+        count(distinct suspect_readings.product_id) as observed_value,
+        any_value(store_closures.fallen_share) as score,
         concat(
             strftime(min(suspect_readings.event_timestamp), '%-d %B %H:%M'), ' to ',
             strftime(max(suspect_readings.suspect_until), '%-d %B %H:%M')

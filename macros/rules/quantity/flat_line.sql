@@ -7,8 +7,8 @@
         category,
         product_id,
         last_reading_at as event_timestamp,
-        closing_quantity as reading_value,
-        usual_daily_out * still_days as observed_value,
+        closing_quantity as observed_value,
+        usual_daily_out * still_days as score,
         cast(still_days as varchar) as evidence
     from days_for_rules
     where

@@ -5,8 +5,8 @@
         category,
         product_id,
         event_timestamp,
-        quantity as reading_value,
-        times_highest_before as observed_value,
+        quantity as observed_value,
+        times_highest_before as score,
         null as evidence
     from readings_for_rules
     where times_highest_before is not null

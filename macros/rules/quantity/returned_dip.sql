@@ -6,8 +6,8 @@
         category,
         product_id,
         event_timestamp,
-        quantity_before as reading_value,
-        observed_value,
+        quantity_before as observed_value,
+        observed_value as score,
         null as evidence
     from suspect_readings
     where

@@ -5,8 +5,8 @@
         category,
         product_id,
         event_timestamp,
-        quantity as reading_value,
-        observed_value,
+        quantity as observed_value,
+        observed_value as score,
         null as evidence
     from suspect_readings
     where reason = 'spike'

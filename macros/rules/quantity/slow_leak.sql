@@ -7,8 +7,8 @@
         category,
         product_id,
         last_reading_at as event_timestamp,
-        closing_quantity as reading_value,
-        (ten_days_out / 10) / (units_out_before / days_before) as observed_value,
+        closing_quantity as observed_value,
+        (ten_days_out / 10) / (units_out_before / days_before) as score,
         format('{:,}', cast(ten_days_out as bigint)) as evidence
     from days_for_rules
     where

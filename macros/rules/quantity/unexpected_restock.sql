@@ -6,8 +6,8 @@
         category,
         product_id,
         event_timestamp,
-        quantity as reading_value,
-        units_risen / greatest(largest_rise_before, 4) as observed_value,
+        quantity as observed_value,
+        units_risen / greatest(largest_rise_before, 4) as score,
         format('{:,}', cast(units_risen as bigint)) as evidence
     from readings_for_rules
     where

@@ -6,8 +6,8 @@
         current_stock.product_id,
         coalesce(product_history.last_out_at, product_history.first_reading_at)
         + to_days(cast({{ rule_threshold('dead_stock') }} as integer)) as event_timestamp,
-        current_stock.quantity as reading_value,
-        current_stock.days_without_out as observed_value,
+        current_stock.quantity as observed_value,
+        current_stock.days_without_out as score,
         null as evidence
     from current_stock
     inner join product_history

@@ -5,8 +5,8 @@
         current_stock.category,
         current_stock.product_id,
         coalesce(product_history.last_in_at, product_history.first_reading_at) as event_timestamp,
-        current_stock.quantity as reading_value,
-        current_stock.quantity / greatest(current_stock.order_up_to_level, 4) as observed_value,
+        current_stock.quantity as observed_value,
+        current_stock.quantity / greatest(current_stock.order_up_to_level, 4) as score,
         null as evidence
     from current_stock
     inner join product_history

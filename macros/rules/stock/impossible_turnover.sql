@@ -5,8 +5,8 @@
         current_stock.category,
         current_stock.product_id,
         product_history.last_out_at as event_timestamp,
-        product_windows.units_out as reading_value,
-        product_windows.units_out / nullif(product_windows.average_quantity, 0) as observed_value,
+        product_windows.units_out as observed_value,
+        product_windows.units_out / nullif(product_windows.average_quantity, 0) as score,
         null as evidence
     from product_windows
     inner join current_stock

@@ -5,8 +5,8 @@
         category,
         product_id,
         event_timestamp,
-        quantity as reading_value,
-        -quantity as observed_value,
+        quantity as observed_value,
+        -quantity as score,
         null as evidence
     from readings_for_rules
     where quantity < 0

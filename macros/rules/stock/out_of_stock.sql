@@ -5,8 +5,8 @@
         current_stock.category,
         current_stock.product_id,
         product_history.emptied_at as event_timestamp,
-        current_stock.quantity as reading_value,
-        (epoch_us(as_of.as_of) - epoch_us(product_history.emptied_at)) / 86400e6 as observed_value,
+        current_stock.quantity as observed_value,
+        (epoch_us(as_of.as_of) - epoch_us(product_history.emptied_at)) / 86400e6 as score,
         null as evidence
     from current_stock
     cross join as_of

@@ -6,8 +6,8 @@
         category,
         product_id,
         min(closed_at) as event_timestamp,
-        quantity as reading_value,
-        lead_time_days - days_of_supply as observed_value,
+        quantity as observed_value,
+        lead_time_days - days_of_supply as score,
         case floor(days_of_supply)
             when 0 then 'within a day'
             when 1 then 'in 1 day'

@@ -12,10 +12,11 @@ def model(dbt, session):
     panel = dbt.ref("int_store_category_panel").df()
     if panel.empty:
         return empty_forecasts()
+    forecasters = dbt.ref("forecasters").df()
     newest = panel["ds"].max()
     return forecast(
         panel,
-        models=settings["models"],
+        models=list(forecasters.loc[forecasters["published"], "forecaster"]),
         cutoffs=[newest - pd.Timedelta(days=settings["horizon"] * back) for back in range(settings["windows"])],
         horizon=settings["horizon"],
         season=settings["season"],

@@ -15,6 +15,12 @@ forecasts as (
 
 ),
 
+forecasters as (
+
+    select * from {{ ref('forecasters') }}
+
+),
+
 groups as (
 
     select distinct
@@ -37,14 +43,10 @@ named as (
         cast(forecasts.lo95 as double) as lower_95,
         cast(forecasts.hi95 as double) as upper_95,
         cast(forecasts.fallback_reason as varchar) as fallback_reason,
-        case forecasts.model
-            when 'arima' then 'ARIMA'
-            when 'xgboost' then 'XGBoost'
-            when 'prophet' then 'Prophet'
-            when 'seasonal_naive' then 'Seasonal naive'
-            when 'ensemble' then 'Ensemble'
-        end as model_name
+        forecasters.label as model_name
     from forecasts
+    inner join forecasters
+        on forecasts.model = forecasters.forecaster
     inner join groups
         on forecasts.unique_id = {{ series_id('groups.store_location', 'groups.category') }}
 

@@ -1,85 +1,51 @@
+{{ config(materialized='view') }}
+
 with
 
-stock_anomalies as (
+anomalies as (
 
-    select * from {{ ref('int_stock_anomalies') }}
-
-),
-
-quantity_anomalies as (
-
-    select * from {{ ref('int_quantity_anomalies') }}
-
-),
-
-price_anomalies as (
-
-    select * from {{ ref('int_price_anomalies') }}
-
-),
-
-feed_anomalies as (
-
-    select * from {{ ref('int_feed_anomalies') }}
-
-),
-
-rules as (
-
-    select * from {{ ref('anomaly_rules') }}
-
-),
-
-findings as (
-
-    select * from stock_anomalies
-    union all
-    select * from quantity_anomalies
-    union all
-    select * from price_anomalies
-    union all
-    select * from feed_anomalies
+    select * from {{ ref('int_anomalies') }}
 
 ),
 
 final as (
 
     select
-        findings.rule_id,
-        rules.family,
+        anomaly_id,
+        detector,
+        detector_label,
         -- the documented name of the column is a keyword
-        'rule-based' as method,  -- noqa: RF04
-        rules.severity,
-        findings.store_location,
-        findings.category,
-        findings.product_id,
-        findings.reading_value,
-        findings.observed_value,
-        rules.threshold,
-        findings.evidence,
-        findings.event_timestamp,
-        -- a state stands until it is mended, an occurrence until it has not come again for the rule's quiet days
-        rules.cooldown_days is null as is_state,
-        {{ row_digest([
-            'findings.rule_id', 'findings.store_location', 'findings.category', 'findings.product_id',
-            'findings.event_timestamp'
-        ]) }} as anomaly_id,
-        format(
-            '{} · {}: {} {}, limit {} (rule {})',
-            coalesce(
-                findings.product_id,
-                case when findings.store_location is not null then 'All products' end,
-                'All stores'
-            ),
-            rules.title,
-            {{ three_digits('findings.observed_value') }},
-            rules.threshold_unit,
-            {{ three_digits('rules.threshold') }},
-            findings.rule_id
-        ) as description
-    from findings
-    inner join rules
-        on findings.rule_id = rules.rule_id
+        method,  -- noqa: RF04
+        kind,
+        severity,
+        store_location,
+        category,
+        product_id,
+        event_timestamp,
+        observed_value,
+        expected_value,
+        threshold,
+        score,
+        evidence,
+        is_state,
+        case method
+            when 'rule-based'
+                then format(
+                    '{} · {}: {} {}, limit {} (rule {})',
+                    coalesce(
+                        product_id,
+                        case when store_location is not null then 'All products' end,
+                        'All stores'
+                    ),
+                    detector_label,
+                    {{ three_digits('score') }},
+                    threshold_unit,
+                    {{ three_digits('threshold') }},
+                    detector
+                )
+            else product_id || ' · ' || replace(kind, '_', ' ')
+        end as description
+    from anomalies
 
 )
 

@@ -1,42 +1,62 @@
 with
 
-notice_episodes as (
+episodes as (
 
-    select * from {{ ref('int_notice_episodes') }}
+    select * from {{ ref('int_notification_episodes') }}
 
 ),
 
+episode_ids as (
+
+    select * from {{ ref('int_episode_ids') }}
+
+),
 
 worded as (
 
     select
-        *,
-        case when is_open then 'open' else 'resolved' end as status,
-        case severity when 'critical' then 1 when 'high' then 2 when 'medium' then 3 else 4 end as severity_rank,
+        episodes.*,
+        episode_ids.episode_id,
+        case when episodes.is_open then 'open' else 'resolved' end as status,
+        case episodes.severity
+            when 'critical' then 1
+            when 'high' then 2
+            when 'medium' then 3
+            else 4
+        end as severity_rank,
         -- what it is about stands where it is one product or one category of one store
         concat_ws(
             ' ',
             concat_ws(
                 ' · ',
-                upper(severity),
-                store_location,
-                coalesce(product_id, category),
-                case when store_location is null then matter end
+                upper(episodes.severity),
+                episodes.store_location,
+                coalesce(episodes.product_id, episodes.category),
+                case when episodes.store_location is null then episodes.message end
             ),
-            case when store_location is not null then matter end
+            case when episodes.store_location is not null then episodes.message end
         ) as notification
-    from notice_episodes
+    from episodes
+    inner join episode_ids
+        on
+            episode_ids.is_current
+            and episodes.detector = episode_ids.detector
+            and episodes.store_location is not distinct from episode_ids.store_location
+            and episodes.category is not distinct from episode_ids.category
+            and episodes.product_id is not distinct from episode_ids.product_id
+            and episodes.first_seen_at = episode_ids.first_seen_at
 
 ),
 
 final as (
 
     select
+        episode_id,
         notification_type,
         severity,
         severity_rank,
         status,
-        rule_id,
+        detector,
         store_location,
         category,
         product_id,
@@ -45,14 +65,13 @@ final as (
         last_seen_at,
         occurrence_count,
         cast(value_at_risk as double) as value_at_risk,
-        {{ row_digest(['rule_id', 'store_location', 'category', 'product_id', 'first_seen_at']) }} as episode_id,
         row_number() over (
             partition by store_location, status
             order by
                 severity_rank asc,
                 value_at_risk desc,
                 last_seen_at desc,
-                rule_id asc,
+                detector asc,
                 category asc,
                 product_id asc,
                 first_seen_at asc

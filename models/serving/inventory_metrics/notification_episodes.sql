@@ -15,7 +15,7 @@ final as (
         severity,
         severity_rank,
         status,
-        rule_id,
+        detector as rule_id,
         notification,
         occurrence_count,
         value_at_risk,

@@ -1,24 +1,25 @@
 with
 
-outliers as (
+anomalies as (
 
-    select * from {{ ref('fct_quantity_outliers') }}
+    select * from {{ ref('fct_anomalies') }}
 
 ),
 
 final as (
 
     select
-        model_name,
-        anomaly_type,
+        detector_label as model_name,
+        kind as anomaly_type,
         store_location,
         category,
         format(
             '{}: {:.0f} units where about {:.0f} were expected (score {:.2f}, driven by {})',
-            product_id, observed_quantity, expected_quantity, score, driver
+            product_id, observed_value, expected_value, score, evidence
         ) as anomaly_description,
-        event_date + interval '1 day' as forecast_timestamp
-    from outliers
+        event_timestamp + interval '1 day' as forecast_timestamp
+    from anomalies
+    where method = 'machine learning'
 
 )
 

@@ -26,7 +26,7 @@ jumps as (
 
     select distinct store_location
     from anomalies
-    where rule_id = 'quantity_jump'
+    where detector = 'quantity_jump'
 
 ),
 

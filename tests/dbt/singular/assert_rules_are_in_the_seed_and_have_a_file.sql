@@ -1,5 +1,5 @@
--- Catches a rule's file without its line in the seed, which would find things and tell nobody, and a line of a family
--- of rules without its file, which would never fire. A row is a rule with the one and not the other.
+-- Catches a rule's file without its line in the seed, whose anomalies nobody would see, and a line without its file,
+-- which would never find one. A row is a rule with the one and not the other.
 {% set files = [] %}
 {% for name in context if name.startswith("rule__") %}
     {% do files.append(name.split("__")[1:3]) %}
@@ -25,25 +25,16 @@ files as (
         {% endfor %}
     ) as rule_files (family, rule_id)
 
-),
-
--- the models' lines have no file
-lines as (
-
-    select rules.*
-    from rules
-    where rules.family in (select files.family from files)
-
 )
 
 select
-    lines.rule_id as rule_of_the_seed,
+    rules.rule_id as rule_of_the_seed,
     files.rule_id as rule_of_a_file
-from lines
+from rules
 full outer join files
     on
-        lines.family = files.family
-        and lines.rule_id = files.rule_id
+        rules.family = files.family
+        and rules.rule_id = files.rule_id
 where
-    lines.rule_id is null
+    rules.rule_id is null
     or files.rule_id is null

@@ -133,8 +133,8 @@ def test_the_neighbours_have_the_same_figures(plain: Path, beset: Path) -> None:
     alone, among_others = served(plain), served(beset)
     for table in alone.keys() - FITTED:
         assert of_usual(among_others[table]) == of_usual(alone[table]), table
-    notices = "select * from int_anomaly_notices order by all"
-    assert of_usual(rows(beset, notices)) == of_usual(rows(plain, notices))
+    notifications = "select * from int_notifications order by all"
+    assert of_usual(rows(beset, notifications)) == of_usual(rows(plain, notifications))
 
 
 def of_usual(found: list[tuple[object, ...]]) -> list[tuple[object, ...]]:

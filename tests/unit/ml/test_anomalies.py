@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.anomalies import isolation_forest, robust_zscore
+from ml.anomalies import detect
 from ml.anomalies.calibration import threshold
 from ml.anomalies.episodes import first_of_episode
 from ml.anomalies.features import FEATURES, panel_features
@@ -38,11 +38,11 @@ def panel(count: int, wrong: dict[tuple[int, int], float]) -> pd.DataFrame:
 
 
 def forest(frame: pd.DataFrame, **settings: object) -> pd.DataFrame:
-    return isolation_forest.detect(frame, season=7, seed=1, alert_budget=0.02, **settings)  # type: ignore[arg-type]
+    return detect(frame, detectors=["isolation_forest"], season=7, seed=1, alert_budget=0.02, **settings)  # type: ignore[arg-type]
 
 
 def zscore(frame: pd.DataFrame, **settings: object) -> pd.DataFrame:
-    return robust_zscore.detect(frame, season=7, alert_budget=0.02, **settings)  # type: ignore[arg-type]
+    return detect(frame, detectors=["robust_zscore"], season=7, seed=1, alert_budget=0.02, **settings)  # type: ignore[arg-type]
 
 
 WRONG = {(3, 200): 900.0, (7, 250): 950.0, (11, 220): -5.0, (15, 280): 1000.0}
@@ -209,8 +209,8 @@ def test_labelled_anomalies(detect):
 
 
 def test_clean_shelves_stay_within_the_budget():
-    for detect in (forest, zscore):
-        found = detect(panel(60, {}), all_rows=True)
+    for find in (forest, zscore):
+        found = find(panel(60, {}), all_rows=True)
         assert found["alert"].sum() <= 0.02 * (found["score"] > 0).sum() / 7
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from ml.forecasting.forecaster import Setting, repeat_season
 
 
-def seasonal_naive(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """See `Forecaster`."""
     ys = {name: series["y"].to_numpy() for name, series in history.groupby("unique_id", sort=False)}
     parts = [

@@ -13,7 +13,7 @@ SEASONS_KEPT = 40  # more history slows the fit and hardly moves it
 LONGEST_SEASONAL_STATE = 24  # a seasonal moving average keeps one state a period: too many beyond this
 
 
-def arima(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """See `Forecaster`. ARIMA(1,0,1)(0,1,1) with the season; known-future columns are regressors."""
     return each_series(_fit, history, future, setting, seasons_needed=3)
 

@@ -30,7 +30,7 @@ PARAMETERS = {
 ROUNDS = 150
 
 
-def xgboost(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """See `Forecaster`."""
     import xgboost as xgb
 

@@ -12,7 +12,7 @@ from ml.forecasting.forecaster import Setting, each_series
 SEASONS_KEPT = 110  # two years of weeks: what the yearly season needs
 
 
-def prophet(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """See `Forecaster`. Known-future columns are regressors; the intervals are made elsewhere, so none are sampled."""
     return each_series(_fit, history, future, setting, seasons_needed=2)
 

@@ -1,0 +1,1 @@
+"""One detector a file, found by the file's name. See `Detector`."""
