@@ -19,16 +19,10 @@ BOMS = {  # the mark of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-# how wide encodings without a mark write their first two characters, if these are of ASCII
-_WIDE = {
-    "utf-32-le": re.compile(rb"([^\0]\0{3}){2}"),
-    "utf-32-be": re.compile(rb"(\0{3}[^\0]){2}"),
-    "utf-16-le": re.compile(rb"([^\0]\0){2}"),
-    "utf-16-be": re.compile(rb"(\0[^\0]){2}"),
-}
 # Damage and fixed-width fields leave NUL in text, which costs a line. Binary data has other control characters, too.
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _CONTROLS_IN_TEXT = 0.05
+FEW, MOST = 0.1, 0.9  # of the characters in the first bytes of a file
 
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # bytes that Windows-1252 does not have, or three letters beyond ASCII in a row, as no Western language writes them
@@ -53,21 +47,41 @@ def encoding_of(content: Content, wanted: str | None, remarks: list[str]) -> str
 
 
 def marked_encoding(head: bytes) -> str | None:
-    """The encoding that the first bytes of a text show: by a byte order mark, or since each letter takes several."""
+    """The encoding that the first bytes of a text show: by a byte order mark, or by where the NULs of UTF-16 and UTF-32
+    stand. A few NULs anywhere show none."""
     for bom, encoding in BOMS.items():
         if head.startswith(bom):
             return encoding
-    return next((encoding for encoding, letters in _WIDE.items() if letters.match(head)), None)
+    if b"\0" not in head or format_of(head):
+        return None
+    places = max(len(head) // 4, 1)
+    nuls = [head[place::4].count(0) / places for place in range(4)]
+    even, odd = nuls[0] + nuls[2], nuls[1] + nuls[3]
+    if min(nuls[2:]) > MOST and nuls[0] < FEW:
+        encoding = "utf-32-le"
+    elif min(nuls[:2]) > MOST and nuls[3] < FEW:
+        encoding = "utf-32-be"
+    elif max(even, odd) > FEW and min(even, odd) < FEW * max(even, odd):
+        encoding = "utf-16-le" if odd > even else "utf-16-be"
+    else:
+        return None
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return None
+    return None if _is_binary(text.encode()) else encoding
 
 
 def require_text(content: Content, head: bytes) -> None:
     """Raises SourceError where the first bytes are no text, in UTF-8 or an encoding that has a byte for each letter."""
     found = format_of(head)
-    text = head.replace(b"\0", b"")
-    is_binary = len(text) < len(head) and len(_CONTROLS.findall(text)) >= _CONTROLS_IN_TEXT * len(text)
-    if found or is_binary:
+    if found or (b"\0" in head and _is_binary(head.replace(b"\0", b""))):
         what = f", but {found.name}. Name it {found.ending}" if found else ". Name a file by its format, .parquet say"
         raise SourceError(f"{content.path}: is no text{what}.")
+
+
+def _is_binary(head: bytes) -> bool:
+    return len(_CONTROLS.findall(head)) >= _CONTROLS_IN_TEXT * len(head)
 
 
 def text_lines(content: Content, encoding: str) -> Iterator[str]:

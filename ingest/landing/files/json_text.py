@@ -44,9 +44,11 @@ class JsonText:
         self.remarks: list[str] = []
         self._content = content
         head = content.head()
-        if options.encoding or marked_encoding(head):
+        # JSON begins with ASCII, so another encoding than UTF-8 shows in its first bytes
+        is_wide = (b"\0" in head[:4] or not head[:4].isascii()) and marked_encoding(head)
+        if options.encoding or is_wide:
             self._encoding = encoding_of(content, options.encoding, self.remarks)
-        else:  # JSON is UTF-8; a message that is not costs itself only
+        else:  # a message that is not UTF-8 costs itself only
             if head.lstrip(b" \r\n\t")[:1] not in (b"{", b"["):
                 require_text(content, head)
             self._encoding = "utf-8"

@@ -61,6 +61,14 @@ def test_encodings(tmp_path, encoding, raw_encoding, options, told):
     assert [(row["entry_id"], row["raw"]) for row in loaded.bad] == [(3, broken.encode(raw_encoding))]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("first", ["Aé", "A商品", "商品"])
+def test_wide_encodings_need_no_mark_whatever_the_first_letters_are(tmp_path, encoding, first):
+    text = lines(f"{first},{HEADER}", f"1,P1,Toys,上海,5,9.5,{TIME}")
+    loaded = load_bytes(tmp_path, "e.csv", text.encode(encoding))
+    assert loaded.column("store_location") == ["上海"], loaded.output
+
+
 @pytest.mark.parametrize("name", ["hex", "rot13", "base64", "zlib", "punycode", "undefined", "klingon"])
 @pytest.mark.parametrize("file", ["e.csv", "e.ndjson"])
 def test_what_is_no_encoding_of_text_is_refused(tmp_path, name, file):
