@@ -117,6 +117,11 @@ def _zip_member(path: Path) -> Content:
         raise SourceError(f"{path}: holds {names}. Pack one file, or unpack it and load the files one by one.")
     if members[0].flag_bits & 1:
         raise SourceError(f"{path}: is locked with a password. Unpack it and load what is in it.")
+    try:
+        with damage_reported(path):
+            archive.open(members[0]).close()
+    except NotImplementedError as error:  # Deflate64, say, with which Windows packs large files
+        raise SourceError(f"{path}: cannot be unpacked ({error}). Unpack it and load what is in it.") from error
     return Content(path, PurePath(members[0].filename).name, lambda: cast(BinaryIO, archive.open(members[0])))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.events import FIELDS
+from ingest.events import FIELDS, UNREADABLE
 from ingest.landing.files.compressed import Content
 from ingest.landing.files.encodings import (
     BOM,
@@ -143,7 +143,7 @@ def _wrapped(value: bytes) -> list[bytes] | None:
             messages = [bytes(message) for message in _list_decoder.decode(member)] if member[:1] == b"[" else []
             if messages and all(message[:1] == b"{" for message in messages):
                 lists.append(messages)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
     # the last page of an interface: {"count": 0, "next": null, "events": []}; any event has a text or a number
     compact = [b"".join(member.split()) for member in members]
@@ -156,7 +156,7 @@ def _is_message(line: bytes) -> bool:
     """Whether a line is an object by itself, and wraps no others."""
     try:
         _object_decoder.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return _wrapped(line) is None
 

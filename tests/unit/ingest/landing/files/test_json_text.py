@@ -75,6 +75,14 @@ def test_what_holds_no_events_says_so(tmp_path, name, text):
     assert not loaded.rows
 
 
+@pytest.mark.parametrize("name", ["e.json", "e.ndjson"])
+def test_a_key_that_is_not_utf8_costs_its_message_only(tmp_path, name):
+    loaded = load_bytes(tmp_path, name, b'{"eve\xffnts": []}\n' + json.dumps(EVENTS[1]).encode())
+    assert loaded.column("quantity") == [1]
+    assert [row["raw"] for row in loaded.bad] == [b'{"eve\xffnts": []}']
+    assert load_bytes(tmp_path, f"other.{name}", b'{"eve\xffnts": []}').exit_code == 1
+
+
 def test_an_empty_page_after_others_holds_nothing_and_what_names_something_is_kept(tmp_path):
     pages = [{"events": EVENTS}, {"events": []}, {"sku": "A1", "lots": []}]
     loaded = load_text(tmp_path, "e.json", "\n".join(json.dumps(page) for page in pages))
@@ -190,3 +198,5 @@ def test_an_archive_holds_one_file(tmp_path):
     assert loaded.exit_code == 1
     assert "holds a.csv, b.csv" in loaded.output
     assert "cut off or damaged" in load_bytes(tmp_path, "e.zip", zipped("e.csv", b"x" * 999)[:-30]).output
+    deflate64 = zipped("e.csv", b"x" * 999).replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x09\0")
+    assert "Unpack it and load what is in it" in load_bytes(tmp_path, "e.zip", deflate64).output
