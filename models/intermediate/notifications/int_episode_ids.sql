@@ -16,13 +16,17 @@ episodes as (
 
 ),
 
-known as (
+{% if is_incremental() %}
 
-    {% if is_incremental() %}
+    known as (
 
         select * from {{ this }}
 
-    {% else %}
+    ),
+
+{% else %}
+
+    known as (
 
         select
             detector,
@@ -37,9 +41,9 @@ known as (
         from episodes
         where false
 
-    {% endif %}
+    ),
 
-),
+{% endif %}
 
 -- A known id goes to the episode with the occurrence that it began with, else to the newest one that overlaps what it
 -- has spanned so far.
