@@ -174,7 +174,7 @@ def test_the_api_without_a_cookie_asks_for_the_current_password_too(behind_proxy
 
     assert set_password() == 400
     assert by_api(client, "regional", body["password"]) == 200
-    assert client.ask("/api/v1/me/", "PUT", json={"first_name": "Rita"}, headers=bearer).status_code == 200
+    assert client.ask("/api/v1/me/", "PUT", json={"first_name": "Mallory"}, headers=bearer).status_code == 400
 
 
 def test_guesses_of_the_current_password_are_limited(behind_proxy):
