@@ -52,13 +52,25 @@ $(UV):
 	@$(UV) pip sync --quiet --python .venv-superset/bin/python --require-hashes requirements-superset.lock
 	@touch $@
 
-.PHONY: setup
-setup: .venv/.runtime ## Install the main environment
+# Two first runs in one clone would fill one environment together. Whoever comes second waits, and finds it filled.
+# Where there is no flock (util-linux), nobody waits.
+ENVIRONMENTS := .environments.lock
+IN_TURN := $(if $(shell command -v flock),flock --nonblock $(ENVIRONMENTS) true || echo "» waiting for another make to install"; flock $(ENVIRONMENTS))
+
+.PHONY: setup setup-dev setup-superset
+setup: ## Install the main environment
+	@$(IN_TURN) $(MAKE) --silent .venv/.runtime
+
+setup-dev: ## Install the main environment with the development tools
+	@$(IN_TURN) $(MAKE) --silent .venv/.dev
+
+setup-superset: ## Install Superset's environment
+	@$(IN_TURN) $(MAKE) --silent .venv-superset/.ready
 
 # ---------------------------------------------------------------- the product
 
 .PHONY: run
-run: setup .venv-superset/.ready ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088
+run: setup setup-superset ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088
 	@$(SUPERSET) check
 	@$(MAKE) pipeline
 	@$(SUPERSET) start
@@ -69,7 +81,7 @@ stop: ## Stop what `make run` started
 	@[ ! -x .venv-superset/bin/python ] || $(SUPERSET) stop
 
 .PHONY: broker broker-stop
-broker: .venv/.runtime maven ## Start a real Pulsar broker on pulsar://127.0.0.1:6650 (PULSAR_PORT, PULSAR_WEB_PORT move it)
+broker: setup maven ## Start a real Pulsar broker on pulsar://127.0.0.1:6650 (PULSAR_PORT, PULSAR_WEB_PORT move it)
 	@.venv/bin/python -m dev.pulsar_broker start
 
 broker-stop: ## Stop the broker of `make broker`
@@ -93,26 +105,26 @@ pipeline: events ## The same without Superset: events to SQLite files
 # ---------------------------------------------------------------- checks
 
 .PHONY: test
-test: .venv/.dev .venv-superset/.ready chromium maven ## Run all tests
+test: setup-dev setup-superset chromium maven ## Run all tests
 	.venv/bin/pytest --numprocesses 2 --dist loadgroup --durations 20
 
 .PHONY: lint
-lint: .venv/.dev ## Check format, types and SQL style
+lint: setup-dev ## Check format, types and SQL style
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/sqlfluff lint models tests/dbt
 
 .PHONY: bench
-bench: .venv/.dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them
+bench: setup-dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them
 	.venv/bin/python -m bench $(ONLY)
 
 .PHONY: report
-report: .venv/.dev ## Describe the demo data in pictures and figures (docs/demo_data.md); REAL=FOLDER sets real till data beside
+report: setup-dev ## Describe the demo data in pictures and figures (docs/demo_data.md); REAL=FOLDER sets real till data beside
 	.venv/bin/python -m docs.demo_data $(REAL)
 
 .PHONY: format
-format: .venv/.dev ## Format Python and SQL
+format: setup-dev ## Format Python and SQL
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 	.venv/bin/sqlfluff fix models tests/dbt
