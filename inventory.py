@@ -7,7 +7,13 @@ when their subcommand is called, so that `inventory --help` answers at once.
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,9 +40,27 @@ SUBCOMMANDS = {
     "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
 }
 
+# what the operating system, DuckDB, SQLite, Arrow and Java say, each with an error class of its own
+DISK_FULL = re.compile("No space left|disk is full|Disk quota exceeded")
+
 
 class LazyGroup(click.Group):
-    """A click group that imports a subcommand's module only when it is needed."""
+    """A click group that imports a subcommand's module only when it is needed, and says plainly that a disk is full."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            errors = list(_chain(error))
+            if isinstance(error, click.ClickException) and "the disk is full" in error.message:
+                raise
+            if not any(DISK_FULL.search(str(each)) for each in errors):
+                raise
+            folder = _full_folder(errors)
+            raise click.ClickException(
+                f"the disk is full: {folder} has {shutil.disk_usage(folder).free // 1024:,} kB left. What was finished "
+                "before stays. Free some space and run it again."
+            ) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(SUBCOMMANDS)
@@ -50,6 +74,21 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in SUBCOMMANDS.items()])
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _full_folder(errors: list[BaseException]) -> Path:
+    """The folder that an error names, else the fuller one of those that every command writes to."""
+    for error in errors:
+        if isinstance(error, OSError) and error.filename:
+            return next(folder for folder in Path(error.filename).absolute().parents if folder.is_dir())
+    folders = [Path(os.environ.get("INVENTORY_DATA_DIR", "data")).absolute(), Path(tempfile.gettempdir())]
+    return min(filter(Path.is_dir, folders), key=lambda folder: shutil.disk_usage(folder).free)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

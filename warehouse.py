@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
+
+SMALLEST_BUILD = 10 * 1024**2  # bytes; the tables take 2 MB without a row, and a build rewrites most of them
 
 
 class Plugin(BasePlugin):
@@ -21,6 +24,9 @@ class Plugin(BasePlugin):
         data_dir = warehouse.parents[1]
         if not any(data_dir.glob("raw/readings/batch-*/*/*.parquet")):
             raise DbtRuntimeError(_nothing_to_build_from(data_dir))
+        free = shutil.disk_usage(data_dir).free
+        if free < SMALLEST_BUILD:
+            raise DbtRuntimeError(f"the disk is full: {data_dir} has {free // 1024:,} kB left. Free some space.")
         warehouse.parent.mkdir(exist_ok=True)
         try:
             duckdb.connect(str(warehouse)).close()

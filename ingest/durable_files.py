@@ -28,7 +28,8 @@ class ExchangeError(RuntimeError):
 
 @contextmanager
 def file_lock(folder: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder for one writer, and remove what a killed one left unfinished in it and in its subfolders.
+    """Hold a folder for one writer, and remove what it, or a killed one before, left unfinished there and one level
+    below.
 
     The lock ends with its process, however that ends. Raises FolderBusyError, which names the process that holds
     the folder and what it is `doing`, unless the caller would rather `wait`.
@@ -43,12 +44,20 @@ def file_lock(folder: Path, doing: str, *, wait: bool = False) -> Iterator[None]
         lock.truncate(0)
         lock.write(f"process {os.getpid()} is {doing}")
         lock.flush()
-        for leftover in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"*/{TEMPORARY}*")]:
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
-        yield
+        _remove_unfinished(folder)
+        try:
+            yield
+        except BaseException:
+            _remove_unfinished(folder)  # a full disk needs the space
+            raise
+
+
+def _remove_unfinished(folder: Path) -> None:
+    for leftover in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"*/{TEMPORARY}*")]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
 
 
 @contextmanager
@@ -65,6 +74,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield folder / path.name
         commit(folder / path.name, path)
+    except OSError as error:
+        if error.errno and not error.filename:  # writing to an open file names none
+            error.filename = str(path)
+        raise
     finally:
         shutil.rmtree(folder)
 

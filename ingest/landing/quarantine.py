@@ -206,9 +206,10 @@ def _write(messages: Iterator[Rejected], form: Form, out: Path, reasons: Path) -
     count, number, next_number = 0, 0, 1
     previous: Rejected | None = None
     with (
-        atomic_write(out) as temporary,
-        temporary.open("wb") as lines,
-        reasons.open("w", newline="", encoding="utf-8") as table,
+        atomic_write(out) as unfinished,
+        atomic_write(reasons) as unfinished_reasons,
+        unfinished.open("wb") as lines,
+        unfinished_reasons.open("w", newline="", encoding="utf-8") as table,
     ):
         if form.header is not None:
             lines.write(form.header + b"\n")

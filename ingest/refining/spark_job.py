@@ -121,13 +121,15 @@ def _refined_without_withdrawn(spark: SparkSession, data_dir: Path) -> Iterator[
     applied = withdrawals(data_dir)
     click.echo("  the withdrawn messages changed: everything landed is refined again", err=True)
     with file_lock(temporary, "refining"):
-        record(temporary, applied)
-        bind_source(temporary, {})
-        _refine_stream(spark, data_dir, temporary, {}, once=True)
-        sync_tree(temporary)
-        exchange(temporary, raw)  # the commit point
-        sync_folder(data_dir)
-        shutil.rmtree(temporary)
+        try:
+            record(temporary, applied)
+            bind_source(temporary, {})
+            _refine_stream(spark, data_dir, temporary, {}, once=True)
+            sync_tree(temporary)
+            exchange(temporary, raw)  # the commit point
+            sync_folder(data_dir)
+        finally:
+            shutil.rmtree(temporary)  # raw as it was before or, after an error, what is unfinished
         yield
 
 

@@ -147,9 +147,9 @@ def _made_up(count: int, seed: int, end: datetime | None, chance: random.Random)
 def _save(out: Path, notes: list[dict[str, str]], truth: list[dict[str, str]]) -> None:
     folder = truth_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "anomalies.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(truth)
-    with atomic_write(out) as unfinished:
+    with atomic_write(out) as unfinished, atomic_write(folder / "anomalies.csv") as unfinished_truth:
         unfinished.write_bytes(b"".join(msgspec.json.encode(note) + b"\n" for note in notes))
+        with unfinished_truth.open("w", newline="") as file:
+            writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(truth)

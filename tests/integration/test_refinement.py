@@ -22,6 +22,7 @@ from ingest.refining.refinement import refine as refine_files
 from ingest.refining.spark_job import bind_source
 from ingest.refining.spark_job import land as refine_landing
 from ingest.sql import quoted
+from tests.full_disk import FullDisk
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = ROOT / ".venv/bin/inventory"
@@ -365,6 +366,25 @@ def test_nothing_landed_is_said(tmp_path):
     result = inventory("land", "--once", data_dir=tmp_path)
     assert result.returncode == 1
     assert "inventory load" in result.stderr
+
+
+def test_a_full_disk_is_one_line_and_what_was_unfinished_is_removed(tmp_path):
+    with FullDisk(tmp_path, 2_000):
+        land(tmp_path, "more.ndjson", *(event(f"P{number}", number, "2026-06-30T10:00:00Z") for number in range(9_000)))
+        filling = tmp_path / "filling"
+        filling.write_bytes(b"0" * (shutil.disk_usage(tmp_path).free - 60 * 1024))
+        full = inventory("land", "--once", data_dir=tmp_path)
+        unfinished = list(tmp_path.rglob(".tmp-*"))
+        filling.unlink()
+        again = inventory("land", "--once", data_dir=tmp_path)
+        refined = len(raw(tmp_path))
+    assert full.returncode == 1
+    # Java announces a module of its own before
+    assert [line for line in full.stderr.splitlines() if "incubator" not in line] == [
+        line for line in full.stderr.splitlines() if line.startswith(f"Error: the disk is full: {tmp_path} has ")
+    ]
+    assert unfinished == []
+    assert (again.returncode, refined) == (0, 9_000)
 
 
 def test_a_machine_without_java_uses_the_wheel(tmp_path):

@@ -8,6 +8,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from tests.full_disk import FullDisk
 from tests.integration.dbt.project import ROOT
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
@@ -59,3 +60,14 @@ def test_a_warehouse_that_another_program_holds_is_named(tmp_path):
     assert "Traceback" not in outcome.stdout + outcome.stderr
     (line,) = [line for line in outcome.stdout.splitlines() if str(warehouse) in line]
     assert "If another program holds it, close that" in line
+
+
+def test_a_full_disk_is_named_before_anything_is_built(tmp_path):
+    with FullDisk(tmp_path, 13_000):  # dbt itself writes 9 MB
+        write_raw(tmp_path, [READING])
+        outcome = run(tmp_path, "dbt", "build")
+        assert not (tmp_path / "warehouse/inventory.duckdb").exists()
+    assert outcome.returncode != 0
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    (line,) = [line for line in outcome.stdout.splitlines() if str(tmp_path) in line]
+    assert f"the disk is full: {tmp_path} has " in line
