@@ -179,10 +179,13 @@ def test_all_that_is_published_is_refined_or_quarantined_once_and_acknowledged(s
 def test_killed_around_the_commit_point_nothing_is_lost_or_doubled(spark, broker, topic, tmp_path, step):
     lines = mixed(0, 600)
     send(broker, topic, lines)
-    place = {"between write and rename": "raw.sync_tree", "between rename and Spark's commit": "refinement.click.echo"}
+    place = {
+        "between write and rename": "refinement.commit",
+        "between rename and Spark's commit": "refinement.click.echo",
+    }
     killer = textwrap.dedent(f"""
         import os, signal
-        from ingest.refining import raw, refinement, spark_job
+        from ingest.refining import refinement, spark_job
         {place[step]} = lambda *arguments, **settings: os.killpg(os.getpgrp(), signal.SIGKILL)
         spark_job.command()
     """)
