@@ -58,14 +58,15 @@ def _sent() -> list[Any]:
     sent = [_number(value) for value in request.args.values()]
     if request.path.startswith("/api/") and request.args.get("q"):
         sent.append(_parameters(request.args["q"]))
-    bodies = [_json(text) for text in (request.args.get("form_data"), request.form.get("form_data")) if text]
-    if request.is_json and request.data:
-        bodies.append(request.get_json())
-    for body in bodies:
-        if not isinstance(body, dict | list):
-            raise ValueError("The request must be an object or a list.")
-        if request.path == CHART_DATA:
-            check_shape(body, SqliteEngineSpec.get_time_grain_expressions())
+    form = request.args.get("form_data")  # what a dashboard's own request says beside its query
+    body = request.form.get("form_data")
+    asked = [request.get_json()] if request.is_json and request.data else [_json(body)] if body else []
+    bodies = [*([_json(form)] if form else []), *asked]
+    if not all(isinstance(each, dict | list) for each in bodies):
+        raise ValueError("The request must be an object or a list.")
+    if request.path == CHART_DATA:
+        for context in asked:
+            check_shape(context, SqliteEngineSpec.get_time_grain_expressions())
     return sent + bodies
 
 

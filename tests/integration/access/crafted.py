@@ -317,6 +317,9 @@ def _saved(site: Site) -> Iterator[Request]:
         yield Request(f"{name} by its number", "GET", f"/api/v1/chart/{chart}/data/?force=true", saved=True)
         body = _chart_data(dataset, *queries, result_type="results", **shown)
         yield Request(f"{name} as a table", "POST", "/api/v1/chart/data", body, saved=True)
+        body = _chart_data(dataset, *queries, **shown)
+        path = "/api/v1/chart/data?form_data=%7B%22slice_id%22%3A1%7D&dashboard_id=1"
+        yield Request(f"{name} as a dashboard asks", "POST", path, body, saved=True)
     stock = site.datasets["current_stock"]
     for column in ("store_location", "category"):
         body = _chart_data(stock, {"columns": [column], "orderby": [[column, True]]})
