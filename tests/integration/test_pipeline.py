@@ -346,6 +346,10 @@ MUTANTS = {
         ("stale_store", "< {{ rule_threshold", "<= {{ rule_threshold"),
         ("stale_product", "silent_us > epoch_us", "silent_us >= epoch_us"),
     ],
+    "int_episode_ids": [
+        ("int_episode_ids", "known.known_until >= episodes.first_seen_at", "known.began_at >= episodes.first_seen_at"),
+        ("int_episode_ids", "            order by began_at\n", "            order by began_at desc\n"),
+    ],
 }
 
 
