@@ -94,13 +94,7 @@ events: setup
 
 .PHONY: pipeline
 pipeline: events ## The same without Superset: events to SQLite files
-	@umask 027; mkdir -p "$$INVENTORY_DATA_DIR/warehouse"
-	@echo "» refining into raw Parquet (Spark)"
-	@$(INVENTORY) land --once
-	@echo "» metrics, forecasts and anomalies (dbt)"
-	@umask 027; $(DBT) build --quiet
-	@echo "» publishing SQLite files"
-	@$(INVENTORY) export
+	@$(INVENTORY) build
 
 # ---------------------------------------------------------------- checks
 

@@ -34,6 +34,7 @@ SUBCOMMANDS = {
     "withdraw": ("ingest.landing.withdraw", "Take a batch out of the tables, or bring it back."),
     "land": ("ingest.refining.spark_job", "Refine landed events into raw Parquet with Spark."),
     "compact": ("ingest.refining.compaction", "Merge the small files of past days."),
+    "build": ("pipeline", "Refine what is landed, build the warehouse and publish it."),
     "export": ("publish.export", "Publish the warehouse as SQLite files."),
     "status": ("publish.status", "Show what is landed, built, published and waiting."),
     "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),

@@ -141,7 +141,7 @@ def test_again_changes_nothing(built, tiny_events):
     assert all(before.values())
     result = make("pipeline", built, INVENTORY_EVENTS=str(tiny_events))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "nothing new" in result.stdout
+    assert "nothing is new since the last build" in result.stdout
     assert {pattern: digests(built, pattern) for pattern in patterns} == before
 
 

@@ -1,0 +1,130 @@
+"""The pipeline after loading: refine what is landed, build the warehouse, publish it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).parent
+# all that a table's content depends on besides the data
+PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "selectors.yml", "requirements.lock", "*.py")
+PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt", "ml", "ingest/refining", "publish")
+
+
+class BuildError(Exception):
+    """A step of the pipeline failed. Its own messages have been printed."""
+
+
+@click.command()
+@click.option("--frequent", is_flag=True, help="Only what is worth building every few minutes (selector `frequent`).")
+@click.option("--full-refresh", is_flag=True, help="Build every table again from raw; published forecasts stay.")
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(*, frequent: bool, full_refresh: bool, data_dir: Path) -> None:
+    """Refine what is landed, build the warehouse and publish it. With nothing new it does nothing."""
+    from ingest.durable_files import FolderBusyError, file_lock
+
+    if not any((data_dir / "landing").glob("publish_date=*/*.parquet")):
+        raise click.ClickException(f"{data_dir / 'landing'}: nothing is landed yet. Run `inventory load` first.")
+    try:
+        with file_lock(data_dir / "warehouse", "building"):
+            build(data_dir.resolve(), frequent=frequent, full_refresh=full_refresh)
+    except (BuildError, FolderBusyError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False) -> None:
+    """Run the three steps on a data folder.
+
+    A full build is skipped if it would read exactly what the last good one read. Raises BuildError if a step fails:
+    what is published stays as it was.
+    """
+    built = data_dir / "warehouse" / "built_from"
+    if not frequent and not full_refresh and built.exists() and built.read_text() == fingerprint(data_dir):
+        click.echo("nothing is new since the last build")
+        return
+    built.unlink(missing_ok=True)
+    click.echo("» refining into raw Parquet (Spark)")
+    _inventory("land", "--once", data_dir=data_dir)
+    click.echo("» metrics, forecasts and anomalies (dbt)")
+    selection = ["--selector", "frequent"] if frequent else []
+    refresh = ["--full-refresh"] if full_refresh else []
+    # unit tests examine the SQL, not the data
+    _dbt(data_dir, "build", "--exclude-resource-type", "unit_test", *selection, *refresh)
+    click.echo("» publishing SQLite files")
+    _inventory("export", data_dir=data_dir)
+    if not frequent:
+        built.write_text(fingerprint(data_dir))
+
+
+def fingerprint(data_dir: Path) -> str:
+    """A digest of what a full build reads: landed and raw files, the project, settings, and the warehouse it adds to.
+
+    Data files are never rewritten, so their names and sizes stand for them. When the warehouse and the published files
+    last changed shows whether anybody else wrote them.
+    """
+    digest = hashlib.sha256()
+    for line in (*_data(data_dir), *_project(), *_settings()):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _data(data_dir: Path) -> Iterator[str]:
+    for folder in ("landing", "raw"):
+        for path in sorted((data_dir / folder).rglob("*.parquet")):
+            yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
+    for pattern in ("warehouse/*.duckdb", "export/*.db"):
+        for path in sorted(data_dir.glob(pattern)):
+            yield f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
+
+
+def _project() -> Iterator[str]:
+    files = [path for pattern in PROJECT_FILES for path in ROOT.glob(pattern)]
+    files += [path for folder in PROJECT_FOLDERS for path in (ROOT / folder).rglob("*.*") if path.suffix != ".pyc"]
+    for path in sorted(files):
+        if path.is_file():
+            yield f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _settings() -> Iterator[str]:
+    yield f"{sys.version} {os.environ.get('INVENTORY_MAX_AGE_YEARS')}"
+
+
+def _inventory(*arguments: str, data_dir: Path) -> None:
+    # in a process of its own: what Spark's Java holds is free again before dbt starts
+    environment = {**os.environ, **_environment(data_dir)}
+    if subprocess.run(
+        [sys.executable, "-c", "from inventory import main; main()", *arguments], env=environment, check=False
+    ).returncode:
+        raise BuildError(f"`inventory {' '.join(arguments)}` failed; see above. What is published stays as it was.")
+
+
+def _dbt(data_dir: Path, *arguments: str) -> None:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    connections: Any = DuckDBConnectionManager
+    os.environ.update(_environment(data_dir))
+    (data_dir / "warehouse").mkdir(parents=True, exist_ok=True)
+    places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
+    is_good = dbtRunner().invoke([*arguments, "--quiet", *places]).success
+    # dbt holds the warehouse for its next command; the export opens it now
+    connections.close_all_connections()
+    if not is_good:
+        raise BuildError("`dbt build` failed; see above. What is published stays as it was.")
+
+
+def _environment(data_dir: Path) -> dict[str, str]:
+    """Paths for dbt and the subcommands. A dbt run writes its artefacts beside the data that they describe."""
+    return {
+        "INVENTORY_DATA_DIR": str(data_dir),
+        "DBT_TARGET_PATH": os.environ.get("DBT_TARGET_PATH", str(data_dir / "dbt/target")),
+        "DBT_LOG_PATH": os.environ.get("DBT_LOG_PATH", str(data_dir / "dbt/logs")),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": os.environ.get("DBT_SEND_ANONYMOUS_USAGE_STATS", "false"),
+    }
