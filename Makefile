@@ -9,7 +9,6 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 INVENTORY := .venv/bin/inventory
-DBT := .venv/bin/dbt
 SUPERSET := .venv-superset/bin/python -m dashboards.server
 
 INVENTORY_DATA_DIR ?= data
@@ -97,6 +96,14 @@ pipeline: events ## The same without Superset: events to SQLite files
 	@$(INVENTORY) build
 
 # ---------------------------------------------------------------- checks
+
+.PHONY: check
+check: setup-dev setup-superset ## The fast checks, for every commit: lint, and unit tests, dbt's among them
+	@$(MAKE) --jobs 2 --output-sync=target lint unit
+
+.PHONY: unit
+unit:
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup tests/unit
 
 .PHONY: test
 test: setup-dev setup-superset chromium maven ## Run all tests
