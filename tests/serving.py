@@ -70,13 +70,14 @@ class Site:
         return client
 
     def copy(self, folder: Path) -> Site:
-        """Another site with the same users and tables, its data and its `dashboards/` below `folder`, not started."""
+        """Another site with the same users and tables, its data and its code below `folder`, not started."""
         data_dir, project = folder / "data", folder / "project"
         shutil.copytree(self.data_dir / "export", data_dir / "export")
         shutil.copytree(
             self.data_dir / "superset", data_dir / "superset", ignore=shutil.ignore_patterns("server.*", "sessions")
         )
-        shutil.copytree(ROOT / "dashboards", project / "dashboards", ignore=shutil.ignore_patterns("__pycache__"))
+        for package in ("dashboards", "publish", "ingest"):
+            shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "requirements-superset.lock", project)
         return Site(data_dir, free_port(), project)
 

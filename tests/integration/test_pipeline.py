@@ -262,7 +262,7 @@ MUTANTS = {
     "int_suspect_readings": [
         ("int_suspect_readings", "2 * largest_fall < units_fallen", "largest_fall < units_fallen"),
         ("int_suspect_readings", "greatest(recent_falls.usual_fall, 4)", "greatest(recent_falls.usual_fall, 5)"),
-        ("int_suspect_readings", "order by reason <> 'out of range'", "order by reason = 'out of range'"),
+        ("int_suspect_readings", "order by reason = 'out of range'", "order by reason <> 'out of range'"),
     ],
     "int_suspect_prices": [
         ("suspect_readings", "having count(*) >= 10", "having count(*) >= 9"),

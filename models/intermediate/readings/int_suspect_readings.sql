@@ -290,11 +290,11 @@ final as (
     {% if is_incremental() %}
         where event_timestamp >= changed_from
     {% endif %}
-    -- one that is out of range by its own past may have come straight back as well: it stays what it was when it came
+    -- one that is out of range by its own past may have come straight back as well, which says more
     qualify
         row_number() over (
             partition by store_location, product_id, event_timestamp
-            order by reason <> 'out of range', reason, suspect_from
+            order by reason = 'out of range', suspect_from
         ) = 1
 
 )
