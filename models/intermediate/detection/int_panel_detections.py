@@ -5,10 +5,12 @@ def model(dbt, session):
     dbt.config(materialized="table")
     settings = dbt.config.get("meta")
     detectors = dbt.ref("detectors").df()
-    return detect(
+    found = detect(
         dbt.ref("int_product_panel").df(),
         detectors=list(detectors.loc[detectors["published"], "detector"]),
         season=settings["season"],
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],
     )
+    # text without rows, as object, would have no type in DuckDB
+    return found.astype(dict.fromkeys(("unique_id", "method", "kind", "driver"), "string"))
