@@ -131,8 +131,9 @@ class Connection(sqlite3.Connection):
             authorize = _authorizer(_create_views(self, stores, key), key)
         for limit, value in LIMITS.items():
             self.setlimit(limit, value)
+        format_text = _formatter()
         for name in ("printf", "format"):
-            self.create_function(name, -1, _formatter(), deterministic=True)
+            self.create_function(name, -1, format_text, deterministic=True)
         self.set_authorizer(authorize)
         self.set_progress_handler(lambda: monotonic() > self.deadline, OPERATIONS_BETWEEN_CHECKS)
 
