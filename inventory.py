@@ -7,7 +7,6 @@ when their subcommand is called, so that `inventory --help` answers at once.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from ingest.durable_files import says_disk_full
 
 SUBCOMMANDS = {
     "generate-data": ("ingest.simulation.generate_data", "Write synthetic stock readings."),
@@ -41,9 +42,6 @@ SUBCOMMANDS = {
     "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
 }
 
-# what the operating system, DuckDB, SQLite, Arrow and Java say, each with an error class of its own
-DISK_FULL = re.compile("No space left|disk is full|Disk quota exceeded")
-
 
 class LazyGroup(click.Group):
     """A click group that imports a subcommand's module only when it is needed, and says plainly that a disk is full."""
@@ -55,7 +53,7 @@ class LazyGroup(click.Group):
             errors = list(_chain(error))
             if isinstance(error, click.ClickException) and "the disk is full" in error.message:
                 raise
-            if not any(DISK_FULL.search(str(each)) for each in errors):
+            if not any(map(says_disk_full, errors)):
                 raise
             folder = _full_folder(errors)
             raise click.ClickException(

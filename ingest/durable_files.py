@@ -9,12 +9,15 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
+# what the operating system, SQLite, its Arrow driver, DuckDB and Java say, each with an error class of its own
+DISK_FULL = re.compile("No space left|disk is full|Disk quota exceeded")
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux's renameat2
 
 
@@ -24,6 +27,11 @@ class FolderBusyError(RuntimeError):
 
 class ExchangeError(RuntimeError):
     """A folder cannot be replaced safely here; nothing was changed."""
+
+
+def says_disk_full(error: BaseException) -> bool:
+    """Whether an error, of whatever class, says that a disk is full."""
+    return DISK_FULL.search(str(error)) is not None
 
 
 @contextmanager

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.durable_files import TEMPORARY, FolderBusyError, atomic_write, file_lock
+from ingest.durable_files import TEMPORARY, FolderBusyError, atomic_write, file_lock, says_disk_full
 from publish.audit import audit_copy, digest_query
 from publish.destinations.sqlite_schema import DOCUMENTED, SqliteColumn, sqlite_column
 from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
 
 if TYPE_CHECKING:
     import duckdb
-
-# what SQLite, its Arrow driver, DuckDB and the operating system say, each with an error class of its own
-DISK_FULL = ("disk is full", "No space left", "Disk quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def _full_disk_reported(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if any(sign in str(error) for sign in DISK_FULL):
+        if says_disk_full(error):
             raise PublicationRefusedError(
                 f"the disk is full: {path.with_name(TEMPORARY + path.name)} could not be written. "
                 "What was published before stays. Free some space and run `inventory export` again."
