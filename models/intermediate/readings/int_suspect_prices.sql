@@ -16,39 +16,7 @@ accepted_readings as not materialized (
 
 ),
 
-{% if is_incremental() %}
-
-    touched_stores as materialized (
-
-        {{ touched_stores() }}
-
-    ),
-
-    -- what is judged rests on its product's recent past, and a jump may stand since before what is judged again
-    readings as materialized (
-
-        select
-            accepted_readings.*,
-            touched_stores.changed_from
-        from accepted_readings
-        inner join touched_stores
-            on
-                accepted_readings.store_location = touched_stores.store_location
-                and accepted_readings.event_timestamp
-                >= {{ recent_past(judged_again_before('touched_stores.changed_from')) }}
-        where accepted_readings.event_timestamp >= {{ recent_past(judged_again_before(unchanged_until())) }}
-
-    ),
-
-{% else %}
-
-    readings as not materialized (
-
-        select * from accepted_readings
-
-    ),
-
-{% endif %}
+{{ readings_to_judge() }}
 
 priced_readings as not materialized (
 

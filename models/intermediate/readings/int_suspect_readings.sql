@@ -34,56 +34,20 @@ rules as (
 
 ),
 
-{% if is_incremental() %}
+{{ readings_to_judge() }}
 
-    touched_stores as materialized (
+dips as (
 
-        {{ touched_stores() }}
-
-    ),
-
-    -- what is judged rests on its product's recent past, and a dip may have begun before what is judged again
-    readings as materialized (
-
-        select
-            accepted_readings.*,
-            touched_stores.changed_from
-        from accepted_readings
-        inner join touched_stores
-            on
-                accepted_readings.store_location = touched_stores.store_location
-                and accepted_readings.event_timestamp
-                >= {{ recent_past(judged_again_before('touched_stores.changed_from')) }}
-        where accepted_readings.event_timestamp >= {{ recent_past(judged_again_before(unchanged_until())) }}
-
-    ),
-
-    dips as (
-
-        select stock_dips.*
-        from stock_dips
+    select stock_dips.*
+    from stock_dips
+    {% if is_incremental() %}
         inner join touched_stores
             on
                 stock_dips.store_location = touched_stores.store_location
                 and stock_dips.refilled_at > touched_stores.changed_from
+    {% endif %}
 
-    ),
-
-{% else %}
-
-    readings as not materialized (
-
-        select * from accepted_readings
-
-    ),
-
-    dips as (
-
-        select * from stock_dips
-
-    ),
-
-{% endif %}
+),
 
 in_range as not materialized (
 
