@@ -51,14 +51,14 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False)
         return
     built.unlink(missing_ok=True)
     click.echo("» refining into raw Parquet (Spark)")
-    _inventory("land", "--once", data_dir=data_dir)
+    _land(data_dir)
     click.echo("» metrics, forecasts and anomalies (dbt)")
     selection = ["--selector", "frequent"] if frequent else []
     refresh = ["--full-refresh"] if full_refresh else []
     # unit tests examine the SQL, not the data
     _dbt(data_dir, "build", "--exclude-resource-type", "unit_test", *selection, *refresh)
     click.echo("» publishing SQLite files")
-    _inventory("export", data_dir=data_dir)
+    _publish(data_dir)
     if not frequent:
         built.write_text(fingerprint(data_dir))
 
@@ -96,13 +96,11 @@ def _settings() -> Iterator[str]:
     yield f"{sys.version} {os.environ.get('INVENTORY_MAX_AGE_YEARS')}"
 
 
-def _inventory(*arguments: str, data_dir: Path) -> None:
+def _land(data_dir: Path) -> None:
     # in a process of its own: what Spark's Java holds is free again before dbt starts
-    environment = {**os.environ, **_environment(data_dir)}
-    if subprocess.run(
-        [sys.executable, "-c", "from inventory import main; main()", *arguments], env=environment, check=False
-    ).returncode:
-        raise BuildError(f"`inventory {' '.join(arguments)}` failed; see above. What is published stays as it was.")
+    land = [sys.executable, "-c", "from inventory import main; main()", "land", "--once", "--data-dir", str(data_dir)]
+    if subprocess.run(land, env={**os.environ, "INVENTORY_DATA_DIR": str(data_dir)}, check=False).returncode:
+        raise BuildError("`inventory land --once` failed; see above. What is published stays as it was.")
 
 
 def _dbt(data_dir: Path, *arguments: str) -> None:
@@ -110,8 +108,11 @@ def _dbt(data_dir: Path, *arguments: str) -> None:
     from dbt.cli.main import dbtRunner
 
     connections: Any = DuckDBConnectionManager
-    os.environ.update(_environment(data_dir))
-    (data_dir / "warehouse").mkdir(parents=True, exist_ok=True)
+    os.environ["INVENTORY_DATA_DIR"] = str(data_dir)
+    # dbt writes its artefacts beside the data that they describe
+    os.environ.setdefault("DBT_TARGET_PATH", str(data_dir / "dbt/target"))
+    os.environ.setdefault("DBT_LOG_PATH", str(data_dir / "dbt/logs"))
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
     is_good = dbtRunner().invoke([*arguments, "--quiet", *places]).success
     # dbt holds the warehouse for its next command; the export opens it now
@@ -120,11 +121,7 @@ def _dbt(data_dir: Path, *arguments: str) -> None:
         raise BuildError("`dbt build` failed; see above. What is published stays as it was.")
 
 
-def _environment(data_dir: Path) -> dict[str, str]:
-    """Paths for dbt and the subcommands. A dbt run writes its artefacts beside the data that they describe."""
-    return {
-        "INVENTORY_DATA_DIR": str(data_dir),
-        "DBT_TARGET_PATH": os.environ.get("DBT_TARGET_PATH", str(data_dir / "dbt/target")),
-        "DBT_LOG_PATH": os.environ.get("DBT_LOG_PATH", str(data_dir / "dbt/logs")),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": os.environ.get("DBT_SEND_ANONYMOUS_USAGE_STATS", "false"),
-    }
+def _publish(data_dir: Path) -> None:
+    from publish import export
+
+    export.command.main(["--data-dir", str(data_dir)], standalone_mode=False)

@@ -16,8 +16,9 @@ import pipeline
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the steps that ran, instead of the steps."""
     ran: list[str] = []
-    monkeypatch.setattr(pipeline, "_inventory", lambda name, *rest, data_dir: ran.append(name))
+    monkeypatch.setattr(pipeline, "_land", lambda data_dir: ran.append("land"))
     monkeypatch.setattr(pipeline, "_dbt", lambda data_dir, *arguments: ran.append("dbt"))
+    monkeypatch.setattr(pipeline, "_publish", lambda data_dir: ran.append("export"))
     return ran
 
 
