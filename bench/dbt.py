@@ -99,7 +99,7 @@ def _recent(size: Size) -> str:
 
 
 def _late(size: Size) -> str:
-    """Products anywhere, read at further moments of the day thirty days before the history's end."""
+    """Products anywhere, read at more times of the day thirty days before the history's end."""
     return _readings(_some_products(DAYS - 30, size), size)
 
 
@@ -112,8 +112,8 @@ def _some_products(day: int, size: Size) -> str:
     """
 
 
-def _readings(moments: str, size: Size) -> str:
-    """Readings of `moments`: day, series (a product of a store), number (of the reading) and second of the day."""
+def _readings(times: str, size: Size) -> str:
+    """Readings of `times`: day, series (a product of a store), number (of the reading) and second of the day."""
     cycle = 14 * READINGS_A_DAY
     return f"""
         select
@@ -135,7 +135,7 @@ def _readings(moments: str, size: Size) -> str:
             timestamptz '2025-01-01 00:00:00+00' + to_days(day::integer) + to_seconds(second::bigint)
                 as event_timestamp,
             null::varchar as extra
-        from ({moments})
+        from ({times})
     """
 
 

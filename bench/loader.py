@@ -136,8 +136,8 @@ def _publish_to_visible(broker: brokers.Broker, data_dir: Path) -> float:
         loader.terminate()
         loader.join()
     ages = [
-        moment - pq.ParquetFile(file).read(["publish_time"])["publish_time"].to_numpy().astype("int64") / 1e6
-        for file, moment in seen.items()
+        landed_at - pq.ParquetFile(file).read(["publish_time"])["publish_time"].to_numpy().astype("int64") / 1e6
+        for file, landed_at in seen.items()
     ]
     return float(np.quantile(np.concatenate(ages), 0.95))
 

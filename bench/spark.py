@@ -96,7 +96,7 @@ def _events(data_dir: Path) -> Path:
 def _alternately(
     baseline: Callable[[], tuple[float, ...]], ours: Callable[[], tuple[float, ...]]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The median seconds of each's parts, run in turns, so that a busy moment of the machine strikes both."""
+    """The median seconds of each's parts, run in turns, so that a burst of load on the machine slows both."""
     rounds = [(baseline(), ours()) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
     one, other = (tuple(map(median, zip(*side, strict=True))) for side in zip(*rounds, strict=True))
     return one, other

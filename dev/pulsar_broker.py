@@ -301,7 +301,7 @@ def free_port() -> int:
 
 
 def _soon_free(port: int) -> bool:
-    """Whether nothing listens on the port; a killed process still holds its ports for a moment."""
+    """Whether nothing listens on the port; a killed process still holds its ports for a short while."""
     for _ in range(20):
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

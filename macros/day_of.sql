@@ -1,4 +1,4 @@
-{# The day that a moment belongs to: a day holds its end at midnight and not its start, as a bucket of `metrics` does. #}
-{% macro day_of(moment) %}
-    cast({{ moment }} - interval '1 microsecond' as date)
+{# The day that a timestamp belongs to. Midnight ends a day, as the end of a bucket of `metrics` belongs to the bucket. #}
+{% macro day_of(timestamp) %}
+    cast({{ timestamp }} - interval '1 microsecond' as date)
 {%- endmacro %}

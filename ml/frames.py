@@ -39,7 +39,7 @@ def read_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Dat
     if result["unique_id"].isna().any():
         raise ValueError(f"unique_id is empty in row {int(np.argmax(result['unique_id'].isna())) + 1}")
     result["unique_id"] = result["unique_id"].astype(str)
-    result["ds"] = _moments(result["ds"])
+    result["ds"] = _timestamps(result["ds"])
     for column in ["y", *extra_columns]:
         result[column] = _numbers(result[column])
     doubled = result.duplicated(["unique_id", "ds"])
@@ -49,14 +49,14 @@ def read_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Dat
     return result.sort_values(["unique_id", "ds"], ignore_index=True)
 
 
-def _moments(values: pd.Series) -> pd.Series:
+def _timestamps(values: pd.Series) -> pd.Series:
     try:
-        moments = pd.to_datetime(values, utc=True).astype("datetime64[ns, UTC]")
+        timestamps = pd.to_datetime(values, utc=True).astype("datetime64[ns, UTC]")
     except (ValueError, TypeError) as error:
         raise ValueError(f"ds cannot be read as time: {error}") from error
-    if moments.isna().any():
-        raise ValueError(f"ds is empty in row {int(np.argmax(moments.isna())) + 1}")
-    naive: pd.Series = moments.dt.tz_localize(None)
+    if timestamps.isna().any():
+        raise ValueError(f"ds is empty in row {int(np.argmax(timestamps.isna())) + 1}")
+    naive: pd.Series = timestamps.dt.tz_localize(None)
     return naive
 
 
@@ -69,11 +69,11 @@ def _numbers(values: pd.Series) -> pd.Series:
     return numbers
 
 
-def anchored(freq: str, moments: pd.Series) -> str:
+def anchored(freq: str, timestamps: pd.Series) -> str:
     """The pandas frequency that a panel's periods follow: `freq`, on the weekday or the end of the month they fall on.
 
     A panel of weeks that begin on Mondays does not fit pandas' "W", which means Sundays: it would lose every value.
-    Raises ValueError for a frequency that pandas does not know, or that the moments do not follow.
+    Raises ValueError for a frequency that pandas does not know, or that the timestamps do not follow.
     """
     spelled = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}.get(freq, freq)
     try:
@@ -81,15 +81,15 @@ def anchored(freq: str, moments: pd.Series) -> str:
     except ValueError as error:
         raise ValueError(f"unknown frequency {freq!r}; use one of pandas, such as D, W, h or MS") from error
     choices = [offset]
-    if len(moments):
-        first = moments.iloc[0]
+    if len(timestamps):
+        first = timestamps.iloc[0]
         if freq == "W":
             choices.append(pd.offsets.Week(weekday=first.dayofweek))
         starts = {"ME": "MS", "QE": f"QS-{first:%b}", "YE": f"YS-{first:%b}"}
         if spelled in starts:
             choices.append(pd.tseries.frequencies.to_offset(starts[spelled].upper()))
     for choice in choices:
-        strays = [moment for moment in moments.unique() if not choice.is_on_offset(pd.Timestamp(moment))]
+        strays = [timestamp for timestamp in timestamps.unique() if not choice.is_on_offset(pd.Timestamp(timestamp))]
         if not strays:
             return choice.freqstr
     raise ValueError(
@@ -109,8 +109,10 @@ def fill_gaps(panel: pd.DataFrame, freq: str) -> pd.DataFrame:
         periods = pd.date_range(series["ds"].iloc[0], series["ds"].iloc[-1], freq=freq)
         between = ~series["ds"].isin(periods).to_numpy()
         if between.any():
-            moment = series.loc[between, "ds"].iloc[0]
-            raise ValueError(f"series {name!r}: {moment} lies between the periods that begin on {series['ds'].iloc[0]}")
+            timestamp = series.loc[between, "ds"].iloc[0]
+            raise ValueError(
+                f"series {name!r}: {timestamp} lies between the periods that begin on {series['ds'].iloc[0]}"
+            )
         if len(periods) > len(series):
             series = series.set_index("ds").reindex(periods).rename_axis("ds").reset_index().assign(unique_id=name)
         return series.assign(y=series["y"].ffill().bfill().fillna(0.0))

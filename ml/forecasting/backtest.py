@@ -112,7 +112,9 @@ def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, setting: Setting) -> pd.
 def _ended(panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset) -> dict[str, str]:
     """Why the series that have had no value for a season before the cutoff are not modelled."""
     last = panel[(panel["ds"] <= cutoff) & panel["y"].notna()].groupby("unique_id")["ds"].max()
-    return {name: f"no value since {moment:%Y-%m-%d}" for name, moment in last.items() if moment < cutoff - season}
+    return {
+        name: f"no value since {timestamp:%Y-%m-%d}" for name, timestamp in last.items() if timestamp < cutoff - season
+    }
 
 
 def _forecast_one(

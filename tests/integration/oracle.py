@@ -22,7 +22,7 @@ class Event(NamedTuple):
     category: str
     quantity: int
     price: str | None
-    moment: datetime
+    timestamp: datetime
 
 
 class Level(NamedTuple):
@@ -43,7 +43,7 @@ def metrics(events: list[Event]) -> Metrics:
         key: _levels([reading for reading in readings if reading not in left_out], priced_wrongly)
         for key, readings in accepted.items()
     }
-    end = max((event.moment - EPOCH) // MICROSECOND for event in events)
+    end = max((event.timestamp - EPOCH) // MICROSECOND for event in events)
     groups = {(store, level.category) for (store, _), levels in products.items() for level in levels}
     result = {}
     for store, category in groups:
@@ -70,7 +70,7 @@ def _changes(histories: list[list[Level]], category: str) -> list[int]:
 
 def _is_filled(bucket: int, last_change: int, end: int) -> bool:
     """Of a silence, the first 366 whole days and the last ones before the newest reading have rows."""
-    first_day, last_day = ((moment - 1) // DAY for moment in (last_change, end))
+    first_day, last_day = ((timestamp - 1) // DAY for timestamp in (last_change, end))
     return bucket <= (first_day + 1 + 366) * DAY or bucket > (last_day - 366) * DAY
 
 
@@ -78,8 +78,8 @@ def accepted_readings(events: list[Event]) -> dict[tuple[str, str], list[Event]]
     """Per store and product, in the order of time."""
     products: dict[tuple[str, str], dict[datetime, Event]] = defaultdict(dict)
     for event in dict.fromkeys(events):  # a repeat is the first arrival again
-        products[event.store_location, event.product_id][event.moment] = event  # a later arrival wins
-    return {key: [readings[moment] for moment in sorted(readings)] for key, readings in products.items()}
+        products[event.store_location, event.product_id][event.timestamp] = event  # a later arrival wins
+    return {key: [readings[timestamp] for timestamp in sorted(readings)] for key, readings in products.items()}
 
 
 def _levels(readings: list[Event], priced_wrongly: set[Event]) -> list[Level]:
@@ -88,8 +88,8 @@ def _levels(readings: list[Event], priced_wrongly: set[Event]) -> list[Level]:
     for reading in readings:
         if reading.price is not None and is_accepted_price(reading.price) and reading not in priced_wrongly:
             price = Fraction(reading.price)
-        moment = (reading.moment - EPOCH) // MICROSECOND
-        levels.append(Level(moment, reading.category, max(reading.quantity, 0), price))
+        timestamp = (reading.timestamp - EPOCH) // MICROSECOND
+        levels.append(Level(timestamp, reading.category, max(reading.quantity, 0), price))
     return levels
 
 

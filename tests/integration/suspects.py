@@ -24,11 +24,11 @@ class Dip(NamedTuple):
 
     @property
     def emptied_at(self) -> datetime:
-        return self.readings[self.start].moment
+        return self.readings[self.start].timestamp
 
     @property
     def refilled_at(self) -> datetime:
-        return self.readings[self.end].moment
+        return self.readings[self.end].timestamp
 
     @property
     def just_fallen_until(self) -> datetime:
@@ -44,7 +44,7 @@ class Dip(NamedTuple):
         falls = [
             place
             for place in range(1, self.start)
-            if _falls_to_zero(self.readings, place) and self.readings[place].moment >= self.emptied_at - 30 * DAY
+            if _falls_to_zero(self.readings, place) and self.readings[place].timestamp >= self.emptied_at - 30 * DAY
         ]
         return 3 * len(falls) >= self.start - falls[0] if falls else self.start < 3
 
@@ -60,9 +60,13 @@ def suspects(products: dict[tuple[str, str], list[Event]]) -> set[Event]:
         ]
         dips = [dip for readings in histories for dip in _dips(readings)]
         fallen = [dip for dip in dips if not dip.is_habit]
-        closed_at = [moment for moment in _turning_points(histories, fallen) if _is_closed(moment, histories, fallen)]
+        closed_at = [
+            timestamp for timestamp in _turning_points(histories, fallen) if _is_closed(timestamp, histories, fallen)
+        ]
         for dip in dips:
-            closed = dip in fallen and any(dip.emptied_at <= moment < dip.just_fallen_until for moment in closed_at)
+            closed = dip in fallen and any(
+                dip.emptied_at <= timestamp < dip.just_fallen_until for timestamp in closed_at
+            )
             if closed or _is_lone_dip(dip):
                 found.update(dip.readings[dip.start : dip.end])
         for readings in histories:
@@ -100,14 +104,14 @@ def _beyond_own_past(values: list[tuple[Event, Fraction]]) -> Iterator[Event]:
         event, jumped_to = values[place]
         jumped_from = values[place - 1][1]
         past = sorted(
-            value for before, value in values[:place] if value > 0 and before.moment >= event.moment - 30 * DAY
+            value for before, value in values[:place] if value > 0 and before.timestamp >= event.timestamp - 30 * DAY
         )
         if jumped_to <= max(10 * jumped_from, 1000) or len(past) < 10:
             continue
         highest = max(50 * past[ceil(len(past) * Fraction(4, 5)) - 1], 1000)
         if jumped_from <= highest < jumped_to:
             for later, value in values[place:]:
-                if value <= highest or later.moment >= event.moment + 5 * DAY:
+                if value <= highest or later.timestamp >= event.timestamp + 5 * DAY:
                     break
                 yield later
 
@@ -120,19 +124,19 @@ def _dips(readings: list[Event]) -> Iterator[Dip]:
     for start in range(1, len(readings)):
         if _falls_to_zero(readings, start):
             end = next((place for place in range(start, len(readings)) if _level(readings[place]) > 0), None)
-            if end is not None and readings[end].moment - readings[start].moment <= timedelta(hours=120):
+            if end is not None and readings[end].timestamp - readings[start].timestamp <= timedelta(hours=120):
                 yield Dip(readings, start, end)
 
 
 def _turning_points(histories: list[list[Event]], fallen: list[Dip]) -> set[datetime]:
-    read = {event.moment for readings in histories for event in readings}
-    return read | {moment + 7 * DAY for moment in read} | {dip.just_fallen_until for dip in fallen}
+    read = {event.timestamp for readings in histories for event in readings}
+    return read | {timestamp + 7 * DAY for timestamp in read} | {dip.just_fallen_until for dip in fallen}
 
 
-def _is_closed(moment: datetime, histories: list[list[Event]], fallen: list[Dip]) -> bool:
-    falling = [dip for dip in fallen if dip.emptied_at <= moment < dip.just_fallen_until]
-    last = [[event for event in readings if event.moment <= moment][-1:] for readings in histories]
-    in_stock = sum(bool(event) and _level(event[0]) > 0 and moment < event[0].moment + 7 * DAY for event in last)
+def _is_closed(timestamp: datetime, histories: list[list[Event]], fallen: list[Dip]) -> bool:
+    falling = [dip for dip in fallen if dip.emptied_at <= timestamp < dip.just_fallen_until]
+    last = [[event for event in readings if event.timestamp <= timestamp][-1:] for readings in histories]
+    in_stock = sum(bool(event) and _level(event[0]) > 0 and timestamp < event[0].timestamp + 7 * DAY for event in last)
     as_before = sum(dip.is_as_before for dip in falling)
     return len(falling) >= 2 and 2 * as_before >= len(falling) and len(falling) > in_stock
 
@@ -142,7 +146,7 @@ def _recent_falls(readings: list[Event], place: int) -> list[int]:
     return [
         max(_level(readings[before - 1]) - _level(readings[before]), 0) if before else 0
         for before in range(max(place - 24, 0), place)
-        if readings[before].moment >= readings[place].moment - 30 * DAY
+        if readings[before].timestamp >= readings[place].timestamp - 30 * DAY
     ]
 
 
@@ -161,6 +165,6 @@ def _is_spike(readings: list[Event], place: int) -> bool:
         min(before, after) > 0
         and level >= 10 * max(before, after)
         and 2 * abs(after - before) <= before
-        and readings[place + 1].moment - readings[place].moment <= timedelta(hours=48)
+        and readings[place + 1].timestamp - readings[place].timestamp <= timedelta(hours=48)
         and 2 * max(_recent_falls(readings, place), default=0) < level - after
     )

@@ -40,11 +40,11 @@ def test_the_expected_rule_finds_each_labelled_anomaly(built: Path, tiny_events:
         start, end = (datetime.fromisoformat(row[name]).replace(tzinfo=None) for name in ("start", "end"))
         whole = row["product"] == WHOLE_CATEGORY
         found = [
-            moment
+            timestamp
             for rule, store, category, product, text in told
             if (rule, store) == (row["expected_detector"], row["store"])
             and (category == row["category"] if whole else product == row["product"])
             # a silence is dated by the last reading before it
-            and start - timedelta(days=whole) <= (moment := datetime.fromisoformat(text).replace(tzinfo=None)) <= end
+            and start - timedelta(days=whole) <= (timestamp := datetime.fromisoformat(text).replace(tzinfo=None)) <= end
         ]
         assert found, row

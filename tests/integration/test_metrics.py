@@ -32,36 +32,36 @@ def random_events(seed: int) -> list[Event]:
         closed = [timedelta(days=7 * week + chance.randint(0, 2), hours=chance.randint(0, 23)) for week in range(8)]
         for product in range(5):
             category, level, price = chance.choice("XYZ"), chance.randint(0, 200), chance.randint(100, 5000)
-            moment = datetime(2026, 1, 1) + timedelta(minutes=chance.randint(0, 20_000))
+            timestamp = datetime(2026, 1, 1) + timedelta(minutes=chance.randint(0, 20_000))
             steps = chance.choice([[1, 60, 3600, 20_000, 90_000, 200_000], [3600, 20_000, 40_000], [43_200]])
             delivered = chance.choice([None, None, 60])
-            stuck_until = stuck_price_until = moment
-            while moment < datetime(2026, 2, 20):
+            stuck_until = stuck_price_until = timestamp
+            while timestamp < datetime(2026, 2, 20):
                 price = chance.randint(100, 5000) if chance.random() < 0.05 else price
                 category = chance.choice("XYZ") if chance.random() < 0.02 else category
                 level = max(level + chance.choice([0, -1, -5, -20, 60]), 0)
                 if delivered:  # fresh goods, sold out by the next reading
                     level = delivered - level if level in (0, delivered) else delivered
-                is_closed = any(timedelta() <= moment - datetime(2026, 1, 1) - start < 2 * DAY for start in closed)
+                is_closed = any(timedelta() <= timestamp - datetime(2026, 1, 1) - start < 2 * DAY for start in closed)
                 usual = 0 if is_closed else level
                 read = chance.choices([usual, level * 12, level * 100, 0, -3, 4_006_381_333_931], [92, 2, 2, 2, 1, 1])[
                     0
                 ]
                 known = chance.choices([f"{price / 100:.2f}", None, "999999999.99"], [94, 5, 1])[0]
                 if chance.random() < 0.01:
-                    stuck_until = moment + timedelta(days=chance.randint(0, 8))
+                    stuck_until = timestamp + timedelta(days=chance.randint(0, 8))
                 if chance.random() < 0.01:
-                    stuck_price_until = moment + timedelta(days=chance.randint(0, 8))
-                read = 94_011 if moment <= stuck_until else read
-                known = "39900.00" if moment <= stuck_price_until else known
-                events.append(Event(store, f"P{product}", category, read, known, moment))
+                    stuck_price_until = timestamp + timedelta(days=chance.randint(0, 8))
+                read = 94_011 if timestamp <= stuck_until else read
+                known = "39900.00" if timestamp <= stuck_price_until else known
+                events.append(Event(store, f"P{product}", category, read, known, timestamp))
                 if read < 0:  # a faulty device reports again within the second
                     events.append(
-                        Event(store, f"P{product}", category, read - 1, known, moment + timedelta(seconds=0.4))
+                        Event(store, f"P{product}", category, read - 1, known, timestamp + timedelta(seconds=0.4))
                     )
-                moment += timedelta(seconds=chance.choice(steps))
+                timestamp += timedelta(seconds=chance.choice(steps))
                 if chance.random() < 0.2:
-                    moment = moment.replace(minute=0, second=0) + timedelta(hours=1)
+                    timestamp = timestamp.replace(minute=0, second=0) + timedelta(hours=1)
     return events
 
 
@@ -75,7 +75,7 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
     for folder in (raw, landed.parent, data_dir / "warehouse"):
         folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        (entry, event.store_location, event.product_id, event.category, event.quantity, event.price, event.moment)
+        (entry, event.store_location, event.product_id, event.category, event.quantity, event.price, event.timestamp)
         for entry, event in zip(entries or range(len(events)), events, strict=True)
     ]
     with duckdb.connect() as connection:
@@ -138,8 +138,8 @@ def build(data_dir: Path, *variables: str) -> dict[str, list[tuple[object, ...]]
 def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubled(tmp_path, seed):
     events = random_events(seed)
     chance = random.Random(seed)
-    # two different readings for one moment have no order of their own: the later arrival wins, so they are left out
-    events = list({(event.store_location, event.product_id, event.moment): event for event in events}.values())
+    # two different readings for one timestamp have no order of their own: the later arrival wins, so they are left out
+    events = list({(event.store_location, event.product_id, event.timestamp): event for event in events}.values())
     shuffled = events + chance.sample(events, len(events) // 2)
     chance.shuffle(shuffled)
     write_raw(tmp_path / "plain", events)
@@ -161,13 +161,13 @@ def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubl
             "select store_location, product_id, event_timestamp from int_suspect_prices"
         ).fetchall()
     assert {row[:3] for row in left_out} == {
-        (event.store_location, event.product_id, event.moment) for event in suspects(accepted_readings(events))
+        (event.store_location, event.product_id, event.timestamp) for event in suspects(accepted_readings(events))
     }
     assert {row[3] for row in left_out} >= {"closed store", "out of range", "spike"}
     assert any(row[4] is not None for row in left_out)
     assert not_priced
     assert set(not_priced) == {
-        (event.store_location, event.product_id, event.moment) for event in suspect_prices(accepted_readings(events))
+        (event.store_location, event.product_id, event.timestamp) for event in suspect_prices(accepted_readings(events))
     }
 
     assert_metrics_are(plain["metrics"], metrics(events))
@@ -190,5 +190,5 @@ def test_of_conflicting_readings_the_later_arrival_counts(tmp_path):
     tables = build(tmp_path)
     assert [row[2] for row in tables["metrics"]] == [8]
     assert [row[0] for row in tables["anomalies"] if "conflicting_reading" in str(row[0])] == [
-        "P1 · Different readings for one moment: 2 readings for one moment, limit 2 (rule conflicting_reading)"
+        "P1 · Different readings for one timestamp: 2 readings for one timestamp, limit 2 (rule conflicting_reading)"
     ]

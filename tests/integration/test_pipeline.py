@@ -86,7 +86,7 @@ def test_every_table_has_rows_that_fit_together(built, tiny_events):
     assert not doubled
 
 
-def test_actuals_are_the_metrics_of_their_moment_and_the_future_has_none(built):
+def test_actuals_are_the_metrics_at_their_timestamp_and_the_future_has_none(built):
     metrics = built / "export" / "inventory_metrics.db"
     ((as_of,),) = rows(metrics, "select replace(as_of, ' ', 'T') || 'Z' from pipeline_status")
     wrong = rows(

@@ -33,7 +33,7 @@ LANDED_SCHEMA = (
 )
 
 
-def event(product: str, quantity: int, moment: str) -> bytes:
+def event(product: str, quantity: int, timestamp: str) -> bytes:
     return msgspec.json.encode(
         {
             "product_id": product,
@@ -41,7 +41,7 @@ def event(product: str, quantity: int, moment: str) -> bytes:
             "store_location": "Store_A",
             "quantity": quantity,
             "price": 2.5,
-            "event_timestamp": moment,
+            "event_timestamp": timestamp,
         }
     )
 
@@ -268,17 +268,17 @@ def test_all_files_of_raw_have_the_same_columns(spark, tmp_path):
     refine(spark, tmp_path)
     files = list((tmp_path / "raw/readings").rglob("*.parquet"))
     assert len(files) == 3
-    moment = pa.timestamp("us", tz="UTC")
+    timestamp = pa.timestamp("us", tz="UTC")
     columns = pa.schema(
         {
             "store_location": pa.string(),
             "product_id": pa.string(),
-            "event_timestamp": moment,
+            "event_timestamp": timestamp,
             "category": pa.string(),
             "quantity": pa.int64(),
             "price": pa.float64(),
             "extra": pa.string(),
-            "publish_time": moment,
+            "publish_time": timestamp,
             "topic": pa.string(),
             "partition": pa.int32(),
             "ledger_id": pa.int64(),

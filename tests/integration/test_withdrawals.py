@@ -165,7 +165,7 @@ def test_refinement_that_goes_on_notices_a_withdrawal_and_what_lands_after_it(sp
 
     def wait_for(expected: Callable[[], list[tuple[object, ...]]]) -> None:
         while thread.is_alive():
-            with suppress(duckdb.IOException):  # no file yet, or replaced by this very moment
+            with suppress(duckdb.IOException):  # no file yet, or replaced at this instant
                 if raw(tmp_path) == expected():
                     return
             time.sleep(0.1)

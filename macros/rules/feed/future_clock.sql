@@ -1,5 +1,5 @@
-{# A device whose clock runs ahead. Up to five minutes the reading is taken and stands at a moment still to come; further
-   ahead the message is kept aside, and what it says about itself is all there is to name it by. #}
+{# A device whose clock runs ahead. A reading up to five minutes ahead is accepted, with a timestamp in the future. A
+   message further ahead is quarantined, so the rule names it by the fields of the raw message. #}
 {% macro rule__feed__future_clock() %}
     select
         store_location,

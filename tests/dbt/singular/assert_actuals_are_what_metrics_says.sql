@@ -1,5 +1,5 @@
--- Catches an actual that is not the published total_quantity of its moment, and one for a moment that is still to
--- come: forecasts would be judged by invented figures. No tolerance: both columns come from the same integers.
+-- Catches an actual that is not the published total_quantity of its timestamp, and one for a timestamp in the future:
+-- forecasts would be judged by invented figures. No tolerance: both columns come from the same integers.
 with
 
 ml_metrics as (

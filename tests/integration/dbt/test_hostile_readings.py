@@ -64,7 +64,7 @@ def hostile() -> Iterator[Event]:
     yield from read("Absurd", "barcode", "Toys", [*range(60, 30, -1), 4_006_381_333_931 // 10, 29], "4.50")
     yield from read("Absurd", "digits", "Toys", [*range(60, 30, -1), 94_011], "4.50")
     for event in read("Absurd", "dear today", "Toys", [*range(60, 29, -1)], "4.50"):
-        yield event._replace(price="45000.00") if event.moment == NOW else event
+        yield event._replace(price="45000.00") if event.timestamp == NOW else event
     yield from read("Absurd", "owed", "Home", [7, 6, 5], f"-{DEAR}")
     yield from read("Absurd", "given away", "Home", [3, 2, 1], "0")
     for product in ("P1", "P2", "P3"):

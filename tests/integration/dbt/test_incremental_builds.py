@@ -86,7 +86,7 @@ def rows(project: Project, *names: str) -> Tables:
         return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in names}
 
 
-# Few stores, products and moments, so that readings meet: repeats, conflicts, spikes that a later batch unmasks or
+# Few stores, products and timestamps, so that readings meet: repeats, conflicts, spikes that a later batch unmasks or
 # explains, moves between categories, prices that are carried over several batches.
 STORES = st.sampled_from(["Store_A", "Store_B", "Store d'Or"])
 PRODUCTS = st.sampled_from(["P1", "P'2", "P3"])
@@ -106,7 +106,7 @@ SINGLE_READINGS = st.builds(
     category=st.sampled_from(["Toys", "Toys", "Toys", "Home"]),
     quantity=st.sampled_from([-3, 0, 0, 4, 5, 6, 7, 60, 70, 80, 4_006_381_333_931]),
     price=st.sampled_from([None, None, "1.50", "2.25", "999999999.99"]),
-    moment=st.builds(
+    timestamp=st.builds(
         lambda step, seconds: START + timedelta(hours=23 * step, seconds=seconds),
         STEPS,
         st.sampled_from([0, 0, 0, 1, 1800]),

@@ -1,4 +1,4 @@
-"""What holds for all the served tables together: order and repeats change nothing, an earlier moment can be rebuilt,
+"""What holds for all the served tables together: order and repeats change nothing, an earlier state can be rebuilt,
 a published forecast stays."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ COUNTS_MESSAGES = "pipeline_status"
 
 
 def without_conflicts(events: list[Event]) -> list[Event]:
-    """Of two readings for one moment the later arrival wins: an order that shuffling would change."""
-    return list({(event.store_location, event.product_id, event.moment): event for event in events}.values())
+    """Of two readings for one timestamp the later arrival wins: an order that shuffling would change."""
+    return list({(event.store_location, event.product_id, event.timestamp): event for event in events}.values())
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +49,16 @@ def test_no_served_table_depends_on_order_or_repeats(full: Path, events: list[Ev
         assert found[table] == expected[table], table
 
 
-def test_an_earlier_moment_is_what_its_readings_alone_would_give(
+def test_an_earlier_state_is_what_its_readings_alone_would_give(
     full: Path, events: list[Event], tmp_path: Path
 ) -> None:
-    moment = datetime(2026, 2, 1, 9, 30)
+    as_of = datetime(2026, 2, 1, 9, 30)
     tables = "+serving.*.metrics", "+serving.*.inventory", "+serving.*.anomalies", "+serving.*.current_stock"
     now, then = tmp_path / "now", tmp_path / "then"
     write_raw(now, events)
-    write_raw(then, [event for event in events if event.moment <= moment])
+    write_raw(then, [event for event in events if event.timestamp <= as_of])
     for data_dir in (now, then):
-        build(data_dir, "--vars", f"as_of: '{moment}'", "--select", *tables)
+        build(data_dir, "--vars", f"as_of: '{as_of}'", "--select", *tables)
     rebuilt, alone = _built(now), _built(then)
     assert rebuilt == alone
     assert max(row[-1] for row in rebuilt["metrics"]) == datetime(2026, 2, 1, 10)
@@ -72,12 +72,12 @@ def _built(data_dir: Path) -> Tables:
 
 def test_a_published_forecast_stays_and_gets_its_actuals(events: list[Event], tmp_path: Path) -> None:
     """Three days on, the forecasts of the first build stand unchanged, and their days since then have an actual."""
-    newest = max(event.moment for event in events)
+    newest = max(event.timestamp for event in events)
     cut = newest - timedelta(days=3)
     data_dir = tmp_path / "grown"
     known, later = (
-        [event for event in events if event.moment <= cut],
-        [event for event in events if event.moment > cut],
+        [event for event in events if event.timestamp <= cut],
+        [event for event in events if event.timestamp > cut],
     )
     write_raw(data_dir, known)
     build(data_dir)

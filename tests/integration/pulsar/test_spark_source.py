@@ -218,7 +218,7 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def test_killed_at_random_moments_while_messages_come_nothing_is_lost_or_doubled(spark, broker, topic, tmp_path):
+def test_killed_at_random_times_while_messages_come_nothing_is_lost_or_doubled(spark, broker, topic, tmp_path):
     chance, lines = random.Random(7), []
     for _ in range(2):
         with running(

@@ -336,7 +336,7 @@ def test_killed_at_any_step_the_rows_are_there_once(tmp_path, step):
     assert len(files(landing)) == 1
 
 
-def test_killed_at_random_moments_the_rows_are_there_once(tmp_path):
+def test_killed_at_random_times_the_rows_are_there_once(tmp_path):
     table, chance = tmp_path / "raw/readings", random.Random(7)
     writer = textwrap.dedent("""
         import os, sys
