@@ -1,7 +1,7 @@
 """Benchmarks that anyone can run: `make bench`, or `make bench ONLY=loader` for one of them.
 
-One file a subject. Each has a function `run()` that yields `Figure`s as they are measured. Speed is told as a ratio to
-a baseline that ran in the same process minutes, since absolute times say more about the machine than about the code.
+One file a subject. Each has a function `run()` that yields `Figure`s as they are measured. Speed is reported as a ratio
+to a baseline that ran within the same minutes, since absolute times say more about the machine than about the code.
 """
 
 from __future__ import annotations

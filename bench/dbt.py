@@ -140,7 +140,7 @@ def _readings(times: str, size: Size) -> str:
 
 
 def _write_readings(data_dir: Path, batch_id: int, readings: str) -> None:
-    """One batch of raw Parquet, and landing as it would tell of its first day only: no model scans more of it.
+    """One batch of raw Parquet, and the landing of its first day only: no model scans more of it.
 
     There are no features: they are a view that nothing reads here.
     """

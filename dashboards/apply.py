@@ -181,8 +181,8 @@ def _import(assets: dict[str, dict[str, Any]]) -> None:
     except Exception as error:
         # Superset keeps what is wrong in the cause
         cause = error.__cause__ or error
-        told = cause.normalized_messages() if hasattr(cause, "normalized_messages") else repr(cause)
-        raise AssetError(f"Superset refused the assets: {told}") from error
+        message = cause.normalized_messages() if hasattr(cause, "normalized_messages") else repr(cause)
+        raise AssetError(f"Superset refused the assets: {message}") from error
 
 
 def _run_charts(assets: dict[str, dict[str, Any]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What tells a server and its database apart from the files of today: digests of what each was made from."""
+"""Digests of the files that a server and its database were made from: they show whether the files have changed."""
 
 from __future__ import annotations
 

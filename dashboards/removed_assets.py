@@ -1,6 +1,6 @@
 """Assets that have left the folder leave Superset, too.
 
-What is imported is marked as managed from outside. So it can be told from what people made by hand, which stays.
+Imported assets are marked as managed from outside. Assets that people made by hand are not, and stay.
 """
 
 from __future__ import annotations

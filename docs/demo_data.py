@@ -184,8 +184,8 @@ def draw_anomalies(clean: EventLog, spoiled: EventLog, anomalies: list[dict[str,
             return [p for p in log.series[store, name] if span[0] - margin <= p.timestamp <= span[1] + margin]
 
         true = shown(clean, product)
-        told = shown(spoiled, row["product"] if kind.name == "launch" else product)
-        told = [point for point in told if point.category == row["category"]]
+        sent = shown(spoiled, row["product"] if kind.name == "launch" else product)
+        sent = [point for point in sent if point.category == row["category"]]
         axis.axvspan(start - timedelta(hours=12), end + timedelta(hours=12), color="#EEEEEE", lw=0)
         axis.plot(
             [point.timestamp for point in true],
@@ -195,10 +195,10 @@ def draw_anomalies(clean: EventLog, spoiled: EventLog, anomalies: list[dict[str,
             drawstyle="steps-post",
         )
         axis.scatter(
-            [point.timestamp for point in told],
-            [point.price if price else point.quantity for point in told],
+            [point.timestamp for point in sent],
+            [point.price if price else point.quantity for point in sent],
             color=BAD,
-            s=[6 + 18 * (len(point.lines) - 1) for point in told],
+            s=[6 + 18 * (len(point.lines) - 1) for point in sent],
             zorder=3,
         )
         note = " · must not alert" if kind.detector == "none" else ""

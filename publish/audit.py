@@ -49,8 +49,7 @@ def audit_build(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any])
 
 
 def digest_query(columns: dict[str, bool], text_bytes: str, relation: str) -> str:
-    """A query of a row that tells two copies of a table apart: the row count, and the number, sum and ends of each
-    column's values.
+    """A query for a digest of a table, one row: the row count, and the count, sum, minimum and maximum of each column.
 
     `columns` says of each column whether it holds text, `text_bytes` how the dialect counts a text's bytes (`{}` is
     the column).

@@ -37,7 +37,7 @@ LIMITS = {
 # the whole process.
 HEAP_BYTES = 512 * 1024**2
 OPERATIONS_BETWEEN_CHECKS = 1_000
-# a character that printf repeats as often as it is told, for seconds, before it sees that the text is too long
+# printf repeats such a character as often as the format asks, for seconds, before it finds the text too long
 REPEATED_CHARACTER = re.compile(r"%[-+ #!0-9,.*l]*c")
 
 # facts about the intake as a whole; a table without a store that is not named here is for administrators
@@ -165,8 +165,8 @@ def _formatter() -> Callable[..., Any]:
 
 
 def _create_views(connection: sqlite3.Connection, stores: Stores, key: str) -> set[str]:
-    """Lay a view with the user's rows over each published table; return their names. A table that cannot tell its
-    rows' stores gets none, and so stays closed. The file's own views are laid over the views."""
+    """Put a view with the user's rows in front of each published table; return their names. A table without a store
+    gets no view, and so stays closed. The file's own views then read these views."""
     names = set()
     entries = connection.execute("SELECT type, name, sql FROM main.sqlite_master ORDER BY type").fetchall()
     for kind, name, definition in entries:

@@ -18,7 +18,7 @@ PERMALINKS = {
     KeyValueResource.EXPLORE_PERMALINK,
     KeyValueResource.SQLLAB_PERMALINK,
 }
-# lists of users and roles to choose an owner from, and what tells a user's number from a free one
+# lists of users and roles to choose an owner from, and what shows whether a user's number is taken
 ABOUT_OTHERS = (".related", "UserRestApi.avatar")
 
 

@@ -27,7 +27,7 @@ FLUSH_ROWS = 50_000
 FLUSH_BYTES = 64_000_000
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 MESSAGE_ID = ["ledger_id", "entry_id", "batch_index"]
-# a cluster that was set up again reuses its ids; the publish time tells its messages from those landed before
+# a cluster that was set up again reuses its ids; the publish time distinguishes its messages from those landed before
 IDENTITY = [*MESSAGE_ID, "publish_time"]
 
 

@@ -33,8 +33,8 @@ def land_file(
 
     The topic is the file's name, the entry id the row's number and the batch index the row's part. A file that has
     grown lands its new rows. Another file of the same name, or the same file read with other options, gets a ledger id
-    of its own: the digest of the rows, and how they are read, tell them apart. Raises SourceError; what was landed
-    before it stays.
+    of its own; a digest of the rows and of the options identifies it. Raises SourceError; what was landed before the
+    error stays.
     """
     file = open_events(source, contract.fields, options)
     read_as = how_read(options)

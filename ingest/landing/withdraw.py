@@ -34,8 +34,8 @@ class Batch(NamedTuple):
 @click.option(
     "--ids",
     multiple=True,
-    help="Only these messages: LEDGER, LEDGER:ENTRY or LEDGER:FIRST-LAST. In a file the ledger tells files of one name "
-    "apart, and the entry is the line. May be given several times.",
+    help="Only these messages: LEDGER, LEDGER:ENTRY or LEDGER:FIRST-LAST. For a file, the ledger numbers the files of "
+    "one name, and the entry is the line. May be given several times.",
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
@@ -100,7 +100,7 @@ def _batches(landing: Path, topic: str, condition: str) -> list[Batch]:
 
 
 def _batch_of_file(source: str, batches: list[Batch], active: Withdrawals) -> Batch:
-    """The batch that a file brought. Of several files of its name the path tells which, if they lay elsewhere."""
+    """The batch that a file brought. Files of one name in different folders are distinguished by their paths."""
     path = Path(source)
     is_elsewhere = path.name != source and path.exists()
     at_path = [batch for batch in batches if path.name != source and batch.path == path.resolve()]

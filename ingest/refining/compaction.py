@@ -177,7 +177,7 @@ def _hide_from_spark(merged: Path) -> None:
 
 
 def _ledger_of_a_file(landed: Path) -> int | None:
-    """The ledger id of what came from a file, where it tells files of one name apart; None for a topic."""
+    """The ledger id of what came from a file, where it distinguishes files of one name; None for a topic."""
     import pyarrow.parquet as pq
 
     from ingest.landing.file_loader import DIGEST

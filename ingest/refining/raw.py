@@ -1,7 +1,7 @@
 """The folders of raw: one `batch-<id>` per micro-batch, written under a temporary name and committed by one rename.
 
-Spark's own file sink is not used: only Spark can tell its committed files from those of a crashed batch, and DuckDB
-reads raw.
+Spark's own file sink is not used. Only Spark knows which of its files are committed, and DuckDB, which reads raw, would
+also read those of a crashed batch.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 
 class Setting(NamedTuple):
-    """What a forecaster is told beside the data: periods in a season, pandas frequency, random seed, and the names of
-    the known-future columns."""
+    """The settings of a forecaster: periods in a season, pandas frequency, random seed, and the names of the
+    known-future columns."""
 
     season: int
     freq: str

@@ -1,4 +1,4 @@
-"""What was labelled in the generated events is what the rules tell of after `make pipeline`."""
+"""After `make pipeline` the rules have found what was labelled in the generated events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_for_a_rule(row: dict[str, str]) -> bool:
 
 def test_the_expected_rule_finds_each_labelled_anomaly(built: Path, tiny_events: Path) -> None:
     with closing(sqlite3.connect(built / "export/inventory_metrics.db")) as database:
-        told = database.execute(
+        anomalies = database.execute(
             "select rule_id, store_location, category, product_id, event_timestamp from anomaly_events"
         ).fetchall()
     with (tiny_events.with_suffix(".truth") / "anomalies.csv").open() as file:
@@ -41,7 +41,7 @@ def test_the_expected_rule_finds_each_labelled_anomaly(built: Path, tiny_events:
         whole = row["product"] == WHOLE_CATEGORY
         found = [
             timestamp
-            for rule, store, category, product, text in told
+            for rule, store, category, product, text in anomalies
             if (rule, store) == (row["expected_detector"], row["store"])
             and (category == row["category"] if whole else product == row["product"])
             # a silence is dated by the last reading before it

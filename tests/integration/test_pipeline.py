@@ -115,14 +115,14 @@ def test_actuals_are_the_metrics_at_their_timestamp_and_the_future_has_none(buil
 
 
 def test_notifications_say_what_where_and_what_to_do(built):
-    told = rows(
+    notifications = rows(
         built / "export" / "inventory_metrics.db",
         "select notification, store_location, product_id, category, type from dashboard_notifications",
     )
-    per_store = Counter(store for _, store, *_ in told)
+    per_store = Counter(store for _, store, *_ in notifications)
     assert max(per_store.values()) <= 11  # ten, and a digest of the others
     known = {"pipeline", "numerical", "stock", "forecast", "text", "data_quality"}
-    for notification, store, product, category, kind in told:
+    for notification, store, product, category, kind in notifications:
         severity, place, *_ = notification.split(" · ")
         assert severity in {"CRITICAL", "HIGH", "MEDIUM", "INFO"}
         assert place.startswith(store)
@@ -185,7 +185,7 @@ def export(data_dir: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (
             "insert into build_audit.node_results select invocation_id, node_id, 'fail', 'Got 3 results', now() "
@@ -197,7 +197,7 @@ def export(data_dir: Path) -> subprocess.CompletedProcess[str]:
     ],
     ids=["failed test", "unfinished build", "missing table"],
 )
-def test_a_bad_build_is_not_published(built, tmp_path, spoil, told):
+def test_a_bad_build_is_not_published(built, tmp_path, spoil, message):
     copytree(built, tmp_path / "data")
     with duckdb.connect(str(tmp_path / "data/warehouse/inventory.duckdb")) as connection:
         for statement in spoil.split("; "):
@@ -206,7 +206,7 @@ def test_a_bad_build_is_not_published(built, tmp_path, spoil, told):
     result = export(tmp_path / "data")
     assert result.returncode == 1
     assert "not published" in result.stderr
-    assert told in result.stderr
+    assert message in result.stderr
     assert digests(tmp_path / "data/export", "*.db") == before
 
 
@@ -379,7 +379,7 @@ def test_a_wrong_formula_fails_its_unit_tests(built, tmp_path, place):
         for entry in json.loads((tmp_path / "target/run_results.json").read_text())["results"]
         if entry["unique_id"].startswith("unit_test.")
     ]
-    # told by a test that ran, not by SQL that does not
+    # found by a test that ran, not by SQL that does not run
     assert {entry["status"] for entry in results} <= {"pass", "fail"}, result.stdout
     assert {entry["unique_id"].split(".")[2] for entry in results if entry["status"] == "fail"} == set(planted)
 

@@ -362,7 +362,7 @@ def test_raw_of_an_older_version_is_refused(tmp_path):
         bind_source(tmp_path, {})
 
 
-def test_nothing_landed_is_said(tmp_path):
+def test_nothing_landed_is_reported(tmp_path):
     result = inventory("land", "--once", data_dir=tmp_path)
     assert result.returncode == 1
     assert "inventory load" in result.stderr

@@ -154,7 +154,7 @@ class MappedFile:
     def _sum(self, addends: list[Row]) -> Row:
         """The row of a level that several make up: the columns in which they agree, and the first price.
 
-        Its bytes are those of all, so that the digest of the file tells whether any of them changed.
+        Its bytes are those of all, so that the digest of the file changes with any of them.
         """
         rows = [row.values for row in addends if isinstance(row.values, dict)]
         values = {
@@ -229,7 +229,7 @@ class MappedFile:
 
 
 def _key(values: dict[str, Any]) -> tuple[str, ...]:
-    """What tells the level of a row from others: product and store, empty where they cannot be named, and time."""
+    """The key of a row's level: product and store, empty where they cannot be named, and time."""
     named = [as_name(values.get(name)) for name in (PRODUCT, STORE)]
     texts = [tidy(name) if isinstance(name, str) else "" for name in named]
     return (*texts, str(values.get(TIME_COLUMN)).strip())

@@ -1,5 +1,5 @@
-{# A name that is also sent in a spelling which nobody tells apart: spaces at its ends, invisible characters, letters put
-   together from parts. The intake takes both for one name and keeps what was sent in `extra`. #}
+{# A name that is also sent in a spelling that looks the same: with spaces at its ends, invisible characters, or letters
+   composed of parts. The intake takes both for one name and keeps what was sent in `extra`. #}
 {% macro rule__feed__other_spelling() %}
     {%- set grouped_by = {
         'store_location': ['cast(null as varchar)', 'cast(null as varchar)'],

@@ -1,5 +1,5 @@
-{# A category that is no product's usual one: a typing error, or a new one that only a few readings know as yet. A new
-   product in a new category cannot be told from a new line of goods. #}
+{# A category that is no product's usual one: a typing error, or a new one with only a few readings so far. A new product
+   in a new category raises nothing, since it may be a new line of goods. #}
 {% macro rule__feed__unknown_category() %}
     select
         store_location,

@@ -1,4 +1,4 @@
-{# The published forecast falls far below the stock on the day that it was made. Its lowest day tells by when. #}
+{# The published forecast falls far below the stock on the day that it was made. Its lowest day gives the date. #}
 {% macro rule__forecast__forecast_drop() %}
     select
         daily_stock.store_location,

@@ -1,5 +1,5 @@
-{# Most of a store's products read 0 at once and then as before: the store was closed or cut off. It is told once a closure,
-   not once a product. #}
+{# Most of a store's products read 0 at once and then as before: the store was closed or disconnected. One anomaly for each
+   closure, not for each product. #}
 {% macro rule__quantity__closed_store() %}
     select
         suspect_readings.store_location,

@@ -1,6 +1,6 @@
-{# The level stands still while the product's own pace says that many units should have gone: a stuck sensor, or stock
-   that only the record still has. Told once a standstill, on the day that reaches the limit. Fewer than five days are
-   a quiet spell, even of a fast product. #}
+{# The level does not change although, at the product's usual pace, that many units should have gone out: a stuck sensor,
+   or stock that exists only in the record. One anomaly for each standstill, on the day that reaches the limit. Fewer
+   than five days are a quiet spell, even for a fast product. #}
 {% macro rule__quantity__flat_line() %}
     select
         store_location,

@@ -1,4 +1,4 @@
-{# A shelf that held far more than goes out at once read 0 and then about as before: it was never empty. It is told once,
+{# A shelf that held far more than goes out at once read 0 and then about as before: it was never empty. One anomaly,
    however often it read 0. #}
 {% macro rule__quantity__returned_dip() %}
     select

@@ -1,4 +1,4 @@
-{# A level that shot up and came straight back was never on the shelf. It is told from the reading after it. #}
+{# A level that shot up and came straight back was never on the shelf. The reading after it proves it. #}
 {% macro rule__quantity__returned_spike() %}
     select
         store_location,

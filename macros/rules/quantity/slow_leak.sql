@@ -1,6 +1,5 @@
-{# Ten days on which 1.5 to 6 % of the stock trickle away almost evenly, faster than the product goes by itself: shrinkage
-   or a scale that drifts. Sales are uneven; where a product sells as evenly and as fast, a leak cannot be told from
-   them by levels alone. #}
+{# Ten days on which 1.5 to 6 % of the stock trickle away almost evenly, faster than the product usually sells: shrinkage
+   or a scale that drifts. Sales are uneven. A product that sells as evenly and as fast looks the same as a leak. #}
 {% macro rule__quantity__slow_leak() %}
     select
         store_location,

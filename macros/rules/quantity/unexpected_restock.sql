@@ -1,5 +1,5 @@
-{# A receipt far beyond the largest among the last twenty readings, short of a jump. Whether a receipt comes too early
-   cannot be told from levels alone: that needs an order feed. #}
+{# A receipt far beyond the largest among the last twenty readings, short of a jump. Levels alone do not show whether a
+   receipt comes too early: that needs an order feed. #}
 {% macro rule__quantity__unexpected_restock() %}
     select
         store_location,

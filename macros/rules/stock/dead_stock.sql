@@ -1,4 +1,4 @@
-{# On hand, and nothing out for a quarter; told since the day on which the quarter was full. #}
+{# On hand, and nothing out for a quarter. The state begins on the day that completes the quarter. #}
 {% macro rule__stock__dead_stock() %}
     select
         current_stock.store_location,

@@ -1,4 +1,5 @@
-{# Several times the level that policy orders up to, of four units at least; told since the last units that came in. #}
+{# Several times the level that policy orders up to, which is at least four units. The state begins with the last units
+   that came in. #}
 {% macro rule__stock__excess_stock() %}
     select
         current_stock.store_location,

@@ -1,5 +1,6 @@
-{# The shelf will stand empty before a delivery ordered now arrives; told since the first day that closed with too little.
-   What is on order is not known here, so a day or two short is the usual end of an order cycle and below the limit. #}
+{# The shelf will be empty before a delivery ordered now arrives. The state begins with the first day that closed with too
+   little. Open orders are not known here. A day or two short is the usual end of an order cycle, so it is below the
+   limit. #}
 {% macro rule__stock__runs_out_before_delivery() %}
     select
         store_location,

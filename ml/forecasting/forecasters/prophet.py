@@ -31,7 +31,7 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> np.nd
         # where the season is not the week, such as a day of hours, the week counts as well
         weekly_seasonality=3 if period < pd.Timedelta(days=1) and span >= pd.Timedelta(days=14) else False,
         daily_seasonality=False,
-        # a yearly wave cannot be told from a trend before it has come round
+        # within its first year a yearly wave looks like a trend
         yearly_seasonality=6 if span >= pd.Timedelta(days=540) else False,
         uncertainty_samples=0,
     )

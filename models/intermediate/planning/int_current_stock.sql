@@ -85,7 +85,7 @@ planned as (
         demand.daily_units_out_sd,
         -- a product that is newer than its last planning has its first reading just behind it
         (
-            epoch_us({{ told_until(
+            epoch_us({{ flows_known_until(
                 'as_of.as_of', 'with_policy.last_reading_at', 'history.last_interval_us', 'with_policy.quantity'
             ) }})
             - epoch_us(coalesce(history.last_out_at, history.first_reading_at, with_policy.last_reading_at))

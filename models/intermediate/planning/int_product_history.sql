@@ -24,11 +24,11 @@ dated as (
         lifetimes.*,
         as_of.as_of as planned_at,
         {{ day_of('as_of.as_of') }} - lifetimes.first_date + 1 as history_days,
-        {{ day_of(told_until(
+        {{ day_of(flows_known_until(
             'as_of.as_of', 'lifetimes.last_reading_at', 'lifetimes.last_interval_us', 'lifetimes.closing_quantity'
-        )) }} as told_date,
+        )) }} as flows_known_date,
         -- the week in which the history begins is no whole week
-        least((told_date - lifetimes.first_date + 1) // 7, {{ var('planning_weeks') }}) as week_count
+        least((flows_known_date - lifetimes.first_date + 1) // 7, {{ var('planning_weeks') }}) as week_count
     from lifetimes
     cross join as_of
 
@@ -48,14 +48,14 @@ quarters as (
 
 ),
 
--- weeks are counted back from the last day of which the readings tell
+-- weeks are counted back from the last day whose flows are known
 days as (
 
     select
         product_daily.*,
-        dated.told_date,
+        dated.flows_known_date,
         dated.week_count,
-        (dated.told_date - product_daily.event_date) // 7 as last_week,
+        (dated.flows_known_date - product_daily.event_date) // 7 as last_week,
         epoch_us(product_daily.first_reading_at) as opening_ends_us,
         epoch_us(product_daily.last_reading_at) - product_daily.observed_us as opening_starts_us
     from product_daily
@@ -63,7 +63,7 @@ days as (
         on
             product_daily.store_location = dated.store_location
             and product_daily.product_id = dated.product_id
-            and product_daily.event_date > dated.told_date - 7 * {{ var('planning_weeks') }}
+            and product_daily.event_date > dated.flows_known_date - 7 * {{ var('planning_weeks') }}
 
 ),
 
@@ -75,12 +75,12 @@ day_weeks as (
             range(
                 last_week,
                 least(
-                    coalesce((told_date - cast(make_timestamp(opening_starts_us) as date)) // 7, last_week),
+                    coalesce((flows_known_date - cast(make_timestamp(opening_starts_us) as date)) // 7, last_week),
                     {{ var('planning_weeks') }} - 1
                 ) + 1
             )
         ) as weeks_ago,
-        epoch_us(cast(told_date + 1 as timestamp)) - 7 * 86400000000 * weeks_ago as week_ends_us
+        epoch_us(cast(flows_known_date + 1 as timestamp)) - 7 * 86400000000 * weeks_ago as week_ends_us
     from days
 
 ),

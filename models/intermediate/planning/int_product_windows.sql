@@ -18,7 +18,7 @@ as_of as (
 
 ),
 
-told as (
+known as (
 
     select
         lifetimes.store_location,
@@ -26,9 +26,9 @@ told as (
         lifetimes.closing_quantity,
         lifetimes.first_reading_at,
         lifetimes.last_reading_at,
-        {{ told_until(
+        {{ flows_known_until(
             'as_of.as_of', 'lifetimes.last_reading_at', 'lifetimes.last_interval_us', 'lifetimes.closing_quantity'
-        ) }} as told_until
+        ) }} as flows_known_until
     from lifetimes
     cross join as_of
 
@@ -38,10 +38,10 @@ told as (
 windows as (
 
     select
-        told.*,
+        known.*,
         lengths.window_name,
-        cast({{ day_of('told.told_until') }} - lengths.window_days + 1 as timestamp) as starts_at
-    from told
+        cast({{ day_of('known.flows_known_until') }} - lengths.window_days + 1 as timestamp) as starts_at
+    from known
     cross join (
         values
         ('demand', {{ var('demand_window_days') }}),
@@ -151,13 +151,11 @@ tracked as (
         coalesce(window_sums.pace_days, 0) as pace_days,
         coalesce(window_sums.pace_count, 0) as pace_count,
         coalesce(window_sums.unit_us, 0) as unit_us,
-        epoch_us(windows.told_until) - epoch_us(greatest(windows.first_reading_at, windows.starts_at)) as tracked_us,
-        epoch_us(windows.told_until) - epoch_us(greatest(windows.last_reading_at, windows.starts_at)) as closing_us,
-        case
-            when windows.closing_quantity > 0
-                then epoch_us(windows.told_until) - epoch_us(greatest(windows.last_reading_at, windows.starts_at))
-            else 0
-        end as closing_in_stock_us
+        epoch_us(windows.flows_known_until)
+        - epoch_us(greatest(windows.first_reading_at, windows.starts_at)) as tracked_us,
+        epoch_us(windows.flows_known_until)
+        - epoch_us(greatest(windows.last_reading_at, windows.starts_at)) as closing_us,
+        case when windows.closing_quantity > 0 then closing_us else 0 end as closing_in_stock_us
     from windows
     left join window_sums
         on
@@ -180,7 +178,7 @@ final as (
         observed_us,
         restocked_us,
         units_out_squared,
-        -- each day of a silence that tells is a day without a unit out
+        -- each day of a silence whose flows are known is a day without a unit out
         cast(pace_count + ceil(closing_in_stock_us / 86400e6) as bigint) as pace_count,
         pace_days + closing_in_stock_us / 86400e6 as pace_days,
         -- a product that is new in the window opens with its first level

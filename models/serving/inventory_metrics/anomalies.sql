@@ -15,7 +15,7 @@ final as (
         coalesce(store_location, 'N/A') as store_location,
         coalesce(category, 'N/A') as category
     from anomalies
-    -- what models flag stands in numerical_quantity, and a forecast tells of nothing that has happened
+    -- what models flag is in numerical_quantity, and a forecast has not happened yet
     where method <> 'machine learning' and kind <> 'forecast'
 
 )

@@ -25,7 +25,7 @@ final as (
         coalesce(category, 'N/A') as category,
         coalesce(product_id, 'N/A') as product_id
     from anomalies
-    -- a forecast tells of nothing that has happened
+    -- a forecast has not happened yet
     where kind <> 'forecast'
 
 )

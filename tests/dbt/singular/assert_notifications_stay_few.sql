@@ -1,6 +1,6 @@
 -- Catches a flood: a store gets its most urgent notifications up to the number that one manager can work through in a
--- day, and one digest of the rest. Anything more would be read by nobody. A row is a store with too many; what concerns
--- all stores is told as that of `N/A`, which a store may be called as well.
+-- day, and one digest of the rest. Nobody would read more. A row is a store with too many. Notifications about all
+-- stores have the store `N/A`, and a store may have that name as well.
 select
     store_location,
     count(*) as notification_count

@@ -1,6 +1,6 @@
--- Catches a window that loses or invents flows. It holds all that its days hold, but for a part of what its first day
--- with readings tells of the time since the reading before: a row is a product whose window holds less or more. Sums of
--- parts are rounded to the billionth of a unit.
+-- Catches a window that loses or invents flows. It holds the flows of its days. Of its first day with readings it may
+-- hold only a part, since those flows go back to the reading before. A row is a product whose window holds less or more.
+-- Sums of parts are rounded to the billionth of a unit.
 with
 
 windows as (
@@ -27,14 +27,14 @@ as_of as (
 
 ),
 
-told as (
+known as (
 
     select
         lifetimes.store_location,
         lifetimes.product_id,
-        {{ day_of(told_until(
+        {{ day_of(flows_known_until(
             'as_of.as_of', 'lifetimes.last_reading_at', 'lifetimes.last_interval_us', 'lifetimes.closing_quantity'
-        )) }} as told_date
+        )) }} as flows_known_date
     from lifetimes
     cross join as_of
 
@@ -43,19 +43,19 @@ told as (
 days as (
 
     select
-        told.store_location,
-        told.product_id,
+        known.store_location,
+        known.product_id,
         sum(product_daily.units_out) as units_out,
         sum(product_daily.units_in) as units_in,
         arg_min(product_daily.opening_units_out, product_daily.event_date) as opening_units_out,
         arg_min(product_daily.opening_units_in, product_daily.event_date) as opening_units_in
-    from told
+    from known
     inner join product_daily
         on
-            told.store_location = product_daily.store_location
-            and told.product_id = product_daily.product_id
-            and product_daily.event_date > told.told_date - {{ var('demand_window_days') }}
-    group by told.store_location, told.product_id
+            known.store_location = product_daily.store_location
+            and known.product_id = product_daily.product_id
+            and product_daily.event_date > known.flows_known_date - {{ var('demand_window_days') }}
+    group by known.store_location, known.product_id
 
 )
 

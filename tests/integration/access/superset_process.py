@@ -275,12 +275,12 @@ def _text(answer: Any) -> str:
             return " ".join(parts.read(name).decode(errors="replace") for name in parts.namelist())
     if not answer.is_json:
         return answer.get_data(as_text=True)
-    said = answer.json
-    results = said.get("result") if isinstance(said, dict) else None
+    content = answer.json
+    results = content.get("result") if isinstance(content, dict) else None
     for result in results if isinstance(results, list) else []:
         if isinstance(result, dict):
             result.pop("query", None)
-    return json.dumps(said)
+    return json.dumps(content)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Project:
         self._manifest: Any = None
 
     def build(self, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
-        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first faults that dbt tells."""
+        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first faults that dbt reports."""
         if with_seeds:
             self._invoke("seed")
         self._invoke(steps, *arguments)

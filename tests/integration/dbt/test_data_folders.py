@@ -34,11 +34,11 @@ def test_an_empty_folder_and_one_that_is_not_refined_say_what_to_do(tmp_path):
     write_raw(data_dir, [READING])
     (data_dir / "raw").rename(data_dir / "elsewhere")
     landed = run(data_dir, "dbt", "build")
-    for outcome, told in ((empty, "holds no events. Land some with"), (landed, "Run `inventory land --once`")):
+    for outcome, message in ((empty, "holds no events. Land some with"), (landed, "Run `inventory land --once`")):
         assert outcome.returncode != 0
         assert "Traceback" not in outcome.stdout + outcome.stderr
         (line,) = [line for line in outcome.stdout.splitlines() if str(data_dir) in line]
-        assert told in line
+        assert message in line
     for command in ("export", "status"):
         outcome = run(data_dir, "inventory", command)
         assert "Traceback" not in outcome.stdout + outcome.stderr

@@ -35,7 +35,7 @@ RHYTHMS = {
     "yearly": (365, 0),
     "yearly, read 100 days ago": (365, 100),
 }
-# what is fitted over all series together differs with what the series are, and the ranks of what is told with it
+# a model that is fitted over all series gives other values for other series, and so other ranks of notifications
 FITTED = {
     *("ml_metrics", "forecast_bands", "numerical_quantity", "numerical_anomalies"),
     *("notification_episodes", "dashboard_notifications"),

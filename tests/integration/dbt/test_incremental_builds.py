@@ -143,7 +143,7 @@ SCENES = st.lists(
 )
 
 
-# an example takes five builds: a failing one is told as it is, not shrunk
+# an example takes five builds: a failing one is reported as it is, not shrunk
 @settings(max_examples=5, phases=(Phase.explicit, Phase.generate))
 @given(scenes=SCENES, chance=st.randoms(use_true_random=False))
 def test_any_batches_give_the_tables_of_a_full_refresh(impatient_project, scenes, chance):

@@ -68,7 +68,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--until", "2999-01-01"], "still to come"),
         (["--until", "2025-07-05", "--truth", "elsewhere"], "--truth"),
@@ -76,10 +76,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--until", "2025-07-05", "--out", "actuals.csv"], ".ndjson"),
     ],
 )
-def test_nonsense_is_refused(published, options, told):
+def test_nonsense_is_refused(published, options, message):
     result = replay(published, *options)
     assert result.exit_code == 1
-    assert told in result.output
+    assert message in result.output
     assert not list((published / "events").glob("*actuals*"))
 
 

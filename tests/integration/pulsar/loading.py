@@ -234,10 +234,10 @@ def landed(data_dir: Path, folder: str = "landing") -> list[dict[str, Any]]:
 def run(broker: Broker | None, *arguments: str, data_dir: Path, **environment: Any) -> subprocess.CompletedProcess[str]:
     """Run the `inventory` command as a user would."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PULSAR_", "INVENTORY_"))}
-    told = {"INVENTORY_DATA_DIR": data_dir} | ({"PULSAR_URL": broker.service_url} if broker else {}) | environment
+    settings = {"INVENTORY_DATA_DIR": data_dir} | ({"PULSAR_URL": broker.service_url} if broker else {}) | environment
     return subprocess.run(
         [ROOT / ".venv/bin/inventory", *arguments],
-        env=inherited | {name: str(value) for name, value in told.items()},
+        env=inherited | {name: str(value) for name, value in settings.items()},
         capture_output=True,
         text=True,
         check=False,

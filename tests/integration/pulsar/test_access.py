@@ -54,7 +54,7 @@ def token_file(tmp_path, token: str):
     return path
 
 
-def test_no_broker_is_told(tmp_path):
+def test_no_broker_is_reported(tmp_path):
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         url = f"pulsar://127.0.0.1:{free.getsockname()[1]}"
@@ -86,7 +86,7 @@ def test_a_wrong_token_names_both_causes(guarded, tmp_path):
     assert guarded.token() not in result.stderr
 
 
-def test_a_token_without_the_right_is_told(guarded, tmp_path):
+def test_a_token_without_the_right_is_reported(guarded, tmp_path):
     path = token_file(tmp_path, guarded.token("somebody"))
     result = run(guarded, "load", "--until-caught-up", data_dir=tmp_path, PULSAR_TOKEN_FILE=path)
     assert result.returncode == 1

@@ -14,14 +14,14 @@ import pytest
 from dev import pulsar_broker as brokers
 
 
-def test_a_machine_without_maven_or_java_is_told_what_to_install(monkeypatch, tmp_path):
+def test_missing_maven_and_java_are_reported_with_the_way_to_install_them(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(brokers.BrokerError) as told:
+    with pytest.raises(brokers.BrokerError) as refused:
         brokers.distribution()
-    assert "apt-get install maven" in str(told.value)
-    assert "apt-get install default-jre-headless" in str(told.value)
+    assert "apt-get install maven" in str(refused.value)
+    assert "apt-get install default-jre-headless" in str(refused.value)
 
 
 def test_a_killed_fetch_leaves_nothing_that_counts(monkeypatch, tmp_path):

@@ -92,7 +92,7 @@ def test_fifty_kills_at_random(broker, tmp_path):
 
 
 def test_broker_killed_in_the_middle(broker, tmp_path):
-    """The loader lives on, and takes what the broker has forgotten to have been told."""
+    """The loader lives on. It drops what the broker delivers again because it lost the acknowledgement."""
     topic = new_topic("broker")
     brokers.create_topic(broker, topic, 2)
     messages = events(6000)

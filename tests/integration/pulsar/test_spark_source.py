@@ -262,14 +262,14 @@ def test_a_data_folder_has_one_source(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ((), "PULSAR_URL"),
         (("--url", "pulsar://127.0.0.1:1", "--topic", "readings"), "no broker can be reached"),
     ],
 )
-def test_what_is_missing_is_said_before_spark_starts(tmp_path, settings, said):
-    code, told = run("--source", "pulsar", *settings, "--data-dir", tmp_path)
+def test_what_is_missing_is_reported_before_spark_starts(tmp_path, settings, message):
+    code, output = run("--source", "pulsar", *settings, "--data-dir", tmp_path)
     assert code != 0
-    assert said in told
+    assert message in output
     assert not (tmp_path / "raw/_source").exists()

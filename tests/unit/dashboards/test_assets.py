@@ -173,7 +173,7 @@ def test_sources_are_opened_read_only(assets):
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong", "told"),
+    ("file", "right", "wrong", "message"),
     [
         ("charts/stock_value.yaml", "metric: stock_value", "metric: sales", "has no metric sales"),
         ("charts/stock_value.yaml", "x_axis: event_date", "x_axis: week", "has no column week"),
@@ -184,11 +184,11 @@ def test_sources_are_opened_read_only(assets):
          "has the uuid of databases/inventory.yaml"),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_with_its_file(tmp_path: Path, file: str, right: str, wrong: str, told: str):
+def test_a_fault_is_reported_with_its_file(tmp_path: Path, file: str, right: str, wrong: str, message: str):
     copytree(ASSETS, tmp_path / "assets")
     path = tmp_path / "assets" / file
     text = path.read_text()
     assert right in text
     path.write_text(text.replace(right, wrong))
-    with pytest.raises(AssetError, match=told):
+    with pytest.raises(AssetError, match=message):
         read_assets(tmp_path / "assets")

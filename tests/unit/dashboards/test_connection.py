@@ -166,9 +166,9 @@ def answers(connection: sqlite3.Connection, statement: str) -> str:
 
 def leaks(connect: Callable[[], sqlite3.Connection], statement: str) -> bool:
     with closing(connect()) as connection:
-        said = answers(connection, statement)
-    return not said.startswith(("DatabaseError", "OperationalError", "Warning")) and any(
-        secret in said for secret in SECRETS
+        answer = answers(connection, statement)
+    return not answer.startswith(("DatabaseError", "OperationalError", "Warning")) and any(
+        secret in answer for secret in SECRETS
     )
 
 
@@ -185,11 +185,11 @@ def test_no_statement_reads_what_is_not_the_users(opened):
 
 def test_errors_hold_nothing_of_others_and_no_path(opened):
     with closing(opened(STORE_A)) as connection:
-        said = " ".join(
+        answer = " ".join(
             answers(connection, statement.format(path="/nowhere")) for statement in [*DESCRIPTIONS, *STATEMENTS]
         )
-    assert not [secret for secret in SECRETS[:-1] if secret in said]
-    assert str(ROOT) not in said
+    assert not [secret for secret in SECRETS[:-1] if secret in answer]
+    assert str(ROOT) not in answer
 
 
 @pytest.mark.parametrize("stores", [STORE_A, NO_STORE, Stores(every=True), None], ids=str)

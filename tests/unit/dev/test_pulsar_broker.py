@@ -30,7 +30,7 @@ def test_storage_that_lost_its_registration_for_good_is_started_again(starts, tm
     assert starts == [b"not reached"]
 
 
-def test_storage_that_never_comes_back_is_told(starts, tmp_path):
+def test_storage_that_never_comes_back_is_reported(starts, tmp_path):
     starts += [LOST * 1000] * brokers.START_ATTEMPTS
     with pytest.raises(brokers.BrokerError, match="did not come back"):
         brokers.start(tmp_path / "broker")

@@ -90,7 +90,7 @@ def test_what_a_killed_writer_left_goes_when_the_next_one_holds_the_folder(tmp_p
         assert not list(tmp_path.rglob(".tmp-*"))
 
 
-def test_a_second_writer_is_refused_and_told_who_holds_the_folder(tmp_path):
+def test_a_second_writer_is_refused_and_learns_who_holds_the_folder(tmp_path):
     message = rf"process {os.getpid()} is landing here"
     with file_lock(tmp_path, "landing"), pytest.raises(FolderBusyError, match=message), file_lock(tmp_path, "refining"):
         pass

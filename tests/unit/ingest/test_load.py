@@ -90,7 +90,7 @@ def test_another_file_of_the_same_name_is_not_taken_for_the_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("missing.ndjson", None, "no such file"),
         ("empty.ndjson", b"", "empty"),
@@ -99,14 +99,14 @@ def test_another_file_of_the_same_name_is_not_taken_for_the_first(tmp_path):
         ("cut.parquet", b"PAR1 nothing", "not a readable Parquet file"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, told):
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
     source = tmp_path / name
     if content is not None:
         source.write_bytes(content)
     result = run(tmp_path, source)
     assert result.exit_code == 1
     assert name in result.output
-    assert told in result.output
+    assert message in result.output
 
 
 def test_a_file_without_one_good_line_fails_and_is_kept(tmp_path):

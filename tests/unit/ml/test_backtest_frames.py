@@ -32,9 +32,9 @@ def test_periods_fall_where_the_panel_has_them(freq, first, expected):
     assert anchored(freq, pd.Series([pd.Timestamp(first)])) == expected
 
 
-@pytest.mark.parametrize(("freq", "told"), [("fortnight", "unknown frequency"), ("MS", "is not a period of")])
-def test_a_frequency_that_does_not_fit_is_named(freq, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("freq", "message"), [("fortnight", "unknown frequency"), ("MS", "is not a period of")])
+def test_a_frequency_that_does_not_fit_is_named(freq, message):
+    with pytest.raises(ValueError, match=message):
         anchored(freq, pd.Series([START]))
 
 

@@ -29,17 +29,17 @@ def test_backtest_takes_the_last_cutoffs_that_leave_a_horizon(panel_file, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--windows", "30"], "too few for 30 windows"),
         (["--models", "oracle"], "unknown model oracle"),
         (["--future", "promo"], "lacks the column promo"),
     ],
 )
-def test_backtest_says_what_is_wrong(panel_file, tmp_path, options, told):
+def test_backtest_says_what_is_wrong(panel_file, tmp_path, options, message):
     result = CliRunner().invoke(backtest, ["--panel", str(panel_file), *options, "--out", str(tmp_path / "f.csv")])
     assert result.exit_code == 1
-    assert told in result.output
+    assert message in result.output
     assert "panel.csv" in result.output
 
 

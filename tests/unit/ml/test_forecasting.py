@@ -120,7 +120,7 @@ def test_empty_panel_gives_an_empty_typed_frame():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda frame: frame.drop(columns="y"), "lacks the column y"),
         (lambda frame: pd.concat([frame, frame.tail(1)]), "more than one row"),
@@ -129,8 +129,8 @@ def test_empty_panel_gives_an_empty_typed_frame():
         (lambda frame: frame.assign(ds=np.datetime64("0001-01-01", "us")), "ds cannot be read as time"),
     ],
 )
-def test_a_broken_panel_is_named(change, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_broken_panel_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
         read_panel(change(panel(a=[1.0, 2.0])))
 
 

@@ -193,7 +193,7 @@ def raise_(error: Exception) -> None:
 
 
 REFUSALS = {
-    "failed test": (lambda data: build(data, {"test.inventory.unique": "fail"}), "unique: fail: what dbt said"),
+    "failed test": (lambda data: build(data, {"test.inventory.unique": "fail"}), "unique: fail: message from dbt"),
     "failed unit test": (lambda data: build(data, {"unit_test.inventory.worked": "fail"}), "worked: fail"),
     "failed model": (lambda data: build(data, {model_id("metrics"): "error"}), "metrics: error"),
     "skipped model": (lambda data: build(data, {model_id("metrics"): "skipped"}), "metrics: skipped"),

@@ -85,7 +85,7 @@ def build(data_dir: Path, results: dict[str, str], *, ended: bool = True) -> Non
         )
         for node_id, status in results.items():
             connection.execute(
-                "insert into build_audit.node_results values (?, ?, ?, 'what dbt said', ?)",
+                "insert into build_audit.node_results values (?, ?, ?, 'message from dbt', ?)",
                 [str(number), node_id, status, built_at],
             )
 

@@ -80,8 +80,8 @@ def test_the_list_can_be_narrowed_and_says_what_it_leaves_out(tmp_path):
 def test_exported_lines_load_when_they_are_corrected(tmp_path):
     load_lines(tmp_path, "shop.ndjson", GOOD, b'{"product_id": "P1"', b"junk")
     out = tmp_path / "rejected.ndjson"
-    told = quarantine(tmp_path, "export", "--out", out)
-    assert f"inventory load --source {out}" in told
+    output = quarantine(tmp_path, "export", "--out", out)
+    assert f"inventory load --source {out}" in output
     assert out.read_bytes() == b'{"product_id": "P1"\njunk\n'
     with out.with_name("rejected.ndjson.reasons.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -133,10 +133,10 @@ def test_lines_of_different_forms_are_not_put_into_one_file(tmp_path):
     header = b"product_id,category,store_location,quantity,price,event_timestamp"
     load_lines(tmp_path, "shop.csv", header, b"P1,Toys")
     load_lines(tmp_path, "shop.ndjson", b"junk")
-    told = quarantine(tmp_path, "export", "--out", tmp_path / "x.csv", exit_code=1)
-    assert "--source" in told
-    assert ".csv: shop.csv" in told
-    assert ".ndjson: shop.ndjson" in told
+    output = quarantine(tmp_path, "export", "--out", tmp_path / "x.csv", exit_code=1)
+    assert "--source" in output
+    assert ".csv: shop.csv" in output
+    assert ".ndjson: shop.ndjson" in output
     quarantine(tmp_path, "export", "--source", "shop.csv", "--out", tmp_path / "x.csv")
     before = (tmp_path / "x.csv").read_bytes()
     assert "corrections" in quarantine(tmp_path, "export", "--out", tmp_path / "x.csv", exit_code=1)
@@ -156,8 +156,8 @@ def test_a_message_over_several_lines_becomes_one_line_with_the_same_json(tmp_pa
 
 def test_notes_are_exported_by_themselves_and_loaded_as_notes(tmp_path):
     land_messages(tmp_path / "landing_notes", b"no note", contract=NOTES)
-    told = quarantine(tmp_path, "export", "--out", tmp_path / "notes.ndjson")
-    assert told.endswith("notes.ndjson --notes\n")
+    output = quarantine(tmp_path, "export", "--out", tmp_path / "notes.ndjson")
+    assert output.endswith("notes.ndjson --notes\n")
     land_messages(tmp_path / "landing", b"no reading")
     assert "several forms" in quarantine(tmp_path, "export", "--out", tmp_path / "all.ndjson", exit_code=1)
 

@@ -77,9 +77,9 @@ def test_lines_that_a_withdrawn_file_grew_by_are_not_withdrawn(tmp_path):
 def test_of_several_files_of_one_name_the_ledger_names_one(tmp_path):
     load_lines(tmp_path, "shop.ndjson", GOOD)
     load_lines(tmp_path, "shop.ndjson", b"junk", GOOD)
-    told = withdraw(tmp_path, "--source", "shop.ndjson", exit_code=1)
-    assert "--ids 1   1 readings and 0 rejected" in told
-    assert "--ids 2   1 readings and 1 rejected" in told
+    output = withdraw(tmp_path, "--source", "shop.ndjson", exit_code=1)
+    assert "--ids 1   1 readings and 0 rejected" in output
+    assert "--ids 2   1 readings and 1 rejected" in output
     withdraw(tmp_path, "--source", "shop.ndjson", "--ids", "2")
     assert withdrawn_ids(tmp_path) == [(2, 1), (2, 2)]
     assert "ids 2:1-2" in withdraw(tmp_path, "--source", "shop.ndjson", exit_code=1).split("withdrawn")[0]
@@ -96,8 +96,8 @@ def test_of_several_files_of_one_name_the_path_names_one(tmp_path):
     assert withdrawn_ids(tmp_path) == [(2, 1), (2, 2), (2, 3)]
     assert "restored 2 readings" in withdraw(tmp_path, "--source", south)
     for unknown in ("stock.ndjson", str(tmp_path / "stock.ndjson")):
-        told = withdraw(tmp_path, "--source", unknown, exit_code=1)
-        first, second = told.splitlines()[-2:]
+        output = withdraw(tmp_path, "--source", unknown, exit_code=1)
+        first, second = output.splitlines()[-2:]
         assert f"from {tmp_path}/north/stock.ndjson" in first
         assert f"from {south}" in second
         assert "UTC" in second
@@ -111,8 +111,8 @@ def test_another_file_of_the_name_is_not_taken_for_the_one_that_was_landed(tmp_p
     withdraw(tmp_path, "--source", str(other))
     other.parent.mkdir()
     other.write_bytes(b"another")
-    told = withdraw(tmp_path, "--source", str(other), exit_code=1)
-    assert "--ids 1   1 readings and 0 rejected messages (ids 1:1-1, landed until" in told
+    output = withdraw(tmp_path, "--source", str(other), exit_code=1)
+    assert "--ids 1   1 readings and 0 rejected messages (ids 1:1-1, landed until" in output
     assert withdrawn_ids(tmp_path) == []
 
 
@@ -136,15 +136,15 @@ def test_a_cluster_that_gives_the_same_ids_again_lands_messages_that_are_not_wit
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--source", "elsewhere.ndjson"], "holds no messages of elsewhere.ndjson (found: shop.ndjson)"),
         (["--source", "shop.ndjson", "--ids", "3"], "no landed message has the id 3. It landed:\n  --ids 1 "),
     ],
 )
-def test_what_is_not_landed_is_named_with_what_is(tmp_path, arguments, told):
+def test_what_is_not_landed_is_named_with_what_is(tmp_path, arguments, message):
     load_lines(tmp_path, "shop.ndjson", GOOD)
-    assert told in withdraw(tmp_path, *arguments, exit_code=1)
+    assert message in withdraw(tmp_path, *arguments, exit_code=1)
     assert not list(tmp_path.glob("withdrawals/*.json"))
 
 

@@ -24,9 +24,9 @@ def test_what_is_no_service_url_is_refused(url):
 
 @pytest.mark.parametrize("url", ["pulsar://broker.example:6650", "pulsar://127.0.0.1:6650,broker.example:6650"])
 def test_a_token_is_not_sent_in_clear_text(token, url):
-    with pytest.raises(PulsarError, match="clear text") as told:
+    with pytest.raises(PulsarError, match="clear text") as refused:
         settings(url)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def test_wherever_a_reader_is_when_the_folders_change_it_counts_right_or_misses_
     assert outcomes == {17, None}
 
 
-def test_a_reader_meanwhile_counts_right_or_is_told_that_a_file_is_gone(tmp_path):
+def test_a_reader_meanwhile_counts_right_or_is_refused_since_a_file_is_gone(tmp_path):
     """The glob of the dbt source, again and again, while batches come and are compacted."""
     table = tmp_path / "readings"
     counts, failed, wrong = Counter[str](), threading.Event(), []
@@ -265,7 +265,7 @@ def test_a_reader_meanwhile_counts_right_or_is_told_that_a_file_is_gone(tmp_path
             except duckdb.IOException as error:
                 if "No files found" in str(error):  # the folder itself was gone
                     wrong.append((least, 0, high))
-                counts["told"] += 1
+                counts["refused"] += 1
                 continue
             counts["right"] += 1
             if not least <= count <= high:

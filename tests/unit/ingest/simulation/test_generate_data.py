@@ -200,7 +200,7 @@ def test_an_existing_file_is_kept_without_force(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--profile", "huge"], "'tiny', 'demo', '100m'"),
         (["--seed", "-1"], "0<=x<="),
@@ -208,11 +208,11 @@ def test_an_existing_file_is_kept_without_force(tmp_path):
         (["--out", "events.txt"], ".ndjson, .csv, .parquet"),
     ],
 )
-def test_nonsense_is_refused_with_what_exists(tmp_path, monkeypatch, options, told):
+def test_nonsense_is_refused_with_what_exists(tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(command, options)
     assert result.exit_code != 0
-    assert told in result.output
+    assert message in result.output
     assert list(tmp_path.iterdir()) == []
 
 

@@ -144,7 +144,7 @@ def test_products_of_an_unknown_category_get_plain_words(tmp_path):
 
 def test_nonsense_is_refused(events, tmp_path):
     (tmp_path / "mine.ndjson").write_text("mine")
-    for out, options, told in (
+    for out, options, message in (
         ("mine.ndjson", [], "--force"),
         ("notes.csv", [], "Name it .ndjson"),
         ("notes.ndjson", ["--count", "-5"], "-5"),
@@ -154,6 +154,6 @@ def test_nonsense_is_refused(events, tmp_path):
     ):
         result = run(tmp_path / out, *options)
         assert result.exit_code != 0
-        assert told in result.output
+        assert message in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["mine.ndjson"]
     assert (tmp_path / "mine.ndjson").read_text() == "mine"

@@ -64,7 +64,7 @@ def contents(events: Path) -> Counter[Content]:
     return found
 
 
-def is_told(content: Content, row: dict[str, str], new: bool) -> bool:
+def accounts_for(row: dict[str, str], content: Content, new: bool) -> bool:
     """Whether a row of the truth accounts for a reading that is gone, or that is new."""
     store, product, category, _, _, timestamp = content
     start, end = datetime.fromisoformat(row["start"]), datetime.fromisoformat(row["end"])
@@ -90,12 +90,12 @@ def test_all_that_changed_is_in_the_truth_and_all_of_the_truth_is_there(clean, t
     before, after, rows = contents(clean), contents(out), truth(out).to_dict("records")
     gone, new = before - after, after - before
     for content in gone:
-        assert any(is_told(content, row, new=False) for row in rows), content
+        assert any(accounts_for(row, content, new=False) for row in rows), content
     for content in new:
-        assert any(is_told(content, row, new=True) for row in rows), content
+        assert any(accounts_for(row, content, new=True) for row in rows), content
     for row in rows:
-        assert any(is_told(content, row, new=False) for content in gone) or any(
-            is_told(content, row, new=True) for content in new
+        assert any(accounts_for(row, content, new=False) for content in gone) or any(
+            accounts_for(row, content, new=True) for content in new
         ), row
     assert len({row["anomaly_id"] for row in rows}) == len(rows)
 
@@ -273,7 +273,7 @@ def test_the_kinds_that_move_readings_elsewhere(clean, events):
     assert not contents(clean) - contents(events)
 
 
-def test_an_anomaly_by_hand_begins_where_it_is_told(events):
+def test_an_anomaly_by_hand_begins_where_it_is_put(events):
     options = ["--kind", "negative", "--store", "Store_B", "--product", "P0003", "--at", "2026-03-02T00:00:00Z"]
     result = one(events, *options, "--magnitude", "4")
     assert result.exit_code == 0, result.output
@@ -286,7 +286,7 @@ def test_an_anomaly_by_hand_begins_where_it_is_told(events):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--kind", "earthquake"], "There are: spike, drop_to_zero"),
         (["--kind", "spike", "--store", "Store_Z"], "There are: Store_A, Store_B, Store_C"),
@@ -295,25 +295,25 @@ def test_an_anomaly_by_hand_begins_where_it_is_told(events):
         (["--kind", "spike", "--out", "out.csv"], "Name it .ndjson"),
     ],
 )
-def test_nonsense_by_hand_is_refused_with_what_exists(events, options, told):
+def test_nonsense_by_hand_is_refused_with_what_exists(events, options, message):
     before = events.read_bytes()
     result = one(events, *options)
     assert result.exit_code == 1
-    assert told in result.output
+    assert message in result.output
     assert events.read_bytes() == before
     assert [path.name for path in events.parent.iterdir()] == ["events.ndjson"]
 
 
 def test_nonsense_of_many_is_refused_with_what_exists(events, tmp_path):
     (tmp_path / "mine.ndjson").write_text("mine")
-    for options, told in (
+    for options, message in (
         (["--kinds", "spike,earthquake"], "There are: spike"),
         (["--count", "-1"], "-1"),
         (["--out", str(tmp_path / "mine.ndjson")], "--force"),
     ):
         result = many(events, *options)
         assert result.exit_code != 0
-        assert told in result.output
+        assert message in result.output
     assert (tmp_path / "mine.ndjson").read_text() == "mine"
     missing = many(tmp_path / "none.ndjson")
     assert missing.exit_code == 1

@@ -37,7 +37,7 @@ def test_dialects(tmp_path, name, text):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "raw_encoding", "options", "told"),
+    ("encoding", "raw_encoding", "options", "message"),
     [
         ("utf-8-sig", "utf-8", (), ""),
         ("utf-16", "utf-16-le", (), "UTF-16-LE"),
@@ -52,12 +52,12 @@ def test_dialects(tmp_path, name, text):
         ("cp850", "cp850", ("--encoding", "cp850"), ""),
     ],
 )
-def test_encodings(tmp_path, encoding, raw_encoding, options, told):
+def test_encodings(tmp_path, encoding, raw_encoding, options, message):
     broken = f"P2;Süßes;Köln;viele;9,5;{TIME}"
     text = lines(SEMICOLONS, f"P1;Süßes;Köln;5;9,5;{TIME}", broken, end="\r\n")
     loaded = load_bytes(tmp_path, "e.csv", text.encode(encoding), *options)
     assert loaded.column("store_location") == ["Köln"]
-    assert told in loaded.output
+    assert message in loaded.output
     assert [(row["entry_id"], row["raw"]) for row in loaded.bad] == [(3, broken.encode(raw_encoding))]
 
 
@@ -91,7 +91,7 @@ def test_a_nul_costs_its_line_only_wherever_it_stands(tmp_path, broken, place):
         assert [(row["entry_id"], row["raw"]) for row in loaded.bad] == [(place + 2, broken.encode())]
 
 
-def test_what_cannot_be_told_is_not_guessed(tmp_path):
+def test_what_is_ambiguous_is_not_guessed(tmp_path):
     cyrillic = lines(HEADER, f"P1,Игрушки,Москва,5,9.5,{TIME}").encode("windows-1251")
     loaded = load_bytes(tmp_path, "e.csv", cyrillic)
     assert loaded.exit_code == 1
@@ -193,7 +193,7 @@ def test_a_total_is_no_reading(tmp_path, total):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (HEADER + "\n", "holds no rows"),
         (HEADER + "\n,,,,,\n", "holds no rows"),
@@ -202,10 +202,10 @@ def test_a_total_is_no_reading(tmp_path, total):
         ("sku,qty\n1,2\n", "lacks product_id"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(tmp_path, text, told):
+def test_a_file_that_cannot_be_used_says_why(tmp_path, text, message):
     loaded = load_text(tmp_path, "e.csv", text)
     assert loaded.exit_code == 1
-    assert told in loaded.output
+    assert message in loaded.output
     assert not loaded.rows
 
 

@@ -95,9 +95,9 @@ def test_an_export_lands_by_its_ready_mapping_and_is_recognised_without_it(tmp_p
     run(tmp_path, source, "--mapping", name, "--as-of", AS_OF)
     assert landed(tmp_path, "store_location, product_id, category, quantity, price") == expected
     assert set(landed(tmp_path, "event_timestamp")) == {(COUNTED,)}
-    told = run(tmp_path, source, exit_code=1)
-    assert f"looks like a{'n' * (name[0] in 'aoe')} {ready_mappings()[name].software} export" in told
-    assert f"--mapping {name} and --as-of TIME" in told
+    output = run(tmp_path, source, exit_code=1)
+    assert f"looks like a{'n' * (name[0] in 'aoe')} {ready_mappings()[name].software} export" in output
+    assert f"--mapping {name} and --as-of TIME" in output
     assert "add --as-of" in run(tmp_path, source, "--mapping", name, exit_code=1)
 
 
@@ -119,7 +119,7 @@ def test_what_is_no_field_is_kept_as_extra_under_its_own_name(tmp_path):
     assert "SKU" not in kept
 
 
-def test_columns_constants_and_the_time_are_said_on_the_command_line_and_saved(tmp_path):
+def test_columns_constants_and_the_time_are_given_on_the_command_line_and_saved(tmp_path):
     source = table(
         tmp_path / "count.csv",
         ["SKU", "Available, net", "quantity", "Shop", "price"],
@@ -127,11 +127,11 @@ def test_columns_constants_and_the_time_are_said_on_the_command_line_and_saved(t
         ["A2", "3", "9", "East", ""],
     )
     saved = tmp_path / "ours.yml"
-    said = [
+    options = [
         *("--columns", 'product_id=SKU,quantity="Available, net"', "--columns", "store_location=Shop"),
         *("--set", "category=Unknown", "--save-mapping", saved),
     ]
-    run(tmp_path, source, *said, "--as-of", "2026-11-01 19:00", "--time-zone", "Europe/Berlin", "--decimal", "comma")
+    run(tmp_path, source, *options, "--as-of", "2026-11-01 19:00", "--time-zone", "Europe/Berlin", "--decimal", "comma")
     columns = "product_id, category, quantity, price, event_timestamp, extra"
     expected = [
         ("A1", "Unknown", 1250, 2.5, COUNTED, '{"quantity (column)":"9"}'),
@@ -151,15 +151,22 @@ def test_a_file_with_times_and_prices_of_its_own_needs_no_more_than_names(tmp_pa
     )
     run(tmp_path, source, "--columns", "product_id=sku,event_timestamp=read at")
     assert landed(tmp_path, "product_id, quantity, price, event_timestamp") == [("A1", 4, 1.5, COUNTED)]
-    told = run(tmp_path, source, "--columns", "product_id=sku,event_timestamp=read at", "--as-of", AS_OF, exit_code=1)
-    assert "times of its own, in read at" in told
+    output = run(tmp_path, source, "--columns", "product_id=sku,event_timestamp=read at", "--as-of", AS_OF, exit_code=1)
+    assert "times of its own, in read at" in output
 
 
 def test_json_is_mapped_by_its_keys(tmp_path):
     source = tmp_path / "items.ndjson"
     source.write_bytes(b'{"sku":"A1","qty":"4","site":{"id":7}}\n{"sku":"A2"}\nbroken\n')
-    said = ["--columns", "product_id=sku,quantity=qty", "--set", "category=Toys,store_location=East", "--as-of", AS_OF]
-    assert "landed 1 readings, quarantined 2" in run(tmp_path, source, *said)
+    options = [
+        "--columns",
+        "product_id=sku,quantity=qty",
+        "--set",
+        "category=Toys,store_location=East",
+        "--as-of",
+        AS_OF,
+    ]
+    assert "landed 1 readings, quarantined 2" in run(tmp_path, source, *options)
     assert landed(tmp_path, "product_id, quantity, price, extra") == [("A1", 4, None, '{"site":{"id":7}}')]
 
 
@@ -180,11 +187,11 @@ WIDE_COLUMNS = ["--columns", "product_id=Item,category=Group", "--as-of", AS_OF]
     ],
 )
 def test_a_column_for_each_store_becomes_a_reading_for_each_store(tmp_path, stores, names):
-    told = run(tmp_path, table(tmp_path / "wide.csv", *WIDE), *WIDE_COLUMNS, "--stores", stores)
+    output = run(tmp_path, table(tmp_path / "wide.csv", *WIDE), *WIDE_COLUMNS, "--stores", stores)
     north, south, east = names
     assert landed(tmp_path) == [(north, "A1", 4), (south, "A1", 0), (north, "A2", 7), (east, "A2", 2)]
-    assert "landed 4 readings, quarantined 2 (1 wrong_type, 1 total_line)" in told
-    assert "1 levels of products that are not kept there" in told
+    assert "landed 4 readings, quarantined 2 (1 wrong_type, 1 total_line)" in output
+    assert "1 levels of products that are not kept there" in output
 
 
 def test_stores_can_have_other_names_than_their_columns(tmp_path):
@@ -235,9 +242,9 @@ def test_rejected_lines_of_a_wide_file_are_exported_once_and_load_with_the_same_
     run(tmp_path, source, *WIDE_COLUMNS, "--stores", "Stock *")
     out = tmp_path / "rejected.csv"
     arguments = ["export", "--out", str(out), "--data-dir", str(tmp_path)]
-    told = CliRunner().invoke(quarantine.command, arguments).output
-    assert f"inventory load --source {out} --stores 'Stock *' --as-of {AS_OF}" in told
-    assert f"--columns {WIDE_COLUMNS[1]}" in told
+    output = CliRunner().invoke(quarantine.command, arguments).output
+    assert f"inventory load --source {out} --stores 'Stock *' --as-of {AS_OF}" in output
+    assert f"--columns {WIDE_COLUMNS[1]}" in output
     assert out.read_text().splitlines() == ["Item,Group,Stock North,Stock South,Stock East", "A1,Toys,x,y,3"]
     with (tmp_path / "rejected.csv.reasons.csv").open(newline="") as file:
         assert [row["line"] for row in csv.DictReader(file)] == ["2", "2"]
@@ -245,28 +252,28 @@ def test_rejected_lines_of_a_wide_file_are_exported_once_and_load_with_the_same_
 
 def test_a_corrected_mapping_lands_and_names_the_first_attempt(tmp_path):
     source = EXPORTS / "shopify.csv"
-    said = ["--mapping", "shopify", "--as-of", AS_OF]
-    run(tmp_path, source, *said, "--columns", "quantity=Committed (not editable)")
-    told = run(tmp_path, source, *said)
-    assert "inventory withdraw --source shopify.csv --ids 1" in told
+    options = ["--mapping", "shopify", "--as-of", AS_OF]
+    run(tmp_path, source, *options, "--columns", "quantity=Committed (not editable)")
+    output = run(tmp_path, source, *options)
+    assert "inventory withdraw --source shopify.csv --ids 1" in output
     assert [row[2] for row in landed(tmp_path)] == [3, 0, 4, 0, 24, 110, 2, 5]
-    assert "nothing new" in run(tmp_path, source, *said)
+    assert "nothing new" in run(tmp_path, source, *options)
     arguments = ["--source", "shopify.csv", "--ids", "1", "--data-dir", str(tmp_path)]
     assert "withdrew 4 readings" in CliRunner().invoke(withdraw.command, arguments).output
     # counted again later: another time, nothing wrong with the first
-    told = run(tmp_path, source, "--mapping", "shopify", "--as-of", "2026-11-02T18:00")
-    assert "landed 4 readings" in told
-    assert "withdraw" not in told
+    output = run(tmp_path, source, "--mapping", "shopify", "--as-of", "2026-11-02T18:00")
+    assert "landed 4 readings" in output
+    assert "withdraw" not in output
 
 
 def test_a_withdrawn_file_that_is_loaded_again_says_how_to_restore_it(tmp_path):
     source = EXPORTS / "odoo.csv"
-    said = ["--mapping", "odoo", "--as-of", AS_OF]
-    run(tmp_path, source, *said)
+    options = ["--mapping", "odoo", "--as-of", AS_OF]
+    run(tmp_path, source, *options)
     CliRunner().invoke(withdraw.command, ["--source", "odoo.csv", "--data-dir", str(tmp_path)])
-    told = run(tmp_path, source, *said)
-    assert "nothing new" in told
-    assert "`inventory withdraw --source odoo.csv` restores it" in told
+    output = run(tmp_path, source, *options)
+    assert "nothing new" in output
+    assert "`inventory withdraw --source odoo.csv` restores it" in output
 
 
 LOTS = [
@@ -282,21 +289,21 @@ ODOO = ["--mapping", "odoo", "--as-of", AS_OF]
 
 
 def test_lots_of_one_product_and_location_are_added_up_where_the_software_splits_them(tmp_path):
-    told = run(tmp_path, table(tmp_path / "lots.csv", *LOTS), *ODOO)
+    output = run(tmp_path, table(tmp_path / "lots.csv", *LOTS), *ODOO)
     assert landed(tmp_path, "entry_id, store_location, product_id, quantity, price, extra") == [
         (2, "WH", "A", 7, 9.5, '{"Unit":"kg"}'),
         (3, "WH", "B", 2, 2.0, '{"Unit":"kg"}'),
         (5, "WH2", "A", -1, 9.5, '{"Lot":"L3","Unit":"kg"}'),
     ]
-    assert "3 rows added to the level of the same product and store" in told
+    assert "3 rows added to the level of the same product and store" in output
     assert "nothing new" in run(tmp_path, tmp_path / "lots.csv", *ODOO)
 
 
 def test_elsewhere_the_last_of_several_rows_holds_and_the_user_hears_of_it(tmp_path):
     source = table(tmp_path / "count.csv", LOTS[0], *LOTS[1:4])
-    said = ["--columns", "product_id=Product,store_location=Location,quantity=Quantity", "--set", "category=Unknown"]
-    told = run(tmp_path, source, *said, "--as-of", AS_OF, "--quantity-scale", 2)
-    assert "1 rows for a product and store that stand in the file before" in told
+    options = ["--columns", "product_id=Product,store_location=Location,quantity=Quantity", "--set", "category=Unknown"]
+    output = run(tmp_path, source, *options, "--as-of", AS_OF, "--quantity-scale", 2)
+    assert "1 rows for a product and store that stand in the file before" in output
     assert [row[2] for row in landed(tmp_path)] == [6, 3, 8]
 
 
@@ -340,8 +347,8 @@ def test_a_level_with_a_part_that_is_no_number_is_rejected_whole_and_can_be_corr
     assert "quarantined 2 (2 wrong_type)" in run(tmp_path, source, *ODOO)
     assert landed(tmp_path) == [("WH2", "A", -1)]
     out = tmp_path / f"rejected{source.suffix}"
-    told = CliRunner().invoke(quarantine.command, ["export", "--out", str(out), "--data-dir", str(tmp_path)]).output
-    assert f"--mapping odoo --as-of {AS_OF}" in told
+    output = CliRunner().invoke(quarantine.command, ["export", "--out", str(out), "--data-dir", str(tmp_path)]).output
+    assert f"--mapping odoo --as-of {AS_OF}" in output
     assert "'many' is no number (in row 2 of 3 to be added up)" in (tmp_path / f"{out.name}.reasons.csv").read_text()
     assert out.read_text().count("kg") == 5
     out.write_text(out.read_text().replace("many", "4", 1).replace("many", "0.5"))
@@ -379,9 +386,9 @@ def test_what_is_no_store_in_odoo_is_left_out_and_counted(tmp_path):
     ]
     stores = ["WH/Stock", "Partnersville/Stock"]
     rows = [["A", place, "", 5, "", "kg"] for place in [*places, *stores]]
-    told = run(tmp_path, table(tmp_path / "quants.csv", LOTS[0], *rows), *ODOO)
+    output = run(tmp_path, table(tmp_path / "quants.csv", LOTS[0], *rows), *ODOO)
     assert [row[0] for row in landed(tmp_path)] == stores
-    assert "7 levels in places that are no stores passed over" in told
+    assert "7 levels in places that are no stores passed over" in output
 
 
 def test_square_prices_may_vary_or_differ_by_location(tmp_path):
@@ -404,8 +411,8 @@ def test_square_prices_may_vary_or_differ_by_location(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("said", [[], ["--stores", "North Street,Warehouse"]])
-def test_a_shopify_export_with_a_column_for_each_location(tmp_path, said):
+@pytest.mark.parametrize("options", [[], ["--stores", "North Street,Warehouse"]])
+def test_a_shopify_export_with_a_column_for_each_location(tmp_path, options):
     source = table(
         tmp_path / "inventory.csv",
         [
@@ -416,19 +423,19 @@ def test_a_shopify_export_with_a_column_for_each_location(tmp_path, said):
         ["shirt", "Shirt", "Size", "M", "Colour", "Red", "", "", "PT", "Not stocked", 7],
         ["tie", "Tie", "Size", "'t Hooft", "", "", "", "", "PT", 1, 2],
     )
-    told = run(tmp_path, source, "--mapping", "shopify", "--as-of", AS_OF, *said)
+    output = run(tmp_path, source, "--mapping", "shopify", "--as-of", AS_OF, *options)
     assert landed(tmp_path) == [
         ("North Street", "0012", 4),
         ("Warehouse", "shirt / M / Red", 7),
         ("North Street", "tie / 't Hooft", 1),
         ("Warehouse", "tie / 't Hooft", 2),
     ]
-    assert "2 levels of products that are not kept there" in told
+    assert "2 levels of products that are not kept there" in output
     assert "looks like a Shopify export" in run(tmp_path, source, exit_code=1)
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("options", "message"),
     [
         (["--columns", "quantity=Availble"], "no column 'Availble' for quantity (did you mean 'Available (not edit"),
         (["--columns", "quantity=available"], "did you mean 'Available (not editable)'?"),
@@ -450,16 +457,16 @@ def test_a_shopify_export_with_a_column_for_each_location(tmp_path, said):
         (["--mapping", "BROKEN"], "BROKEN: Object contains unknown field `colums`. A mapping has software, about"),
     ],
 )
-def test_a_fault_in_what_is_said_is_named_with_the_way_out(tmp_path, said, told):
+def test_a_fault_in_the_options_is_named_with_the_way_out(tmp_path, options, message):
     broken = tmp_path / "BROKEN"
     broken.write_text("colums: {}\n")
-    arguments = [str(broken) if word == "BROKEN" else word for word in said]
+    arguments = [str(broken) if word == "BROKEN" else word for word in options]
     result = CliRunner().invoke(
         load.command,
         ["--source", str(EXPORTS / "shopify.csv"), "--mapping", "shopify", "--data-dir", str(tmp_path), *arguments],
     )
     assert result.exit_code != 0
-    assert told.replace("BROKEN", str(broken)) in result.output.replace("\n", " ")
+    assert message.replace("BROKEN", str(broken)) in result.output.replace("\n", " ")
     assert not list(tmp_path.rglob("*.parquet"))
 
 
@@ -467,22 +474,22 @@ def test_a_preview_shows_events_and_rejections_and_writes_nothing(tmp_path):
     rows = [[f"P{number}", "East", number, ""] for number in range(12)] + [["P\x1b[2J", "East", "x", ""]] * 3
     source = table(tmp_path / "count.csv", ["sku", "store_location", "quantity", "note"], *rows)
     data_dir = tmp_path / "data"
-    said = ["--columns", "product_id=sku", "--set", "category=Toys", "--as-of", AS_OF]
-    told = run(data_dir, source, *said, "--preview")
-    lines = told.splitlines()
+    options = ["--columns", "product_id=sku", "--set", "category=Toys", "--as-of", AS_OF]
+    output = run(data_dir, source, *options, "--preview")
+    lines = output.splitlines()
     assert lines[0].split() == list(FIELDS)
     assert lines[1].split() == ["P0", "Toys", "East", "0", "2026-11-01", "18:00:00"]
     assert sum(line.startswith("P") for line in lines[1:]) == 10
-    assert "would land 12 readings, quarantine 3" in told
-    assert "3 wrong_type, the first in row 14: wrong_type: quantity" in told
+    assert "would land 12 readings, quarantine 3" in output
+    assert "3 wrong_type, the first in row 14: wrong_type: quantity" in output
     assert not data_dir.exists()
-    run(data_dir, source, *said)
+    run(data_dir, source, *options)
     assert len(landed(data_dir)) == 12
 
 
-@pytest.mark.parametrize("said", [["--preview"], ["--sheet", "Stock"], ["--mapping", "odoo"]])
-def test_what_is_said_of_a_file_needs_one(said):
-    result = CliRunner().invoke(load.command, said)
+@pytest.mark.parametrize("options", [["--preview"], ["--sheet", "Stock"], ["--mapping", "odoo"]])
+def test_options_about_a_file_need_one(options):
+    result = CliRunner().invoke(load.command, options)
     assert result.exit_code == 2
     assert "--source" in result.output
 

@@ -209,10 +209,10 @@ def test_a_table_may_stand_anywhere_in_its_sheet(tmp_path):
 def test_excel_sheet(tmp_path):
     content = workbook(("Cover", [["x"]]), ("Stock", [HEADER, ROW]))
     assert landed(load_bytes(tmp_path, "e.xlsx", content, "--sheet", "Stock").rows) == [LANDED]
-    for options, told in ([(), "sheet Cover holds no rows"], [("--sheet", "No"), "one of Cover, Stock"]):
+    for options, message in ([(), "sheet Cover holds no rows"], [("--sheet", "No"), "one of Cover, Stock"]):
         loaded = load_bytes(tmp_path, "f.xlsx", content, *options)
         assert loaded.exit_code == 1
-        assert told in loaded.output
+        assert message in loaded.output
     for name, file, option in (("f.parquet", parquet(), "--sheet"), ("f.xlsx", content, "--encoding")):
         loaded = load_bytes(tmp_path, name, file, option, "utf-8")
         assert loaded.exit_code == 1
@@ -228,7 +228,7 @@ def test_tables_in_archives(tmp_path, name, pack):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("e.xlsx", b"no workbook", "not a readable Excel workbook"),
         ("e.parquet", b"PAR1", "not a readable Parquet file"),
@@ -245,10 +245,10 @@ def test_tables_in_archives(tmp_path, name, pack):
         ("e.zip", b"product_id\n1\n", "is no zip archive, but a plain file. Take .zip off its name"),
     ],
 )
-def test_what_is_not_what_its_name_says(tmp_path, name, content, told):
+def test_what_is_not_what_its_name_says(tmp_path, name, content, message):
     loaded = load_bytes(tmp_path, name, content)
     assert loaded.exit_code == 1
-    assert told in loaded.output
+    assert message in loaded.output
     assert len(loaded.output.splitlines()) == 1
 
 
