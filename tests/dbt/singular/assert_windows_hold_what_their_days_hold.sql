@@ -1,6 +1,6 @@
 -- Catches a window that loses or invents flows. It holds the flows of its days. Of its first day with readings it may
--- hold only a part, since those flows go back to the reading before. A row is a product whose window holds less or more.
--- Sums of parts are rounded to the billionth of a unit.
+-- hold only a part, since those flows go back to the reading before. A row is a product whose window holds less or
+-- more. Sums of parts are rounded to the billionth of a unit.
 with
 
 windows as (

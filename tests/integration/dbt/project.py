@@ -23,7 +23,7 @@ class Project:
         self._manifest: Any = None
 
     def build(self, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
-        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first faults that dbt reports."""
+        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first errors of dbt."""
         if with_seeds:
             self._invoke("seed")
         self._invoke(steps, *arguments)
