@@ -1,6 +1,6 @@
-{# The buckets of a group in a silence of more than `filled_silence`. They are filled up to the end of the day that lies so
-   long after the group's last reading, and from the day on that lies so long before the clock of the tables; in between
-   stands none. Whole days, so that what is summed by day has either all buckets of a day or none. #}
+{# The buckets of a store and category in a silence of more than `filled_silence`. They are filled for that long after the
+   last reading, and for that long before the clock of the tables. In between there are none. Both limits are ends of
+   days, so that a sum by day has either all buckets of a day or none. #}
 {% macro filled_until(last_reading_at) %}
     cast({{ day_of(last_reading_at) }} + 1 as timestamp) + interval '{{ var("filled_silence") }}'
 {%- endmacro %}

@@ -25,7 +25,7 @@ from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.simulation.event_files import refuse_existing
 from ingest.simulation.event_log import iso
 
-Group = tuple[str, str]  # store, category
+Series = tuple[str, str]  # store, category
 
 
 @click.command()
@@ -87,11 +87,11 @@ def command(
     publish_file(out, **pulsar)
 
 
-def _due(forecasts: Path, clock: datetime) -> dict[date, set[Group]]:
-    """The days whose forecasts are due by the clock and have no actual, with the groups that wait for one."""
+def _due(forecasts: Path, clock: datetime) -> dict[date, set[Series]]:
+    """The days whose forecasts are due by the clock and have no actual, with the series (store and category) that wait for one."""
     if not forecasts.exists():
         raise click.ClickException(f"{forecasts}: no such file. Publish forecasts first (make pipeline).")
-    due: dict[date, set[Group]] = {}
+    due: dict[date, set[Series]] = {}
     try:
         with closing(sqlite3.connect(f"{forecasts.absolute().as_uri()}?mode=ro", uri=True)) as database:
             rows = database.execute(
@@ -107,8 +107,8 @@ def _due(forecasts: Path, clock: datetime) -> dict[date, set[Group]]:
     return due
 
 
-def _readings(due: dict[date, set[Group]], truth: Path) -> Iterator[bytes]:
-    """A message for each product of the groups that wait, at the end of each of their days."""
+def _readings(due: dict[date, set[Series]], truth: Path) -> Iterator[bytes]:
+    """A message for each product of the series that wait, at the end of each of their days."""
     path = truth / "demand.parquet"
     if not path.exists():
         raise click.ClickException(
@@ -117,7 +117,7 @@ def _readings(due: dict[date, set[Group]], truth: Path) -> Iterator[bytes]:
     columns = ["event_date", "store_location", "category", "product_id", "level", "price"]
     days = pa.array(sorted(due), pa.date32())
     table = pq.read_table(path, columns=columns, filters=pc.field("event_date").isin(days))
-    waiting = {(day, *group) for day, groups in due.items() for group in groups}
+    waiting = {(day, *series) for day, waiting_series in due.items() for series in waiting_series}
     rows = sorted(table.to_pylist(), key=lambda row: [row[name] for name in columns[:4]])
     answered = set[tuple[date, str, str]]()
     for row in rows:

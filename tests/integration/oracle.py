@@ -44,9 +44,9 @@ def metrics(events: list[Event]) -> Metrics:
         for key, readings in accepted.items()
     }
     end = max((event.timestamp - EPOCH) // MICROSECOND for event in events)
-    groups = {(store, level.category) for (store, _), levels in products.items() for level in levels}
+    series = {(store, level.category) for (store, _), levels in products.items() for level in levels}
     result = {}
-    for store, category in groups:
+    for store, category in series:
         histories = [levels for (place, _), levels in products.items() if place == store]
         first = min(level.at for levels in histories for level in levels if level.category == category)
         bucket = -(-first // HOUR) * HOUR

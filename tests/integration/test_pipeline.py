@@ -387,7 +387,7 @@ def test_a_wrong_formula_fails_its_unit_tests(built, tmp_path, place):
 def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
     """Units out per store and category against the till's own movements. Readings of one product in one second have
     no order among themselves, so only the last of them counts: what was sold and refilled within it cancels out. And
-    a level that comes back within its second reads as a repeat: groups where that happens are left out."""
+    a level that comes back within its second reads as a repeat: series where that happens are left out."""
     from tests.integration.test_metrics import build
 
     result = make("events", tmp_path, INVENTORY_EVENTS=str(sample / "complete_journey_readings.ndjson"))
@@ -404,7 +404,7 @@ def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
         measured = {
             (store, category): (units_out, units_in)
             for store, category, units_out, units_in in connection.execute(
-                "select store_location, category, sum(units_out), sum(units_in) from fct_stock_metrics group by all"
+                "select store_location, category, sum(units_out), sum(units_in) from fct_stock_metrics series by all"
             ).fetchall()
         }
     sold: dict[tuple[str, str], int] = defaultdict(int)
@@ -413,16 +413,16 @@ def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
     contents: Counter[tuple[str, ...]] = Counter()
     with (sample / "complete_journey_ledger.csv").open() as file:
         for row in csv.DictReader(file):
-            group = (row["store_location"], row["category"])
-            contents[*group, row["product_id"], row["event_timestamp"], row["quantity_on_hand"], row["price"]] += 1
+            series = (row["store_location"], row["category"])
+            contents[*series, row["product_id"], row["event_timestamp"], row["quantity_on_hand"], row["price"]] += 1
             if row["event_type"] == "sale":
-                sold[group] -= int(row["quantity_delta"])
+                sold[series] -= int(row["quantity_delta"])
             if row["event_type"] != "opening":
-                seconds[*group, row["product_id"], row["event_timestamp"]] += int(row["quantity_delta"])
+                seconds[*series, row["product_id"], row["event_timestamp"]] += int(row["quantity_delta"])
     for (store, category, _, _), change in seconds.items():
         visible[store, category] += max(-change, 0)
     returning = {(store, category) for (store, category, *_), times in contents.items() if times > 1}
     assert len(returning) <= 3
-    for group, units in visible.items():
-        assert group in returning or measured[group][0] == units, group
+    for series, units in visible.items():
+        assert series in returning or measured[series][0] == units, series
     assert sum(visible.values()) >= 0.98 * sum(sold.values())

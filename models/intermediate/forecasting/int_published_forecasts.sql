@@ -21,7 +21,7 @@ forecasters as (
 
 ),
 
-groups as (
+series as (
 
     select distinct
         store_location,
@@ -33,8 +33,8 @@ groups as (
 named as (
 
     select
-        groups.store_location,
-        groups.category,
+        series.store_location,
+        series.category,
         cast(forecasts.cutoff as date) as cutoff_date,
         cast(forecasts.ds as date) as event_date,
         cast(forecasts.y_hat as double) as predicted_quantity,
@@ -47,8 +47,8 @@ named as (
     from forecasts
     inner join forecasters
         on forecasts.model = forecasters.forecaster
-    inner join groups
-        on forecasts.unique_id = {{ series_id('groups.store_location', 'groups.category') }}
+    inner join series
+        on forecasts.unique_id = {{ series_id('series.store_location', 'series.category') }}
 
 ),
 

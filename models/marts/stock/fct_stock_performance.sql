@@ -53,7 +53,7 @@ products as (
 
 ),
 
--- every figure is a sum over products, so that a ratio of a group is a ratio of sums and no mean of ratios
+-- every figure is a sum over products, so that each ratio is a ratio of sums and not a mean of ratios
 summed as (
 
     select
