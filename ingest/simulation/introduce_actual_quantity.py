@@ -88,7 +88,7 @@ def command(
 
 
 def _due(forecasts: Path, clock: datetime) -> dict[date, set[Series]]:
-    """The days whose forecasts are due by the clock and have no actual, with the series (store and category) that wait for one."""
+    """The days whose forecasts are due by the clock and have no actual, with the series that wait for one."""
     if not forecasts.exists():
         raise click.ClickException(f"{forecasts}: no such file. Publish forecasts first (make pipeline).")
     due: dict[date, set[Series]] = {}
