@@ -101,13 +101,19 @@ pipeline: events ## The same without Superset: events to SQLite files
 check: setup-dev setup-superset ## The fast checks, for every commit: lint, and unit tests, dbt's among them
 	@$(MAKE) --jobs 2 --output-sync=target lint unit
 
+PYTEST := .venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20
+
 .PHONY: unit
 unit:
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup tests/unit
+	$(PYTEST) tests/unit
+
+.PHONY: integration
+integration: setup-dev setup-superset chromium maven ## The tests that `make check` leaves: brokers, Spark, whole builds, dashboards
+	$(PYTEST) tests/integration tests/browser
 
 .PHONY: test
 test: setup-dev setup-superset chromium maven ## Run all tests
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup --durations 20
+	$(PYTEST)
 
 .PHONY: lint
 lint: setup-dev ## Check format, types and SQL style

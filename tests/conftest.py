@@ -19,6 +19,7 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, suppres
 settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parents[1]
+UNIT = ROOT / "tests/unit"
 SAMPLE = ROOT.parent / "shared" / "data"
 
 
@@ -81,19 +82,27 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
-# what takes long to make and is made once a process: tests that need it run in the same one, the longest group first
+# what takes long to make and is made once a run: its tests run in one process, the longest group first
 SHARED = ("broker", "built", "spark")
+# files that take long and share nothing: they start early, so that the short ones fill up both processes' last minute
+LONG = ("test_incremental_builds", "test_metrics", "test_hostile_readings", "test_unit_tests")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Let `pytest -n` hand out whole groups: the tests of one shared fixture, or of one file."""
+    first = (*SHARED, *LONG)
 
     def group(item: pytest.Function) -> str:
         return next((name for name in SHARED if name in item.fixturenames), item.path.stem)
 
+    def place(item: pytest.Function) -> tuple[int, bool]:
+        name = group(item)
+        return first.index(name) if name in first else len(first), UNIT in item.path.parents
+
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: SHARED.index(group(item)) if group(item) in SHARED else len(SHARED))
+    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
