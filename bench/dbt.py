@@ -1,4 +1,4 @@
-"""The SQL models on 1, 10 and 100 million readings: built from nothing, and after 10,000 new ones.
+"""The SQL models on 1, 10 and 100 million readings: a full refresh, and an incremental build of 10,000 new ones.
 
 `SIZES=1,10 make bench ONLY=dbt` measures some of the sizes (in millions). The readings are synthesised straight into
 raw Parquet in the shape of the 100m profile, four a product and day over 400 days, with spikes, empty prices and
@@ -62,8 +62,8 @@ def _measure(millions: int, data_dir: Path) -> Iterator[Figure]:
     before = _baseline(data_dir)
     whole = _build(data_dir, "--full-refresh")
     baseline = (before + _baseline(data_dir)) / 2
-    yield _figure(f"{name}, all SQL models from nothing", whole.seconds, baseline, "≤ 3")
-    yield _figure(f"{name}, levels and metrics from nothing", whole.core_seconds, baseline, "≤ 3")
+    yield _figure(f"{name}, full refresh of all SQL models", whole.seconds, baseline, "≤ 3")
+    yield _figure(f"{name}, full refresh of levels and metrics", whole.core_seconds, baseline, "≤ 3")
     yield Figure(f"{name}, peak memory of that build", f"{whole.peak_gib:.1f} GiB", goal=f"memory_limit {MEMORY_LIMIT}")
     for batch_id, (kind, readings) in enumerate({"recent": _recent(size), "late": _late(size)}.items(), start=1):
         _write_readings(data_dir, batch_id, readings)

@@ -73,7 +73,7 @@ def _start(home: Path, port: int | None) -> None:
             click.echo(f"  Superset is serving already on {running.url}")
             return
         if running:
-            click.echo("  the configuration has changed: starting the server anew")
+            click.echo("  the configuration has changed: restarting the server")
             _end(running, home)
         _serve(home, listener or _listen(running.port if running else DEFAULT_PORT))
 
@@ -146,17 +146,17 @@ def _prepare(home: Path) -> None:
     if not key.exists() or not key.read_text():  # a full disk leaves an empty file
         key.write_text(secrets.token_urlsafe(42))
     os.environ["SUPERSET_CONFIG_PATH"] = str(HERE / "superset_config.py")
-    mark = home / "applied"
+    applied = home / "applied"
     try:
         state = to_apply(published_stores(home.parent / "export"))
     except AccessError as error:
         raise click.ClickException(str(error)) from error
-    if mark.exists() and mark.read_text() == state and (home / "superset.db").exists():
+    if applied.exists() and applied.read_text() == state and (home / "superset.db").exists():
         return
     from dashboards.apply import AssetError, apply
 
     terminal = sys.stdout
-    # one apply says little, so the log is written anew each time
+    # one apply logs little, so each replaces the log of the one before
     with (home / "apply.log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
         try:
             apply(home, lambda stage: click.echo(f"  {stage}", file=terminal))
@@ -166,7 +166,7 @@ def _prepare(home: Path) -> None:
             traceback.print_exc()
             reason = str(error).partition("\n")[0]
             raise click.ClickException(f"the dashboards were not applied: {reason}. See {log.name}.") from error
-    mark.write_text(state)
+    applied.write_text(state)
 
 
 def _serve(home: Path, listener: socket.socket) -> None:

@@ -80,7 +80,7 @@ FAB_PASSWORD_COMPLEXITY_ENABLED = True
 PUBLIC_ROLE_LIKE = None
 
 # The number of proxies that this server stands behind. Each adds the address that it was asked from; without them
-# anybody could make up an address, so none is believed unless the operator says so.
+# anybody could make up an address, so none is trusted unless the operator says so.
 TRUSTED_PROXIES = int(os.environ.get("SUPERSET_TRUSTED_PROXIES", "0"))
 ENABLE_PROXY_FIX = TRUSTED_PROXIES > 0
 PROXY_FIX_CONFIG = {"x_for": TRUSTED_PROXIES, "x_proto": TRUSTED_PROXIES, "x_host": TRUSTED_PROXIES}
@@ -133,7 +133,7 @@ CACHE_CONFIG = {
     "CACHE_DEFAULT_TIMEOUT": 86_400,
     "CACHE_THRESHOLD": 2000,
 }
-# short: the files are published anew whenever there is news
+# short, so that newly published files show soon
 DATA_CACHE_CONFIG = CACHE_CONFIG | {"CACHE_DIR": str(HOME / "cache" / "data"), "CACHE_DEFAULT_TIMEOUT": 60}
 
 # ------------------------------------------------------------------ looks

@@ -3,7 +3,7 @@
 For a user who is no administrator, temporary views with the tables' names hold his rows, and SQLite's authorizer
 refuses the tables themselves. The authorizer learns only the name of the view or common table expression that reads a
 table, and any query can give that name to one of its own. So each view reads through an expression whose name is drawn
-anew for each connection.
+again for each connection.
 
 For everybody: no other file, no function or module that is not on a list, and limits on time and size.
 """

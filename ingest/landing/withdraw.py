@@ -108,9 +108,9 @@ def _batch_of_file(source: str, batches: list[Batch], active: Withdrawals) -> Ba
         return at_path[0]
     if len(batches) == 1 and not (is_elsewhere and batches[0].path):
         return batches[0]
-    count = f"{len(batches)} different contents" if len(batches) > 1 else "the content of another file"
+    how = f"in {len(batches)} versions" if len(batches) > 1 else "with the content of another file"
     raise click.ClickException(
-        f"{path.name} was landed with {count}. Add one of:\n" + "\n".join(_choice(batch, active) for batch in batches)
+        f"{path.name} was landed {how}. Add one of:\n" + "\n".join(_choice(batch, active) for batch in batches)
     )
 
 

@@ -234,7 +234,7 @@ def bind_source(raw: Path, pulsar: dict[str, str]) -> None:
     elif owner(raw) != source:
         raise click.ClickException(
             f"{raw} belongs to {owner(raw)}, not to {source}: a data folder has one source. Name another folder with "
-            f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it anew."
+            f"--data-dir (or INVENTORY_DATA_DIR), or move {raw} away to fill it again."
         )
     newest = max(readings.glob("batch-*/*/*.parquet"), default=None)
     if newest is not None and "batch_id" not in pq.read_schema(newest).names:
@@ -248,7 +248,7 @@ def bind_source(raw: Path, pulsar: dict[str, str]) -> None:
 
 def owner(raw: Path) -> str | None:
     """The source that raw belongs to, None where it has not been filled yet."""
-    mark = raw / OWNER
-    if mark.exists():
-        return mark.read_text()
+    path = raw / OWNER
+    if path.exists():
+        return path.read_text()
     return LANDING if (raw / "_checkpoint").exists() else None

@@ -18,7 +18,7 @@ import numpy as np
 from ingest.simulation.event_log import Change, EventLog, Point, SeriesKey, iso, within
 
 HISTORY = 20  # readings before an anomaly where the series has as many, so that there is a past to judge it by
-QUIET_DAYS = 14  # between two anomalies of one series
+DAYS_BETWEEN_ANOMALIES = 14  # of one series
 TRIES = 2000
 LASTING_DAYS = 21
 TRUTH_COLUMNS = (
@@ -355,7 +355,7 @@ class Introduction:
         )
 
     def _is_free(self, changes: list[Change]) -> bool:
-        spacing = timedelta(days=QUIET_DAYS)
+        spacing = timedelta(days=DAYS_BETWEEN_ANOMALIES)
         return not any(
             start - spacing <= change.point.timestamp <= end + spacing
             for change in changes

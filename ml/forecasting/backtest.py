@@ -1,4 +1,4 @@
-"""Forecasts at given cutoffs, each made from nothing later than its cutoff."""
+"""Forecasts at given cutoffs, each from data up to its cutoff only."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def cached(
 ) -> pd.DataFrame:
     """The result of `compute`, from the cache where the same data, parameters, code and libraries were seen before.
 
-    A cache file that cannot be read, such as one that a power cut left empty, is made anew.
+    A cache file that cannot be read, such as one that a power cut left empty, is written again.
     """
     if cache_dir is None:
         return compute()

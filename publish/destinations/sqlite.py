@@ -68,9 +68,9 @@ def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
 def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable]) -> str:
     stored = [table for table in tables if table.view_of is None]
     fingerprint = _fingerprint(connection, tables, stored)
-    mark = path.with_suffix(".fingerprint")
+    fingerprint_file = path.with_suffix(".fingerprint")
     rows = sum(_count(connection, table) for table in stored)
-    if path.exists() and mark.exists() and mark.read_text() == fingerprint:
+    if path.exists() and fingerprint_file.exists() and fingerprint_file.read_text() == fingerprint:
         path.chmod(0o600)  # it may be of a time when it was not
         return f"unchanged, {rows:,} rows"
 
@@ -85,8 +85,8 @@ def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables:
             for table in stored:
                 _copy(connection, table, temporary)
             _audit(connection, stored, temporary)
-            mark.unlink(missing_ok=True)  # it is of the file that is about to be replaced
-        mark.write_text(fingerprint)
+            fingerprint_file.unlink(missing_ok=True)  # it is of the file that is about to be replaced
+        fingerprint_file.write_text(fingerprint)
     return f"published, {rows:,} rows in {len(stored)} tables"
 
 

@@ -83,7 +83,7 @@ def make_status(data_dir: Path, port: int) -> str:
 def test_a_changed_configuration_takes_effect_at_the_next_start(own):
     own.start()
     before = state(own)["process"]
-    assert "starting the server anew" in own.start(SUPERSET_TLS="1")
+    assert "restarting the server" in own.start(SUPERSET_TLS="1")
     assert state(own)["process"] != before
     assert own.client().get(f"{own.url}/login/", allow_redirects=False).status_code == 302  # to https
 

@@ -73,7 +73,7 @@ class EventFile(Protocol):
     """What was decided when it was opened, in sentences, for users who want it otherwise."""
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
-        """The rows in file order, anew at each call. What holds no row, and was passed over, is counted by kind.
+        """The rows in file order, read again at each call. Lines that hold no row are skipped, and counted by kind.
 
         Raises SourceError where the file ends in the middle or is damaged; the rows before that were yielded.
         """

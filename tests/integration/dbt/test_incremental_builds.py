@@ -1,4 +1,4 @@
-"""An incremental build against one from nothing: the same rows, whatever came in which batch and in which order."""
+"""An incremental build gives the rows of a full refresh, whatever came in which batch and in which order."""
 
 from __future__ import annotations
 

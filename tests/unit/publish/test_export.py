@@ -126,8 +126,8 @@ def test_only_what_changed_is_written(data_dir):
 def test_the_same_rows_in_another_order_give_the_same_bytes(data_dir):
     publish(data_dir)
     before = published_bytes(data_dir)
-    for mark in (data_dir / "export").glob("*.fingerprint"):
-        mark.unlink()
+    for path in (data_dir / "export").glob("*.fingerprint"):
+        path.unlink()
     change(data_dir, "create or replace table inventory as select * from inventory order by price nulls last")
     assert publish(data_dir)["inventory"].startswith("published")
     assert published_bytes(data_dir) == before
