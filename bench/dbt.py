@@ -24,7 +24,7 @@ from bench import Figure
 
 ROOT = Path(__file__).parents[1]
 DAYS = 400
-READINGS_A_DAY = 4
+READINGS_PER_DAY = 4
 CATEGORIES = 5
 NEW_READINGS = 10_000
 MEMORY_LIMIT = "8GB"
@@ -82,11 +82,11 @@ def _figure(name: str, seconds: float, baseline: float, goal: str) -> Figure:
 
 def _history(size: Size) -> str:
     """Readings of each product on each day: falling stock that is filled up every second week."""
-    shift = 86400 // READINGS_A_DAY
+    shift = 86400 // READINGS_PER_DAY
     return _readings(
         f"""
         select day, series, number, number * {shift} + hash(series, day, number) % {shift} as second
-        from range({DAYS}) as days (day), range({READINGS_A_DAY}) as numbers (number),
+        from range({DAYS}) as days (day), range({READINGS_PER_DAY}) as numbers (number),
             range({size.stores * size.products}) as series (series)
         """,
         size,
@@ -114,11 +114,11 @@ def _some_products(day: int, size: Size) -> str:
 
 def _readings(times: str, size: Size) -> str:
     """Readings of `times`: day, series (a product of a store), number (of the reading) and second of the day."""
-    cycle = 14 * READINGS_A_DAY
+    cycle = 14 * READINGS_PER_DAY
     return f"""
         select
             'events' as topic, 0 as partition, 1::bigint as ledger_id,
-            (day * {READINGS_A_DAY} + number) * 1000000::bigint + series as entry_id,
+            (day * {READINGS_PER_DAY} + number) * 1000000::bigint + series as entry_id,
             -1 as batch_index, timestamptz '2025-01-01 00:00:00+00' + to_days(day::integer + 1) as publish_time,
             'Store_' || lpad((series // {size.products})::varchar, 3, '0') as store_location,
             'P' || lpad((series % {size.products})::varchar, 6, '0') as product_id,
@@ -127,7 +127,7 @@ def _readings(times: str, size: Size) -> str:
                 when hash(series, day, number, 'spike') % 4000 = 0 then 200000
                 else
                     20 + hash(series) % 100
-                    + ({cycle - 1} - ((day + series) * {READINGS_A_DAY} + number) % {cycle}) * (1 + hash(series) % 5)
+                    + ({cycle - 1} - ((day + series) * {READINGS_PER_DAY} + number) % {cycle}) * (1 + hash(series) % 5)
             end::bigint as quantity,
             case
                 when hash(series, day, number, 'price') % 50 > 0 then round(1 + hash(series) % 5000 / 100.0, 2)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pulsar
     import pyarrow as pa
 
-ROWS_IN_A_FILE = 20_000
+ROWS_PER_FILE = 20_000
 MESSAGES_READ_AHEAD = 20_000
 SECONDS_TO_ARRIVE = 60
 SECONDS_TO_TAKE_OVER = 30
@@ -174,7 +174,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         number = partition_number(partition.partition_topic)
         with connected(settings(self._url)) as client:
             messages = _read(client, partition)
-            while some := list(islice(messages, ROWS_IN_A_FILE)):
+            while some := list(islice(messages, ROWS_PER_FILE)):
                 table, _ = decoded(some, READINGS, self._topic, number)
                 file = Path(self._folder, f"{uuid4().hex}.parquet")
                 pq.write_table(table, file, compression="zstd")

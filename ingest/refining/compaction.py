@@ -34,7 +34,7 @@ from ingest.landing.commit import landed_file, landed_name
 from ingest.refining.raw import batch_id_of
 
 FULL_BYTES = 128_000_000  # a file of this size is left as it is
-ROWS_IN_A_GROUP = 122_880  # what DuckDB reads, and passes over, at a time
+ROWS_PER_GROUP = 122_880  # what DuckDB reads, and passes over, at a time
 COMPACTED_TABLES = ["readings", "features"]
 T = TypeVar("T")
 
@@ -214,9 +214,9 @@ def _write(files: Sequence[Path], target: Path) -> None:
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         waiting: list[pa.RecordBatch] = []
         for file in files:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=ROWS_IN_A_GROUP):
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=ROWS_PER_GROUP):
                 waiting.append(batch.cast(schema))
-                if sum(map(len, waiting)) >= ROWS_IN_A_GROUP:
+                if sum(map(len, waiting)) >= ROWS_PER_GROUP:
                     writer.write_table(pa.Table.from_batches(waiting))
                     waiting = []
         if waiting:

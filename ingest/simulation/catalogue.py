@@ -16,7 +16,7 @@ PROMOTION_PRICE, PROMOTION_DEMAND = 0.8, 1.8
 PROMOTION_WEEKDAY = 3  # promotions run from Thursday to Wednesday
 CLEARANCE_PRICE = 0.7
 LAUNCHED, ENDED = 0.06, 0.03  # shares of the products that are launched, or reach their end, within the data
-PRICE_CHANGES_A_DAY = 1 / 150
+PRICE_CHANGES_PER_DAY = 1 / 150
 
 
 class Category(NamedTuple):
@@ -52,7 +52,7 @@ class Count(NamedTuple):
 
 
 AFTER_CLOSING = Count(20 * 3600, 22 * 3600, 1.0)
-FOUR_A_DAY = (
+FOUR_PER_DAY = (
     Count(10 * 3600, 11 * 3600, 0.15),
     Count(13 * 3600, 14 * 3600, 0.45),
     Count(17 * 3600, 18 * 3600, 0.8),
@@ -82,7 +82,7 @@ class Profile:
 PROFILES = {
     "tiny": Profile(2, 2, 6, 120, wrong=6),
     "demo": Profile(5, 5, 40, 400, wrong=60),
-    "100m": Profile(100, 5, 130, 400, counts=FOUR_A_DAY),
+    "100m": Profile(100, 5, 130, 400, counts=FOUR_PER_DAY),
 }
 
 
@@ -140,7 +140,7 @@ def make_catalogue(profile: Profile, seed: int, end: date) -> Catalogue:
 
     base_price = traits["price"][category] * random.lognormal(0, 0.5, count)
     changes = np.where(
-        random.random((count, length)) < PRICE_CHANGES_A_DAY, random.normal(0.02, 0.06, (count, length)), 0
+        random.random((count, length)) < PRICE_CHANGES_PER_DAY, random.normal(0.02, 0.06, (count, length)), 0
     )
     price = _shelf_price(base_price[:, None] * np.exp(np.cumsum(changes, axis=1)))
     week = np.array([(day.toordinal() - 1 - PROMOTION_WEEKDAY) // 7 for day in days])

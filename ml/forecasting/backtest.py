@@ -11,7 +11,7 @@ import pandas as pd
 from ml.forecasting import forecasters
 from ml.forecasting.cache import cached
 from ml.forecasting.conformal import seasonal_error, with_intervals
-from ml.forecasting.forecaster import Forecaster, Setting
+from ml.forecasting.forecaster import ForecastConfig, Forecaster
 from ml.forecasting.forecasters import seasonal_naive
 from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
 from ml.registry import load, names_of
@@ -40,8 +40,8 @@ def forecast(
     seasonal naive, as the yardstick, is not counted in unless it is alone. Known-future values that are missing are
     taken as 0: nothing planned. Returns the shared forecast frame
     `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y; bit-identical for the
-    same arguments. Series without a value at or before a cutoff have no rows for it; those that ended more than a
-    season before it repeat their last season.
+    same arguments. Series without a value at or before a cutoff have no rows for it. Inactive series, without a value
+    in the season before it, repeat their last season.
 
     Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
     breaks its contract.
@@ -58,7 +58,7 @@ def forecast(
         return empty_forecasts()
     freq = anchored(freq, panel["ds"])
     panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
-    setting = Setting(season, freq, seed, tuple(future_columns))
+    config = ForecastConfig(season, freq, seed, tuple(future_columns))
     # intervals need the errors of earlier windows, so some are forecast before the first cutoff asked for
     step = pd.tseries.frequencies.to_offset(freq)
     earlier = [min(cutoffs) - step * horizon * back for back in range(1, CALIBRATION_WINDOWS + 1)]
@@ -67,20 +67,20 @@ def forecast(
 
     results, scales = [], []
     for cutoff in computed:
-        history = _history(panel, cutoff, setting)
+        history = _history(panel, cutoff, config)
         if history.empty:
             continue
-        future = _future(panel, history, cutoff, horizon, setting)
+        future = _future(panel, history, cutoff, horizon, config)
         scales.append(_scales(history, cutoff, season))
-        ended = _ended(panel, cutoff, step * season)
+        inactive = _inactive(panel, cutoff, step * season)
         for model, file in single.items():
             progress(f"{cutoff:%Y-%m-%d} {model}")
             made = cached(
                 cache_dir,
-                (model, cutoff, setting),
+                (model, cutoff, config),
                 [history, future],
-                lambda file=file, history=history, future=future, ended=ended: _forecast_one(  # type: ignore[misc]
-                    file.forecast, history, future, ended, setting
+                lambda file=file, history=history, future=future, inactive=inactive: _forecast_one(  # type: ignore[misc]
+                    file.forecast, history, future, inactive, config
                 ),
             )
             results.append(_stepped(made, cutoff, model))
@@ -95,7 +95,7 @@ def forecast(
     return asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS]
 
 
-def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, setting: Setting) -> pd.DataFrame:
+def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, config: ForecastConfig) -> pd.DataFrame:
     """What is known at the cutoff, without gaps; a series that was last read before it stands as it was last read."""
     known = panel[panel["ds"] <= cutoff]
     first_read = known[known["y"].notna()].groupby("unique_id")["ds"].min()
@@ -104,12 +104,12 @@ def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, setting: Setting) -> pd.
     behind = last.index[last < cutoff]
     if len(behind):
         known = pd.concat([known, pd.DataFrame({"unique_id": behind, "ds": cutoff})]).sort_values(["unique_id", "ds"])
-    history = fill_gaps(known, setting.freq)
-    history[list(setting.future_columns)] = history[list(setting.future_columns)].fillna(0.0)
+    history = fill_gaps(known, config.freq)
+    history[list(config.future_columns)] = history[list(config.future_columns)].fillna(0.0)
     return history
 
 
-def _ended(panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset) -> dict[str, str]:
+def _inactive(panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset) -> dict[str, str]:
     """Why the series that have had no value for a season before the cutoff are not modelled."""
     last = panel[(panel["ds"] <= cutoff) & panel["y"].notna()].groupby("unique_id")["ds"].max()
     return {
@@ -118,30 +118,34 @@ def _ended(panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset) -> 
 
 
 def _forecast_one(
-    forecaster: Forecaster, history: pd.DataFrame, future: pd.DataFrame, ended: dict[str, str], setting: Setting
+    forecaster: Forecaster,
+    history: pd.DataFrame,
+    future: pd.DataFrame,
+    inactive: dict[str, str],
+    config: ForecastConfig,
 ) -> pd.DataFrame:
     parts = []
     for over in (False, True):
-        past, ahead = (frame[frame["unique_id"].isin(ended) == over] for frame in (history, future))
+        past, ahead = (frame[frame["unique_id"].isin(inactive) == over] for frame in (history, future))
         if over and len(ahead):
             parts.append(
-                seasonal_naive.forecast(past, ahead, setting).assign(
-                    fallback_reason=lambda made: made["unique_id"].map(ended)
+                seasonal_naive.forecast(past, ahead, config).assign(
+                    fallback_reason=lambda made: made["unique_id"].map(inactive)
                 )
             )
         elif len(ahead):
-            parts.append(forecaster(past, ahead, setting))
+            parts.append(forecaster(past, ahead, config))
     return pd.concat(parts, ignore_index=True)
 
 
 def _future(
-    panel: pd.DataFrame, history: pd.DataFrame, cutoff: pd.Timestamp, horizon: int, setting: Setting
+    panel: pd.DataFrame, history: pd.DataFrame, cutoff: pd.Timestamp, horizon: int, config: ForecastConfig
 ) -> pd.DataFrame:
     """The periods to forecast, with what is known of them: each series runs on to the horizon beyond the cutoff."""
-    ahead = pd.date_range(cutoff, periods=horizon + 1, freq=setting.freq)[1:]
+    ahead = pd.date_range(cutoff, periods=horizon + 1, freq=config.freq)[1:]
     names = history["unique_id"].unique()
     future = pd.DataFrame({"unique_id": np.repeat(names, len(ahead)), "ds": np.tile(ahead, len(names))})
-    columns = list(setting.future_columns)
+    columns = list(config.future_columns)
     if columns:
         future = future.merge(panel[["unique_id", "ds", *columns]], on=["unique_id", "ds"], how="left")
         # a period that nothing is known of is taken as one where nothing is planned

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 
-class Setting(NamedTuple):
+class ForecastConfig(NamedTuple):
     """The settings of a forecaster: periods in a season, pandas frequency, random seed, and the names of the
     known-future columns."""
 
@@ -30,10 +30,10 @@ class Forecaster(Protocol):
     method stood in. One bad series must not raise.
     """
 
-    def __call__(self, history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame: ...
+    def __call__(self, history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> pd.DataFrame: ...
 
 
-SeriesForecast = Callable[[pd.DataFrame, pd.DataFrame, Setting], np.ndarray]
+SeriesForecast = Callable[[pd.DataFrame, pd.DataFrame, ForecastConfig], np.ndarray]
 
 
 def repeat_season(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def repeat_season(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
 
 
 def each_series(
-    fit: SeriesForecast, history: pd.DataFrame, future: pd.DataFrame, setting: Setting, *, seasons_needed: float
+    fit: SeriesForecast, history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig, *, seasons_needed: float
 ) -> pd.DataFrame:
     """Run a one-series forecast over all series, on both cores where that pays.
 
@@ -55,19 +55,19 @@ def each_series(
     jobs = [(histories[name], frame) for name, frame in future.groupby("unique_id", sort=False) if name in histories]
     workers = 2 if len(jobs) >= 8 else 1
     parts = Parallel(n_jobs=workers)(
-        delayed(_one_series)(fit, past, ahead, setting, seasons_needed) for past, ahead in jobs
+        delayed(_one_series)(fit, past, ahead, config, seasons_needed) for past, ahead in jobs
     )
     return pd.concat(parts, ignore_index=True)
 
 
 def _one_series(
-    fit: SeriesForecast, history: pd.DataFrame, future: pd.DataFrame, setting: Setting, seasons_needed: float
+    fit: SeriesForecast, history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig, seasons_needed: float
 ) -> pd.DataFrame:
     y = history["y"].to_numpy()
-    simple = np.maximum(repeat_season(y, len(future), setting.season), 0)
+    simple = np.maximum(repeat_season(y, len(future), config.season), 0)
     reason: str | None = None
     forecast = simple
-    if len(y) < seasons_needed * setting.season:
+    if len(y) < seasons_needed * config.season:
         reason = f"only {len(y)} periods of history"
     elif np.ptp(y) == 0:
         reason = "constant history"
@@ -75,7 +75,7 @@ def _one_series(
         try:
             # the matrices of one series are small: threads on them only wait for each other
             with threadpool_limits(1):
-                forecast = np.maximum(fit(history, future, setting), 0)
+                forecast = np.maximum(fit(history, future, config), 0)
         except Exception as error:  # whatever a fit trips over, the other series must not suffer
             reason, forecast = f"{type(error).__name__}: {error}"[:200], simple
         # an unstable fit runs away; nothing on a shelf grows tenfold beyond all it ever was

@@ -7,24 +7,24 @@ import logging
 import numpy as np
 import pandas as pd
 
-from ml.forecasting.forecaster import Setting, each_series
+from ml.forecasting.forecaster import ForecastConfig, each_series
 
 SEASONS_KEPT = 110  # two years of weeks: what the yearly season needs
 
 
-def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def forecast(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> pd.DataFrame:
     """See `Forecaster`. Known-future columns are regressors; the intervals are made elsewhere, so none are sampled."""
-    return each_series(_fit, history, future, setting, seasons_needed=2)
+    return each_series(_fit, history, future, config, seasons_needed=2)
 
 
-def _fit(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> np.ndarray:
+def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> np.ndarray:
     logging.getLogger("prophet").setLevel(logging.CRITICAL)
     from prophet import Prophet
 
     # its import sets a level of its own, so this comes after
     logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
-    kept = history.tail(SEASONS_KEPT * setting.season)
-    columns = [column for column in setting.future_columns if kept[column].nunique() > 1]
+    kept = history.tail(SEASONS_KEPT * config.season)
+    columns = [column for column in config.future_columns if kept[column].nunique() > 1]
     period = pd.Timedelta(kept["ds"].diff().median())
     span = kept["ds"].iloc[-1] - kept["ds"].iloc[0]
     model = Prophet(
@@ -35,10 +35,10 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> np.nd
         yearly_seasonality=6 if span >= pd.Timedelta(days=540) else False,
         uncertainty_samples=0,
     )
-    if setting.season > 1:
-        days = period * setting.season / pd.Timedelta(days=1)
-        model.add_seasonality("season", period=days, fourier_order=max(min(setting.season // 2, 10), 1))
+    if config.season > 1:
+        days = period * config.season / pd.Timedelta(days=1)
+        model.add_seasonality("season", period=days, fourier_order=max(min(config.season // 2, 10), 1))
     for column in columns:
         model.add_regressor(column)
-    model.fit(kept[["ds", "y", *columns]], seed=setting.seed)
+    model.fit(kept[["ds", "y", *columns]], seed=config.seed)
     return np.asarray(model.predict(future[["ds", *columns]])["yhat"])

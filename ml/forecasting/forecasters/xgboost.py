@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ml.forecasting.forecaster import Setting, repeat_season
+from ml.forecasting.forecaster import ForecastConfig, repeat_season
 
 PHASES = 4  # same-phase values that make the base
 ROWS_WANTED = 60_000  # more rows cost time and hardly move the forecast
@@ -30,26 +30,26 @@ PARAMETERS = {
 ROUNDS = 150
 
 
-def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def forecast(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> pd.DataFrame:
     """See `Forecaster`."""
     import xgboost as xgb
 
-    needed = setting.season * (PHASES + 1)
+    needed = config.season * (PHASES + 1)
     series = dict(tuple(history.groupby("unique_id", sort=False)))
     horizon = int(future.groupby("unique_id").size().max())
     long_enough = [name for name, frame in series.items() if len(frame) >= needed + horizon]
     rows_of_all = sum(len(series[name]) - needed - horizon + 1 for name in long_enough) * horizon
     stride = max(1, round(rows_of_all / ROWS_WANTED))
-    train = [_training_rows(series[name], setting, horizon, needed, stride) for name in long_enough]
+    train = [_training_rows(series[name], config, horizon, needed, stride) for name in long_enough]
 
     booster = None
     if train:
         features, target = (np.concatenate(part) for part in zip(*train, strict=True))
-        booster = xgb.train(PARAMETERS | {"seed": setting.seed}, xgb.DMatrix(features, target), num_boost_round=ROUNDS)
+        booster = xgb.train(PARAMETERS | {"seed": config.seed}, xgb.DMatrix(features, target), num_boost_round=ROUNDS)
     parts = []
     for name, ahead in future.groupby("unique_id", sort=False):
         y = series[name]["y"].to_numpy()
-        simple = np.maximum(repeat_season(y, len(ahead), setting.season), 0)
+        simple = np.maximum(repeat_season(y, len(ahead), config.season), 0)
         reason: str | None = None
         forecast = simple
         if booster is None or len(y) < needed:
@@ -57,43 +57,43 @@ def forecast(history: pd.DataFrame, future: pd.DataFrame, setting: Setting) -> p
         elif np.ptp(y) == 0:
             reason = "constant history"
         else:
-            known = np.concatenate([_known(series[name], setting), _known(ahead, setting)])
-            features, base, size = _features(y, known, len(y) - 1, np.arange(1, len(ahead) + 1), setting)
+            known = np.concatenate([_known(series[name], config), _known(ahead, config)])
+            features, base, size = _features(y, known, len(y) - 1, np.arange(1, len(ahead) + 1), config)
             forecast = np.maximum(base + size * booster.predict(xgb.DMatrix(features)), 0)
         parts.append(ahead[["unique_id", "ds"]].assign(y_hat=forecast.astype(float), fallback_reason=reason))
     return pd.concat(parts, ignore_index=True)
 
 
 def _training_rows(
-    frame: pd.DataFrame, setting: Setting, horizon: int, needed: int, stride: int
+    frame: pd.DataFrame, config: ForecastConfig, horizon: int, needed: int, stride: int
 ) -> tuple[np.ndarray, np.ndarray]:
     y = frame["y"].to_numpy()
-    known = _known(frame, setting)
+    known = _known(frame, config)
     steps = np.arange(1, horizon + 1)
     blocks, targets = [], []
     # newest origins first, so that thinning keeps the most recent one
     for origin in range(len(y) - horizon - 1, needed - 2, -stride):
-        features, base, size = _features(y, known, origin, steps, setting)
+        features, base, size = _features(y, known, origin, steps, config)
         blocks.append(features)
         targets.append(np.clip((y[origin + steps] - base) / size, -TARGET_LIMIT, TARGET_LIMIT))
     return np.concatenate(blocks), np.concatenate(targets)
 
 
-def _known(frame: pd.DataFrame, setting: Setting) -> np.ndarray:
+def _known(frame: pd.DataFrame, config: ForecastConfig) -> np.ndarray:
     """Calendar and known-future columns of each period."""
     ds = frame["ds"].dt
     calendar = [ds.dayofweek, ds.day, ds.dayofyear, ds.hour]
-    return np.column_stack([*calendar, *(frame[column] for column in setting.future_columns)]).astype(float)
+    return np.column_stack([*calendar, *(frame[column] for column in config.future_columns)]).astype(float)
 
 
 def _features(
-    y: np.ndarray, known: np.ndarray, origin: int, steps: np.ndarray, setting: Setting
+    y: np.ndarray, known: np.ndarray, origin: int, steps: np.ndarray, config: ForecastConfig
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Features of the steps ahead of an origin (steps by features), the base of each step, and the series' size.
 
     Of `y` only values up to the origin are looked at; `known` reaches as far as the last step.
     """
-    season = setting.season
+    season = config.season
     seen = y[: origin + 1]
     recent = seen[-season * PHASES :]
     longest = seen[-season * PHASES * 4 :]
@@ -105,7 +105,7 @@ def _features(
     phases = y[positions]
     base = phases.mean(axis=1)
     # a base that was sold on promotion says something else of the target than one that was not
-    planned = known[:, known.shape[1] - len(setting.future_columns) :]
+    planned = known[:, known.shape[1] - len(config.future_columns) :]
     plan_change = planned[origin + steps] - planned[positions].mean(axis=1)
     plan_before = planned[newest]
     levels = np.array(

@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     flush_rows: int = 400
     flush_seconds: float = 1.0
     until_caught_up: bool = True
-    seconds_a_batch: float = 0.0
+    seconds_per_batch: float = 0.0
     seconds_to_give_up: float = 60.0
 
 
@@ -125,8 +125,8 @@ def _run(url: str, topic: str, data_dir: Path, plan: Plan) -> None:
     pulsar_loader.DISCOVERY_SECONDS = 0.5
     pulsar_loader.FLUSH_SECONDS = plan.flush_seconds
     pulsar_loader.GIVE_UP_SECONDS = plan.seconds_to_give_up
-    if plan.seconds_a_batch:
-        _wrap(pulsar_loader, "land", lambda land: _slowly(land, plan.seconds_a_batch))
+    if plan.seconds_per_batch:
+        _wrap(pulsar_loader, "land", lambda land: _slowly(land, plan.seconds_per_batch))
     if plan.mutant:
         MUTANTS[plan.mutant]()
     if plan.kill_at:

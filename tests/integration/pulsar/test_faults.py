@@ -98,7 +98,7 @@ def test_broker_killed_in_the_middle(broker, tmp_path):
     messages = events(6000)
     send(broker, topic, messages[:4000])
     # a loader that ends when it is caught up may be, before the broker is back and the rest is published
-    loader = start(broker, topic, tmp_path, Plan(flush_rows=300, seconds_a_batch=0.1, until_caught_up=False))
+    loader = start(broker, topic, tmp_path, Plan(flush_rows=300, seconds_per_batch=0.1, until_caught_up=False))
     wait_until(lambda: len(landed(tmp_path)) > 1000)
     brokers.kill(broker.folder)
     brokers.start(broker.folder, broker.port, broker.web_port)
@@ -139,7 +139,7 @@ def test_second_loader_of_the_folder_takes_over(broker, tmp_path):
     topic = new_topic("over")
     messages = events(4000)
     send(broker, topic, messages[:2000])
-    plan = Plan(flush_rows=200, until_caught_up=False, seconds_a_batch=0.05)
+    plan = Plan(flush_rows=200, until_caught_up=False, seconds_per_batch=0.05)
     first, second = start(broker, topic, tmp_path, plan), start(broker, topic, tmp_path, plan)
     wait_until(lambda: len(landed(tmp_path)) >= 600)
     _, holder, *_ = (tmp_path / "landing" / ".lock").read_text().split()

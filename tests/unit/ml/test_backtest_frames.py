@@ -64,9 +64,9 @@ def test_any_calendar_will_do(freq, season, model):
 
 @pytest.mark.parametrize("model", ["arima", "xgboost", "prophet", "seasonal_naive", "ensemble"])
 def test_a_series_that_ended_repeats_its_last_season_and_says_so(model):
-    ended, alive = dated("ended", [1.0, 2, 3, 4, 5, 6, 7] * 8), dated("alive", [1.0, 2, 3, 4, 5, 6, 9] * 20)
+    inactive, alive = dated("inactive", [1.0, 2, 3, 4, 5, 6, 7] * 8), dated("alive", [1.0, 2, 3, 4, 5, 6, 9] * 20)
     made = forecast(
-        pd.concat([ended, alive]),
+        pd.concat([inactive, alive]),
         models=[model],
         cutoffs=[alive["ds"].iloc[-1]],
         horizon=3,
@@ -74,9 +74,9 @@ def test_a_series_that_ended_repeats_its_last_season_and_says_so(model):
         freq="D",
         seed=1,
     ).set_index("unique_id")
-    assert list(made.loc["ended", "y_hat"]) == [7, 7, 7]  # the level that it was last read at
+    assert list(made.loc["inactive", "y_hat"]) == [7, 7, 7]  # the level that it was last read at
     reason = "every member fell back" if model == "ensemble" else "no value since 2025-03-02"
-    assert set(made.loc["ended", "fallback_reason"]) == {reason}
+    assert set(made.loc["inactive", "fallback_reason"]) == {reason}
     assert made.loc["alive", "fallback_reason"].isna().all()
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ingest.events import Reading, decode
 from ingest.landing.files.messages import read_file
 from ingest.simulation import catalogue
-from ingest.simulation.catalogue import AFTER_CLOSING, FOUR_A_DAY, HELD_OUT_DAYS, PROFILES, Profile, make_catalogue
+from ingest.simulation.catalogue import AFTER_CLOSING, FOUR_PER_DAY, HELD_OUT_DAYS, PROFILES, Profile, make_catalogue
 from ingest.simulation.generate_data import command, generate
 from ingest.simulation.store import MISSING
 
@@ -49,7 +49,7 @@ def demand(events: Path) -> pd.DataFrame:
     stores=st.integers(3, 5),
     days=st.integers(31, 75),
     ending=st.sampled_from([".ndjson", ".csv", ".parquet"]),
-    counts=st.sampled_from([(AFTER_CLOSING,), FOUR_A_DAY]),
+    counts=st.sampled_from([(AFTER_CLOSING,), FOUR_PER_DAY]),
 )
 def test_the_seed_alone_decides_the_bytes(tmp_path_factory, seed, stores, days, ending, counts):
     profile = Profile(stores, categories=2, products=4, days=days, counts=counts)
@@ -91,7 +91,7 @@ def test_readings_are_the_levels_of_the_truth(events, demand):
 
 def test_counts_within_a_day_lie_between_opening_and_closing(tmp_path):
     out = tmp_path / "events.parquet"
-    generate(Profile(2, 2, 5, 40, counts=FOUR_A_DAY), 5, END, out)
+    generate(Profile(2, 2, 5, 40, counts=FOUR_PER_DAY), 5, END, out)
     demand = pd.read_parquet(out.with_suffix(".truth") / "demand.parquet")
     readings = pd.read_parquet(out)
     readings["event_date"] = readings["event_timestamp"].dt.date

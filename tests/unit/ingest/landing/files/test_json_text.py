@@ -12,14 +12,14 @@ from tests.unit.ingest.landing.loading import gzipped, load_bytes, load_file, lo
 from tests.unit.ingest.test_events import EVENT
 
 EVENTS = [{**EVENT, "quantity": quantity, "category": 'To"ys\\ [1]{'} for quantity in range(3)]
-ONE_A_LINE = "\n".join(map(json.dumps, EVENTS))
+ONE_PER_LINE = "\n".join(map(json.dumps, EVENTS))
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("e.ndjson", ONE_A_LINE),
-        ("e.json", ONE_A_LINE),
+        ("e.ndjson", ONE_PER_LINE),
+        ("e.json", ONE_PER_LINE),
         ("e.json", json.dumps(EVENTS)),
         ("e.ndjson", json.dumps(EVENTS)),
         ("e.json", "\ufeff" + json.dumps(EVENTS, indent=2)),
@@ -45,7 +45,7 @@ def test_forms(tmp_path, name, text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be", "utf-8-sig"])
-@pytest.mark.parametrize("text", [ONE_A_LINE, json.dumps(EVENTS)], ids=["lines", "list"])
+@pytest.mark.parametrize("text", [ONE_PER_LINE, json.dumps(EVENTS)], ids=["lines", "list"])
 def test_encodings(tmp_path, encoding, text):
     loaded = load_bytes(tmp_path, "e.json", text.replace("Store_A", "Köln").encode(encoding))
     assert loaded.column("store_location") == ["Köln"] * 3
@@ -157,7 +157,7 @@ def test_values_are_found_however_they_are_cut_into_pieces(expected, size, is_li
 @pytest.mark.parametrize("pack", [gzipped, lambda content: zipped("any/e.ndjson", content)], ids=["gzip", "zip"])
 def test_packed(tmp_path, pack):
     name = "e.ndjson.gz" if pack is gzipped else "e.zip"
-    loaded = load_bytes(tmp_path, name, pack(ONE_A_LINE.encode()))
+    loaded = load_bytes(tmp_path, name, pack(ONE_PER_LINE.encode()))
     assert loaded.column("quantity") == [0, 1, 2]
     assert load_file(tmp_path / name, tmp_path / "data").output.endswith("all of it was landed before\n")
 
