@@ -66,7 +66,7 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False)
 def fingerprint(data_dir: Path) -> str:
     """A digest of what a full build reads: landed and raw files, the project, settings, and the warehouse it adds to.
 
-    Data files are never rewritten, so their names and sizes stand for them. When the warehouse and the published files
+    Data files are never rewritten, so their names and sizes identify them. When the warehouse and the published files
     last changed shows whether anybody else wrote them.
     """
     digest = hashlib.sha256()

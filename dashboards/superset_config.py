@@ -79,7 +79,7 @@ FAB_API_SWAGGER_UI = False
 FAB_PASSWORD_COMPLEXITY_ENABLED = True
 PUBLIC_ROLE_LIKE = None
 
-# The number of proxies that this server stands behind. Each adds the address that it was asked from; without them
+# The number of proxies in front of this server. Each adds the address that it was asked from; without them
 # anybody could make up an address, so none is trusted unless the operator says so.
 TRUSTED_PROXIES = int(os.environ.get("SUPERSET_TRUSTED_PROXIES", "0"))
 ENABLE_PROXY_FIX = TRUSTED_PROXIES > 0

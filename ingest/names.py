@@ -30,7 +30,7 @@ def _is_tidy(name: str) -> bool:
 
 
 def problem(name: str) -> tuple[str, str] | None:
-    """Why a name cannot stand, as one word and what to look at; None where it can. `name` is as it was sent."""
+    """Why a name is rejected, as one word and what to look at; None where it is valid. `name` is as it was sent."""
     control = _CONTROL.search(name)
     if control:
         return "control_character", f"U+{ord(control[0]):04X} at character {control.start() + 1}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def quoted(text: Path | str) -> str:
-    """A path or a name as it stands between quotes."""
+    """A path or a name, escaped for use between quotes."""
     return str(text).replace("'", "''")
 
 

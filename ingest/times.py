@@ -1,6 +1,6 @@
 """Times as files and messages spell them (text, epoch numbers, dates alone), and which of them cannot be right.
 
-A date that can be read in two ways is not guessed: whoever reads a file decides from its other values, or asks.
+An ambiguous date is not guessed: the reader of a file decides from its other values, or asks.
 """
 
 from __future__ import annotations

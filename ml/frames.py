@@ -1,7 +1,7 @@
 """The frames that the forecasters and detectors take and give, and what is checked of them.
 
 A panel holds one row per series and period: `unique_id` (text), `ds` (timezone-naive timestamp), `y` (float), and
-maybe known-future columns (float), which stand in rows beyond the last `y` as well.
+optionally known-future columns (float), which have values in rows beyond the last `y` as well.
 """
 
 from __future__ import annotations

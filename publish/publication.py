@@ -16,7 +16,7 @@ EXPOSURE = "publication"  # its `depends_on` is the publication list
 
 
 class PublicationRefusedError(RuntimeError):
-    """What stands in the way of publishing, and what to do about it."""
+    """Why nothing may be published, and what to do about it."""
 
 
 @dataclass(frozen=True)

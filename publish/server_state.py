@@ -43,7 +43,7 @@ def running_server(home: Path) -> Server | None:
             if _lock(state, fcntl.LOCK_SH):
                 return None
             return Server(**json.load(state))
-    except (FileNotFoundError, ValueError):  # none yet, or none that has come to say what it is
+    except (FileNotFoundError, ValueError):  # no server yet, or one that has not written its state
         return None
 
 

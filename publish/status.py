@@ -28,7 +28,7 @@ def _events(data_dir: Path) -> Iterator[tuple[str, str]]:
 
     from ingest.landing.withdrawals import in_ranges, recorded, withdrawals
 
-    # what Spark read straight from a topic is not landed, but for what it put in quarantine
+    # of what Spark reads directly from a topic, only rejected messages are landed, in quarantine
     patterns = [f"{folder}/publish_date=*/*.parquet" for folder in ("landing", "quarantine")]
     messages = [pattern for pattern in patterns if any(data_dir.glob(pattern))]
     if not messages:

@@ -8,7 +8,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.security import check_password_hash
 
-# By account and address together: failures from elsewhere lock nobody out.
+# By account and address together, so that failures from elsewhere lock nobody out.
 FAILURES_PER_ACCOUNT = RateLimitItemPerMinute(10)
 # Stops somebody who tries many names. It also bounds the memory: no address adds more entries a minute.
 FAILURES_PER_ADDRESS = RateLimitItemPerMinute(50)

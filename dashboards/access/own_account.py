@@ -14,7 +14,7 @@ from dashboards.access.own_password import WRONG
 
 
 class OwnAccountSchema(CurrentUserPutSchema):
-    """What `PUT /api/v1/me/` takes: a new password and the current one. Names stand in `access.yml`."""
+    """What `PUT /api/v1/me/` takes: a new password and the current one. Names are set in `access.yml`."""
 
     class Meta:
         """Superset's fields that stay as they are."""

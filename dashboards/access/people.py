@@ -1,4 +1,4 @@
-"""The people and roles that access.yml lists, and nobody else: whoever is no longer listed is out at once."""
+"""The people and roles that access.yml lists, and no others: a person who is no longer listed is signed out at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def admit(home: Path, users: dict[str, dict[str, Any]]) -> None:
 
 
 def revoke(home: Path, users: dict[str, dict[str, Any]], roles: Iterable[str], say: Callable[[str], None]) -> None:
-    """Take from everybody what is not listed: roles from users, all others' accounts, and roles that nobody is to have.
+    """Remove what is not listed: roles from users, the accounts of all others, and roles that nobody should have.
 
     It does not matter who made them. The account of a removed person stays, inactive, since charts refer to it. Its new
     password, which nobody knows, ends all sessions and tokens for good, even if the person is listed again.

@@ -23,7 +23,7 @@ ABOUT_OTHERS = (".related", "UserRestApi.avatar")
 
 
 def protect_privacy(app: Flask) -> None:
-    """Keep names of people and permalinks of others from whoever is no administrator."""
+    """Hide the names of people and the permalinks of others from all but administrators."""
     KeyValueDAO.get_value = classmethod(_get_value)
     app.after_request(_hide_people)
 

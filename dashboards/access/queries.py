@@ -82,7 +82,7 @@ def check_shape(context: Any, time_grains: Container[str]) -> None:
         if not isinstance(query, dict):
             raise MalformedQueryError("A query must be an object.")
         if "datasource" in query:
-            raise MalformedQueryError("The datasource stands beside the queries, not in one.")
+            raise MalformedQueryError("The datasource belongs beside the queries, not in one.")
         if not all(_has_name(part) for kind in ("columns", "groupby", "metrics") for part in _list(query.get(kind))):
             raise MalformedQueryError("A column or metric must be a name or an object with a label.")
         for condition in _list(query.get("filters")):
@@ -164,7 +164,7 @@ def check_sql(sql: str) -> None:
     if statements[0].find(exp.SetOperation, exp.With):
         raise QueryRefusedError("Queries may not be combined.")
     if any(part.args.get("field") for part in statements[0].find_all(exp.In)):
-        raise QueryRefusedError("A list must stand in brackets.")  # SQLite takes a bare name for a table
+        raise QueryRefusedError("A list must be in brackets.")  # SQLite takes a bare name for a table
     tables = {(table.db, table.name) if table.name else table.sql() for table in statements[0].find_all(exp.Table)}
     if len(tables) != 1:
         raise QueryRefusedError("A query reads exactly one table.")

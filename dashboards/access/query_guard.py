@@ -20,7 +20,7 @@ from dashboards.access.queries import (
 
 
 class QueryGuard:
-    """A part of a security manager: whoever is no administrator asks saved charts and filters, never SQL of his own.
+    """A part of a security manager: all but administrators query saved charts and filters only, never SQL of their own.
 
     Superset calls raise_for_access for each way to its data, with keywords that name the way.
     """

@@ -28,7 +28,7 @@ def set_roles(access: Access) -> None:
 
 
 def set_row_rules(access: Access) -> None:
-    """One rule for each store's role, and a base rule that shows nothing to whoever has no such role."""
+    """One rule for each store's role, and a base rule that shows nothing to a person without such a role."""
     datasets = db.session.query(SqlaTable).all()
     with_store = [dataset for dataset in datasets if "store_location" in dataset.column_names]
     rules = {"no role, no rows": ("Base", NO_ROW, [ADMINISTRATOR, *access.row_roles], datasets)}

@@ -1,7 +1,7 @@
 """Signing in and staying signed in.
 
 A session and a token carry a digest of the password that opened them, and are worth nothing once the password is
-another one. So a new password ends all other sessions of its user, and whoever is removed has none left.
+another one. So a new password ends all other sessions of its user, and a removed person has none left.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ NO_ROW = "1 = 0"
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores that somebody sees: those named, or every one, and then the rows of the whole company, too."""
+    """The stores that a person sees: those named, or all of them, and then the rows of the whole company, too."""
 
     names: frozenset[str] = frozenset()
     every: bool = False

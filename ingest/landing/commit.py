@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from ingest.durable_files import atomic_write, sync_folder
 from ingest.events import Contract, Rejection
 
-# kept with the rows of a file, so that they can be exported as they stood and loaded again
+# kept with the rows of a file, so that they can be exported unchanged and loaded again
 HEADER, ENCODING, LOAD_OPTIONS = "header", "encoding", "load_options"
-SOURCE_PATH = "source_path"  # where the file lay, as bytes of the file system
+SOURCE_PATH = "source_path"  # the path of the file, as bytes of the file system
 FLUSH_ROWS = 50_000
 FLUSH_BYTES = 64_000_000
 TIMESTAMP = pa.timestamp("us", tz="UTC")

@@ -98,10 +98,10 @@ def list_(source: str | None, reason: str | None, data_dir: Path, limit: int) ->
 @_filters
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write")
 def export(source: str | None, reason: str | None, data_dir: Path, out: Path) -> None:
-    """Write the rejected lines as they came, and beside them FILE.reasons.csv, a row for each of their lines.
+    """Write the rejected lines unchanged, and FILE.reasons.csv with a row for each of them.
 
-    The lines of a CSV file stand under its header; all others are lines of JSON. All is UTF-8. Correct them and load
-    the file.
+    The lines of a CSV file follow its header; all others are lines of JSON. The encoding is UTF-8. Correct the lines
+    and load the file.
     """
     reasons = out.with_name(f"{out.name}.reasons.csv")
     for path in filter(Path.exists, (out, reasons)):

@@ -21,7 +21,7 @@ IDS = re.compile(r"(?P<ledger>\d+)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
 class Batch(NamedTuple):
-    """Landed messages of one ledger, how many of them are readings and rejected, and where their file lay, if known."""
+    """Landed messages of one ledger: how many are readings, how many are rejected, the path of their file if known."""
 
     range: MessageRange
     readings: int
@@ -68,7 +68,7 @@ def command(source: str, ids: tuple[str, ...], data_dir: Path) -> None:
 
 
 def _landed(landing: Path, source: str) -> tuple[str, list[Batch]]:
-    """The topic that a source stands for, and what was landed from it, ledger by ledger."""
+    """The topic of a source, and what was landed from it, ledger by ledger."""
     for topic in possible_names(source):
         if landed_files(landing, topic):
             return topic, _batches(landing, topic, "true")

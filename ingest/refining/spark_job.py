@@ -1,7 +1,7 @@
 """`inventory land`: refine messages into raw Parquet with Spark Structured Streaming.
 
-The messages come from the landing folder, or straight from a Pulsar topic. Spark's checkpoint says which of them are
-refined; a data folder belongs to one source for good.
+The messages come from the landing folder, or directly from a Pulsar topic. Spark's checkpoint says which of them are
+refined. The source of a data folder never changes.
 """
 
 from __future__ import annotations

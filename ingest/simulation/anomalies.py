@@ -51,7 +51,7 @@ class Place:
 
     @property
     def is_calm(self) -> bool:
-        """The levels around are alike, so that the change stands out as the kind says: no sell-out, no delivery."""
+        """The levels around are alike, so that the change is what its kind says, and not a sell-out or a delivery."""
         level, near = self.point.quantity, (self.before, self.after)
         return level >= 5 and all(other is None or 0.6 <= other / level <= 1.15 for other in near)
 

@@ -1,4 +1,4 @@
-"""What all made-up stores share: the sizes of data sets, the products, their prices, promotions and usual demand."""
+"""What all synthetic stores share: the sizes of data sets, the products, their prices, promotions and usual demand."""
 
 from __future__ import annotations
 

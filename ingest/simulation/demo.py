@@ -1,4 +1,4 @@
-"""The demo: made-up events that fill a data folder until somebody's own take their place.
+"""The demo: synthetic events that fill a data folder until a user's own events replace them.
 
 `python -m ingest.simulation.demo` lands what INVENTORY_EVENTS names, or else the demo.
 """

@@ -1,4 +1,4 @@
-"""Files of stock readings, written batch by batch: NDJSON, CSV or Parquet by their ending; the truth stands beside."""
+"""Files of stock readings and their truth, written batch by batch: NDJSON, CSV or Parquet, as their ending says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Write = Callable[[Readings], None]
 
 
 def truth_folder(events: Path) -> Path:
-    """Where the truth of an events file stands."""
+    """The folder with the truth of an events file."""
     return events.with_suffix(".truth")
 
 

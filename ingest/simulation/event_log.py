@@ -1,4 +1,4 @@
-"""A file of events in memory, as lines and as series, so that single readings can be changed and the rest stays."""
+"""A file of events in memory, as lines and as series, so that single readings can be changed and all others stay."""
 
 from __future__ import annotations
 

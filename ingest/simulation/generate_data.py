@@ -1,4 +1,4 @@
-"""`inventory generate-data`: stock readings of made-up stores, and the truth behind them.
+"""`inventory generate-data`: stock readings of synthetic stores, and the truth behind them.
 
 Every random number comes from a counter-based Philox stream keyed by (seed, store): the same profile, seed and end
 give the same bytes, however many processes play the stores. Days are played in chunks over all stores, so that events
@@ -94,7 +94,7 @@ def command(
 def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1) -> tuple[int, int]:
     """Write the events of a profile and their truth; return how many events, and how many labelled anomalies.
 
-    Both appear under their names when they are whole; what stood there before is replaced. Anomalies and malformed
+    Both appear under their names when they are complete, and replace what was there before. Anomalies and malformed
     messages are put into NDJSON only.
     """
     catalogue = make_catalogue(profile, seed, end)

@@ -76,7 +76,7 @@ class Store:
         receipts: np.ndarray,
         level: np.ndarray,
     ) -> None:
-        """Fill in one day. After a product's end nobody asks for what is sold out, so no sales are lost."""
+        """Fill in one day. After a product's end of life there is no demand, so no sales are lost."""
         catalogue, slots = self._catalogue, len(self._on_order)
         reorder_point, order_up_to = self._policy(day)
         receipts[:] = self._on_order[day % slots]

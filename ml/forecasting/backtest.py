@@ -96,7 +96,7 @@ def forecast(
 
 
 def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, config: ForecastConfig) -> pd.DataFrame:
-    """What is known at the cutoff, without gaps; a series that was last read before it stands as it was last read."""
+    """What is known at the cutoff, without gaps; a series that was last read before it keeps its last level."""
     known = panel[panel["ds"] <= cutoff]
     first_read = known[known["y"].notna()].groupby("unique_id")["ds"].min()
     known = known[known["ds"] >= known["unique_id"].map(first_read)]

@@ -27,7 +27,7 @@ class Forecaster(Protocol):
     `history` is a panel without gaps (`unique_id, ds, y`, known-future columns). `future` has `unique_id, ds` and the
     known-future columns for the periods to forecast, in time order. Returns `unique_id, ds, y_hat, fallback_reason`
     for each row of `future`: y_hat finite and not negative, in units of y; fallback_reason None or why a simpler
-    method stood in. One bad series must not raise.
+    method was used. One bad series must not raise.
     """
 
     def __call__(self, history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> pd.DataFrame: ...

@@ -138,5 +138,5 @@ def damage_reported(path: Path) -> Iterator[None]:
     except DAMAGE as error:
         raise SourceError(
             f"{path}: the compressed file is cut off or damaged ({error}). Copy it again and load it again; "
-            "what was landed of it stays, and the rest is added."
+            "what was landed of it stays, and the other rows are added."
         ) from error

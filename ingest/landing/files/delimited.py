@@ -17,7 +17,7 @@ from ingest.landing.files.rows import FileOptions, Row, SourceError, column_name
 
 DELIMITERS = ",;\t|"
 LONGEST_ROW = 100  # lines; a quoted value that goes on for longer was never closed
-QUOTE_FAULT = "a quote is not closed, or stands in a quoted value"
+QUOTE_FAULT = "a quote is not closed, or is inside a quoted value"
 
 # how spreadsheets are kept from reading 00123 as a number, or =1 as a formula: ="00123" or '00123
 _GUARD = re.compile(r"""="(.*)"|'([\d=+@-]\S*)""", re.DOTALL)
@@ -117,7 +117,7 @@ class Delimited:
 
 
 class _Record(NamedTuple):
-    """A row as it stands: the number of its first line, its cells or why it has none, its text."""
+    """An unparsed row: the number of its first line, its cells or why it has none, its text."""
 
     number: int
     cells: list[str] | str

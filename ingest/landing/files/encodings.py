@@ -99,7 +99,7 @@ def text_lines(content: Content, encoding: str) -> Iterator[str]:
 
 
 def as_bytes(text: str, encoding: str) -> bytes:
-    """Text as it stood in a file of this encoding."""
+    """The bytes of a text in a file of this encoding."""
     return text.encode(encoding, _errors(encoding))
 
 

@@ -1,4 +1,4 @@
-"""JSON: a message a line, a list of messages, or messages written over several lines; each as the bytes it stood in."""
+"""JSON: a message a line, a list of messages, or messages written over several lines; each with its own bytes."""
 
 from __future__ import annotations
 

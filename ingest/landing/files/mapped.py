@@ -21,7 +21,7 @@ from ingest.times import TimeError, TimeFormat, read_time
 
 NOT_KEPT = "levels of products that are not kept there passed over"
 NO_STORE = "levels in places that are no stores passed over"
-REPEATED = "rows for a product and store that stand in the file before; of one time only the last level counts"
+REPEATED = "rows for a product and store that the file has before; of one time only the last level counts"
 ADDED = "rows added to the level of the same product and store"
 NULLABLE = "price"
 PRODUCT = "product_id"
@@ -68,7 +68,7 @@ class MappedFile:
         for field in options.set_fields if known is not None else ():
             columns = chain(*self._sources.get(field, []), self._stores if field == LEVEL else ())
             if column := next(columns, None):
-                raise SourceError(f"{file.path}: {field} stands in column {column}. Leave out --set {field}=….")
+                raise SourceError(f"{file.path}: {field} is in column {column}. Leave out --set {field}=….")
         prices = [mapping.price_column(store) for store in self._stores.values()]
         self._used = {*chain(*(columns[0] for columns in self._sources.values() if columns)), *self._stores, *prices}
         self.columns = known and [*fields, *(self._kept_name(name) for name in known if name not in self._used)]
@@ -131,7 +131,7 @@ class MappedFile:
                 continues = True
 
     def _counted(self, rows: Iterator[Row], skipped: Counter[str]) -> Iterator[Row]:
-        """The rows of a snapshot; those for what stands in it before are counted."""
+        """The rows of a snapshot. Rows whose product and store it has before are counted."""
         seen: set[tuple[str, ...]] = set()
         for row in rows:
             if self._is_snapshot and isinstance(row.values, dict):
@@ -141,7 +141,7 @@ class MappedFile:
             yield row
 
     def _added_up(self, rows: Iterator[Row], skipped: Counter[str]) -> Iterator[Row]:
-        """One row for all of a product, store and time, where the first of them stands."""
+        """One row for all rows of a product, store and time, at the place of the first."""
         levels: dict[tuple[object, ...], list[Row]] = {}
         for row in rows:
             key = _key(row.values) if isinstance(row.values, dict) else ("", "")

@@ -42,9 +42,9 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     optional: list[str] = []
     """Fields whose columns may be missing."""
     not_kept: list[str] = []
-    """What stands for the level of a product that the store does not keep; such rows are no readings."""
+    """Values that mean that the store does not keep the product; such rows are not readings."""
     no_price: list[str] = []
-    """What stands for an unknown price."""
+    """Values that mean an unknown price."""
     decimal: DecimalMark | None = None
     recognised_by: list[str] = []
     """Columns that together identify the software."""
@@ -76,7 +76,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         return self.store_prices.replace("*", store)
 
     def is_store(self, name: object) -> bool:
-        """Whether what stands in the store's column is one."""
+        """Whether the value in the store's column is a level."""
         patterns = "|".join(_with_wildcard(one, ".*") for one in self.not_stores)
         return not (patterns and isinstance(name, str) and re.fullmatch(patterns, name.strip(), re.IGNORECASE))
 

@@ -40,7 +40,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 class Line(NamedTuple):
-    """One message: its number in the file, the JSON to decode or why there is none, and the bytes as they stood."""
+    """One message: its number in the file, the JSON to decode or why there is none, and its bytes in the file."""
 
     number: int
     message: bytes | Rejection

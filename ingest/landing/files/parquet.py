@@ -72,7 +72,7 @@ def _values(column: pa.Array) -> list[Any]:
     kind = column.type
     if _is_bytes(kind):
         return [_text(value) for value in column.to_pylist()]
-    if pa.types.is_float16(kind) or pa.types.is_float32(kind):  # the shortest number that it stands for: 0.1
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):  # the shortest decimal that rounds to it: 0.1
         narrow = kind.to_pandas_dtype()
         return [None if value is None else float(str(narrow(value))) for value in column.to_pylist()]
     if pa.types.is_timestamp(kind) and kind.unit == "ns":

@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
     `number` is its line, or its row in a table, from 1 as an editor or a spreadsheet shows it; numbers rise within a
     file. `values` are its columns as they were read, or the bytes of a JSON message, or why the row cannot be read.
-    `raw` are the bytes as they stood in the file; of a table that is no text, the row as JSON.
+    `raw` are its bytes in the file or, if the file is not text, the row as JSON.
     """
 
     number: int
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where the event stands in the file; places rise within it."""
+        """The place of the event in the file; places rise within it."""
         return self.number, self.part
 
 

@@ -1,4 +1,5 @@
-{# An empty shelf of a product that sells, since when it is empty. What nobody took in four weeks is not missed. #}
+{# An empty shelf of a product that sells, from the time it became empty. A product without a unit out in four weeks is
+   not missed. #}
 {% macro rule__stock__out_of_stock() %}
     select
         current_stock.store_location,

@@ -2,7 +2,7 @@
 
 One model forecasts every series and every step ahead. Each training row is a (series, origin, step): what was known at
 the origin, and the calendar and known-future columns of the target period. All levels are taken relative to the mean
-of the last same-phase values and divided by the series' size at the origin, so that large and small series speak alike.
+of the last same-phase values and divided by the series' size at the origin, so that large and small series look alike.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ final as (
         detectors.threshold_unit,
         findings.score,
         findings.evidence,
-        -- a state has no cooldown: it stands until it clears
+        -- a state has no cooldown: it holds until it clears
         detectors.cooldown_days is null as is_state
     from findings
     inner join detectors

@@ -43,7 +43,7 @@ single_anomalies as (
 
 ),
 
--- one notification a store: a scanner or a line that is down is one thing to mend, however many products it silences
+-- one notification per store: a broken scanner or line is one fault, however many products it silences
 silent_products as (
 
     select
@@ -91,7 +91,7 @@ final as (
             notified.value_at_risk,
             case when detectors.notification_type = 'stock' then nullif(current_stock.value_at_risk, 0) end,
             current_stock.stock_value,
-            -- a forecast speaks of a share of the stock that there was on its day
+            -- a forecast's score is a share of the stock on the day that it was made
             daily_stock.total_stock_value * notified.score
         ) as value_at_risk
     from notified

@@ -26,7 +26,7 @@ closing_levels as (
 
 ),
 
--- the last level of a day stands until the next day that was read
+-- the last level of a day holds until the next day with a reading
 spells as (
 
     select

@@ -100,7 +100,7 @@ cut_days as (
 
 ),
 
--- how many days in stock a day's units out speak of: those since the day read before, and a day at least
+-- over how many days in stock a day's units went out: those since the reading before, at least one
 paced_days as (
 
     select

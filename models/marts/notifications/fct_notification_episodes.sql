@@ -24,7 +24,7 @@ worded as (
             when 'medium' then 3
             else 4
         end as severity_rank,
-        -- what it is about stands where it is one product or one category of one store
+        -- product and category are named where the episode is about a single one
         concat_ws(
             ' ',
             concat_ws(

@@ -99,8 +99,8 @@ ranked as (
 
 ),
 
--- while stock rose between two readings nothing of what went out is seen: that time is credited with the pace of the
--- rest
+-- Where stock rose between two readings, what went out is not seen. The estimate assumes that it went out at the pace of
+-- the other intervals.
 estimated as (
 
     select

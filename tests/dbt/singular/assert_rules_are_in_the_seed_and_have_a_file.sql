@@ -1,4 +1,4 @@
--- Catches a rule's file without its line in the seed, whose anomalies nobody would see, and a line without its file,
+-- Catches a rule's file without its line in the seed, whose anomalies would go unseen, and a line without its file,
 -- which would never find one. A row is a rule with the one and not the other.
 {% set files = [] %}
 {% for name in context if name.startswith("rule__") %}

@@ -303,7 +303,7 @@ def test_elsewhere_the_last_of_several_rows_holds_and_the_user_hears_of_it(tmp_p
     source = table(tmp_path / "count.csv", LOTS[0], *LOTS[1:4])
     options = ["--columns", "product_id=Product,store_location=Location,quantity=Quantity", "--set", "category=Unknown"]
     output = run(tmp_path, source, *options, "--as-of", AS_OF, "--quantity-scale", 2)
-    assert "1 rows for a product and store that stand in the file before" in output
+    assert "1 rows for a product and store that the file has before" in output
     assert [row[2] for row in landed(tmp_path)] == [6, 3, 8]
 
 
@@ -447,9 +447,9 @@ def test_a_shopify_export_with_a_column_for_each_location(tmp_path, options):
         (["--set", "quantity=abc"], "quantity is set to 'abc', which is no number"),
         (
             ["--as-of", AS_OF, "--set", "quantity=5"],
-            "quantity stands in column On hand (current). Leave out --set quantity=…",
+            "quantity is in column On hand (current). Leave out --set quantity=…",
         ),
-        (["--as-of", AS_OF, "--set", "product_id=A"], "product_id stands in column SKU. Leave out --set product_id=…"),
+        (["--as-of", AS_OF, "--set", "product_id=A"], "product_id is in column SKU. Leave out --set product_id=…"),
         (["--set", "price=cheap"], "price is set to 'cheap', which is no number"),
         (["--set", "event_timestamp=noon"], "event_timestamp is set to 'noon': 'noon' is no time"),
         (["--sheet", "Stock"], "is no Excel workbook and has no sheets. Leave out --sheet"),
