@@ -66,8 +66,8 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False)
 def fingerprint(data_dir: Path) -> str:
     """A digest of what a full build reads: landed and raw files, the project, settings, and the warehouse it adds to.
 
-    Data files are never rewritten, so their names and sizes identify them. When the warehouse and the published files
-    last changed shows whether anybody else wrote them.
+    Data files are never rewritten, so their names and sizes identify them. The times of the warehouse and of the
+    published files show whether anybody else wrote them.
     """
     digest = hashlib.sha256()
     for line in (*_data(data_dir), *_project(), *_settings()):

@@ -1,4 +1,4 @@
-"""What can keep dbt from its warehouse, checked before dbt opens it and said in one line (see profiles.yml)."""
+"""What can keep dbt from its warehouse, checked before dbt opens it and reported in one line (see profiles.yml)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
-# what the operating system, SQLite, its Arrow driver, DuckDB and Java say, each with an error class of its own
+# what the operating system, SQLite, its Arrow driver, DuckDB and Java report, each with an error class of its own
 DISK_FULL = re.compile("No space left|disk is full|Disk quota exceeded")
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux's renameat2
 
@@ -70,10 +70,10 @@ def _remove_unfinished(folder: Path) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A place to make a file or a folder at, which is committed under its name when the block ends.
+    """A temporary path for a file or a folder, which is committed under its name when the block ends.
 
-    A file of that name is replaced, a folder is not. The place is in a temporary folder, which takes with it
-    whatever a writer leaves beside the file. An error leaves nothing: a full disk needs the space.
+    A file of that name is replaced, a folder is not. The path is in a temporary folder. It is removed with whatever
+    a writer leaves in it, also after an error: a full disk needs the space.
     """
     # another ending than the file's, by which readers list what is whole
     folder = path.with_name(f"{TEMPORARY}{path.name}.part")

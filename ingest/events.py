@@ -102,7 +102,7 @@ class Contract(Generic[Event]):
         """Read one JSON message as an event.
 
         `now` is the clock (aware, UTC) that the message was published by: an event more than five minutes ahead of it,
-        or older than `max_age`, is rejected; without a clock any time will do. Never raises, whatever the bytes.
+        or older than `max_age`, is rejected. Without a clock every time is accepted. Never raises, whatever the bytes.
         """
         try:
             try:
@@ -153,7 +153,7 @@ class Contract(Generic[Event]):
             except (
                 *UNREADABLE,
                 TypeError,
-            ):  # those before it are decoded; a rejection raises TypeError, since it is no bytes
+            ):  # those before it are decoded; a rejection raises TypeError, since it is not bytes
                 events.append(look_closer(len(events)))
 
         fields = {name: _column(name, events) for name in self.fields}

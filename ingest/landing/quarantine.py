@@ -188,7 +188,7 @@ def _utf8(message: Rejected) -> bytes:
 
 
 def _as_json_lines(raw: bytes) -> bytes:
-    """A message as one line; the rows of a file that a level was added up from stay lines of their own."""
+    """A message as one line; rows of a file that were added up to one level remain separate lines."""
     lines = raw.split(b"\n")
     return raw if len(lines) > 1 and all(map(_is_json, lines)) else raw.translate(ONE_LINE)
 

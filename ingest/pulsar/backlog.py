@@ -33,7 +33,7 @@ class Backlog(NamedTuple):
 def backlog(landing: Path, settings: Settings, topic: str) -> Backlog:
     """Count what comes after the last landed message of each partition, for some seconds at most.
 
-    The messages are read. To ask the broker for their number would take an administrator's address and rights. Raises
+    It reads the messages. Asking the broker for their number would need an administrator's address and rights. Raises
     PulsarError.
     """
     import pulsar

@@ -1,12 +1,13 @@
 """Pulsar to landing: receive, decode, write, commit, acknowledge, in this order, each message landed exactly once.
 
 A Failover subscription starts at the earliest message. Messages are decoded into columns as they are received, and
-collected. A second thread writes a batch that is full or old enough while the next one is received: one file a
-partition, then one cumulative acknowledgement a partition.
+collected. A second thread writes a batch that is full or old enough while the next one is received: one file per
+partition, then one cumulative acknowledgement per partition.
 
-Only what is committed is acknowledged, so the broker delivers all else again. A message that arrives again is found in
-the landed files; it is dropped and acknowledged. Nothing else remembers what was read, so the process may be killed at
-any time. What cannot be landed is never acknowledged negatively: the broker would move it to the end of the queue.
+Only what is committed is acknowledged, so the broker delivers everything else again. A message that arrives again is
+found in the landed files; it is dropped and acknowledged. Nothing else remembers what was read, so the process may be
+killed at any time. What cannot be landed is never acknowledged negatively: the broker would move it to the end of the
+queue.
 """
 
 from __future__ import annotations
@@ -86,10 +87,10 @@ def load_topic(
 ) -> Counter[str]:
     """Land the messages of a topic until it is caught up, or until SIGTERM or SIGINT.
 
-    What was received by then is landed first. A second loader of the same landing folder waits for the first to end,
+    Before it ends it lands what it has received. A second loader of the same landing folder waits for the first to end,
     and then goes on. Returns how many events were landed (`good`), how many were rejected of each kind, and how many
-    arrived `again` after they were landed. Raises PulsarError, and OSError when the folder cannot be written; nothing
-    that is not landed is acknowledged then.
+    arrived `again` after they were landed. Raises PulsarError, and OSError when the folder cannot be written. Only
+    landed messages are acknowledged, also after an error.
     """
     with _stop_signals() as stop, ExitStack() as stack:
         if not _take_over(landing, stack, stop):

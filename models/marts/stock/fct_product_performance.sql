@@ -99,8 +99,8 @@ ranked as (
 
 ),
 
--- Where stock rose between two readings, what went out is not seen. The estimate assumes that it went out at the pace of
--- the other intervals.
+-- Where stock rose between two readings, what went out is not seen. The estimate assumes that it went out at the pace
+-- of the other intervals.
 estimated as (
 
     select
