@@ -1,4 +1,4 @@
-{# A sum of fractions that is the same in whatever order they are added: floats would differ in their last digits. #}
+{# A sum of fractions that does not depend on the order of addition; a sum of floats would differ in its last digits. #}
 {% macro exact_sum(expression) %}
     cast(sum(cast({{ expression }} as decimal(38, 9))) as double)
 {%- endmacro %}

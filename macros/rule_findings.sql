@@ -1,7 +1,7 @@
 {# The rules of a family, each as a common table expression, and the anomalies that they find together.
 
    A rule is a macro in a file of its own in macros/rules/<family>/, named rule__<family>__<rule_id>: a query over the
-   model's import CTEs. It measures; the seed's threshold judges. #}
+   model's import CTEs. It returns a score, which is compared with the seed's threshold. #}
 {% macro rule_findings(family) %}
     {%- set prefix = 'rule__' ~ family ~ '__' -%}
     {%- set macros = [] -%}
@@ -56,7 +56,7 @@ findings as (
 {%- endmacro %}
 
 
-{# The threshold that the seed gives a rule, for a rule that cannot leave the comparison to its family. #}
+{# A rule's threshold from the seed, for a rule that must compare with it itself. #}
 {% macro rule_threshold(rule_id) -%}
     (select rules.threshold from rules where rules.rule_id = '{{ rule_id }}')
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# A store that used to send and has been gone for many times its own longest gap in the last quarter before. #}
+{# A store that has been silent for many times its own longest gap of the quarter before. #}
 {% macro rule__feed__missing_store() %}
     select
         store_location,

@@ -1,5 +1,5 @@
-{# A product that is read in a category other than its usual one over all stores. After a change of category the old one
-   is the odd one out as soon as most readings carry the new. #}
+{# A product that is read in a category other than its usual one over all stores. After a change of category, readings
+   of the old one are flagged as soon as most readings have the new one. #}
 {% macro rule__feed__product_in_two_categories() %}
     select
         store_location,

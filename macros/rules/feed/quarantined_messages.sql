@@ -1,4 +1,4 @@
-{# Messages of one day that are no readings; they are kept aside and missing from every figure. #}
+{# Messages of one day that were rejected: they are in quarantine and missing from every figure. #}
 {% macro rule__feed__quarantined_messages() %}
     select
         cast(null as varchar) as store_location,

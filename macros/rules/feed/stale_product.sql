@@ -1,5 +1,5 @@
-{# A product that has gone silent while its store goes on sending: longer than the tables call stale, and longer than its
-   own longest gap of the last quarter. With fewer than ten readings in the quarter a product has no rhythm to miss. #}
+{# A product that is silent while its store sends: for longer than the tables call stale, and for longer than its own
+   longest gap of the last quarter. Fewer than ten readings in the quarter are too few to know its usual gaps. #}
 {% macro rule__feed__stale_product() %}
     select
         store_location,

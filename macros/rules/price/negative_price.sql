@@ -1,4 +1,4 @@
-{# A refund or a sign lost on the way; no product costs less than nothing. #}
+{# A price below zero: a refund, or a wrong sign. #}
 {% macro rule__price__negative_price() %}
     select
         store_location,

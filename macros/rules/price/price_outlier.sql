@@ -1,5 +1,5 @@
-{# Beyond all of the product's last twenty prices, above or below: a lost decimal point, or another product's price. Ten
-   prices say how far it swings by itself. #}
+{# Beyond all of the product's last twenty prices, above or below: a lost decimal point, or another product's price. At
+   least ten prices are needed to know how far it usually swings. #}
 {% macro rule__price__price_outlier() %}
     select
         store_location,

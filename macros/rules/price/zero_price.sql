@@ -1,4 +1,4 @@
-{# Given away at the till, and worth nothing in the stock value. #}
+{# A price of zero: the till gives the product away, and its stock value is zero. #}
 {% macro rule__price__zero_price() %}
     select
         store_location,

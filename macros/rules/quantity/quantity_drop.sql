@@ -1,5 +1,5 @@
 {# A fall far beyond the largest of the last twenty readings: theft, breakage, a transfer nobody booked, or a miscount.
-   What falls back from a jump is no fall, and half a dozen units in one reading are a customer. #}
+   A return from a jump is not a drop, and half a dozen units in one reading are a customer. #}
 {% macro rule__quantity__quantity_drop() %}
     select
         store_location,

@@ -1,4 +1,4 @@
-{# No shelf holds less than nothing: a record that was booked wrongly. #}
+{# A level below zero: a wrong booking. #}
 {% macro rule__stock__negative_stock() %}
     select
         store_location,

@@ -41,7 +41,7 @@ batches as (
 
 ),
 
--- what refining kept of the batch: the readings that first arrived with it
+-- the readings that first arrived with the batch
 fresh as (
 
     select
@@ -70,7 +70,7 @@ counted as (
 
 ),
 
--- a hundred messages that brought hardly anything new; few batches are, so few messages are looked at one by one
+-- batches of at least a hundred messages with hardly anything new; there are few, so few messages are compared singly
 candidates as (
 
     select *
@@ -114,7 +114,7 @@ final as (
         fresh_count,
         count(*) as known_count
     from candidate_messages
-    -- what is landed and not yet refined is no repeat
+    -- a message that is landed and not yet refined is not a repeat
     where
         exists (
             select 1

@@ -52,8 +52,8 @@ named as (
 
 ),
 
--- A forecast that was published stays as it was. The first build publishes the newest cutoff and, so that there is
--- something to judge by from the first day, the one a horizon before it; each later build adds only a newer cutoff.
+-- A published forecast never changes. The first build publishes two cutoffs: the newest, and the one a horizon before
+-- it, so that its actuals exist from the first day. Each later build adds only a newer cutoff.
 final as (
 
     select *

@@ -45,8 +45,8 @@ episodes as (
 
 {% endif %}
 
--- A known id goes to the episode with the occurrence that it began with, else to the newest one that overlaps what it
--- has spanned so far.
+-- A known id goes to the episode that contains the id's first occurrence, else to the newest episode that overlaps the
+-- id's span so far.
 claims as (
 
     select
@@ -121,7 +121,7 @@ current_ids as (
 
 ),
 
--- an episode that is gone may come back: a withdrawal may be taken back
+-- keep the ids of vanished episodes: they come back if a withdrawal is undone
 past_ids as (
 
     select

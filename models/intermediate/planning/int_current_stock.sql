@@ -36,7 +36,7 @@ as_of as (
 
 ),
 
--- the last reading may be out of range: the last one that is not suspect says what is on the shelf
+-- the last reading may be suspect, so take the last one that is not
 latest as (
 
     select
@@ -119,7 +119,7 @@ leveled as (
         -- greatest() skips NULL, and demand that is not known puts an unknown value at risk
         case
             when daily_units_out is not null
-                -- what is going to be missed before a delivery ordered now arrives
+                -- the sales missed before a delivery ordered now arrives
                 then greatest(daily_units_out * lead_time_days - quantity, 0) * price
         end as value_at_risk
     from planned
@@ -141,7 +141,7 @@ final as (
         daily_units_out,
         daily_units_out_sd,
         days_of_supply,
-        -- beyond ten years a date says nothing
+        -- a date more than ten years away means nothing
         case
             when days_of_supply <= 3650 then cast(as_of + to_seconds(days_of_supply * 86400) as date)
         end as sell_out_date,

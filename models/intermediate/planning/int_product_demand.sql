@@ -11,7 +11,7 @@ demand as (
     select
         *,
         in_stock_us / 86400e6 as days_in_stock,
-        -- in stock for a day or less says nothing about how fast a product goes
+        -- a day or less in stock is too little to know how fast a product sells
         case when in_stock_us > 86400e6 then units_out / (in_stock_us / 86400e6) end as daily_units_out
     from windows
     where window_name = 'demand'
@@ -26,7 +26,7 @@ final as (
         units_out,
         days_in_stock,
         daily_units_out,
-        -- what differs from the pace, each difference by the days that it was read over; rounding may leave less than 0
+        -- squared differences from the pace, each ÷ the days between its readings; rounding may leave less than 0
         case
             when daily_units_out is not null
                 then sqrt(

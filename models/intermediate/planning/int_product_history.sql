@@ -85,7 +85,7 @@ day_weeks as (
 
 ),
 
--- what went out before a day's first reading went out evenly since the reading before
+-- what went out before a day's first reading is spread evenly over the time since the reading before
 spread as (
 
     select
@@ -149,12 +149,12 @@ final as (
         dated.history_days,
         dated.last_interval_us,
         quarters.longest_gap_us as quarter_longest_gap_us,
-        -- nothing read is nothing out; what went out without a known price has no known value
+        -- without readings nothing went out; without a known price the value of what went out is unknown
         cast(case when weekly.product_id is null then 0 else weekly.out_value end as decimal(38, 9)) as out_value,
         nullif(dated.week_count, 0) as week_count,
         coalesce(quarters.reading_count, 0) as quarter_reading_count,
         coalesce(weekly.units_out, 0) / nullif(dated.week_count, 0) as weekly_units_out,
-        -- a month of weeks says whether they are alike
+        -- fewer than four weeks are too few for a variation
         case
             when dated.week_count >= 4 and weekly.units_out > 0
                 then sqrt(

@@ -81,7 +81,7 @@ days_inside as (
 
 ),
 
--- of that interval the window has the part of its flows that it has of its time
+-- that interval counts in proportion to its time in the window
 cut_days as (
 
     select

@@ -51,7 +51,7 @@ final as (
             and first_published.category = stock_metrics.category
             and first_published.forecast_timestamp = stock_metrics.event_timestamp
             and first_published.forecast_timestamp <= as_of.as_of
-            -- a level that was last read when the forecast was made is what it was trained on, not what came of it
+            -- a level that was last read before the cutoff is what the model was trained on, not an actual
             and stock_metrics.last_reading_at > first_published.cutoff_date + interval '1 day'
 
 )

@@ -66,7 +66,7 @@ actual_days as (
         on
             actuals.store_location = models.store_location
             and actuals.category = models.category
-    -- enough of the past to see the forecast grow out of it
+    -- enough history to show the forecast as its continuation
     where actuals.event_date > (select max(newest.cutoff_date) from forecasts as newest) - 90
 
 ),

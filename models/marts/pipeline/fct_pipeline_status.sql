@@ -39,7 +39,7 @@ final as (
         / nullif(message_counts.landed_count + message_counts.quarantined_count, 0) as quarantined_share
     from message_counts
     cross join reading_counts
-    -- nothing but messages in quarantine is a status, too
+    -- a data folder with nothing but quarantined messages has a status, too
     left join as_of
         on true
 

@@ -1,4 +1,4 @@
--- a view: a second copy of all readings would say nothing more
+-- a view: a second copy of all readings would add nothing
 {{ config(materialized='view') }}
 
 with

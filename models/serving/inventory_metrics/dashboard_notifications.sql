@@ -36,8 +36,8 @@ waiting_episodes as (
 
 ),
 
--- several episodes may be about one product, and its value is at risk once; an episode of a category or a store holds
--- that value again
+-- several episodes may be about one product, whose value at risk counts once; an episode of a category or a store
+-- contains that value again
 products_at_risk as (
 
     select
