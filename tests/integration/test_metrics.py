@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,10 +12,10 @@ import pytest
 from ingest.refining.features import update_features
 from ingest.sql import quoted
 
+from .dbt.project import Project, Tables
 from .oracle import Event, Metrics, accepted_readings, metrics
 from .suspects import suspect_prices, suspects
 
-ROOT = Path(__file__).parents[2]
 DAY = timedelta(days=1)
 SERVED = ["inventory", "metrics", "anomalies", "daily_stock", "current_stock"]
 
@@ -105,33 +103,13 @@ def write_raw(data_dir: Path, events: list[Event], *, batch_id: int = 0, entries
     update_features(data_dir / "raw")
 
 
-def build(data_dir: Path, *variables: str) -> dict[str, list[tuple[object, ...]]]:
+def build(project: Project, *variables: str) -> Tables:
     """Build the SQL tables and return their rows, sorted."""
-    command = [ROOT / ".venv/bin/dbt", "--quiet", "build", "--resource-type", "model", "--resource-type", "seed"]
-    # artefacts of its own, so that a developer's build is left alone
-    places = ["--profiles-dir", ROOT, "--target-path", data_dir / "dbt", "--log-path", data_dir / "dbt"]
-    selection = ["--select", *(f"+serving.*.{name}" for name in SERVED)]
-    environment = {**os.environ, "INVENTORY_DATA_DIR": str(data_dir)}
-    result = subprocess.run(
-        [*command, *places, *selection, *variables],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout
-    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
-        schemas = dict(
-            connection.execute(
-                "select table_name, table_schema from information_schema.tables where table_name in "
-                f"({', '.join(repr(name) for name in SERVED)})"
-            ).fetchall()
-        )
-        return {
-            name: connection.execute(f'select * from "{schemas[name]}"."{name}" order by all').fetchall()
-            for name in SERVED
-        }
+    selection = ["--resource-type", "model", "--resource-type", "seed", "--select"]
+    selection += [f"+serving.*.{name}" for name in SERVED]
+    project.build(*selection, *variables, steps="build", with_seeds=False)
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in SERVED}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -143,13 +121,14 @@ def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubl
     shuffled = events + chance.sample(events, len(events) // 2)
     chance.shuffle(shuffled)
     write_raw(tmp_path / "plain", events)
-    plain = build(tmp_path / "plain")
+    plain = build(Project(tmp_path / "plain"))
     # half of the shuffled events in a build of its own; none of them is to wait for a backfill
     half, patience = len(shuffled) // 2, ("--vars", "late_after: 100 days")
-    write_raw(tmp_path / "shuffled", shuffled[:half])
-    build(tmp_path / "shuffled", *patience)
-    write_raw(tmp_path / "shuffled", shuffled[half:], batch_id=1, entries=list(range(half, len(shuffled))))
-    doubled = build(tmp_path / "shuffled", *patience)
+    project = Project(tmp_path / "shuffled")
+    write_raw(project.data_dir, shuffled[:half])
+    build(project, *patience)
+    write_raw(project.data_dir, shuffled[half:], batch_id=1, entries=list(range(half, len(shuffled))))
+    doubled = build(project, *patience)
     for table in SERVED:
         assert plain[table] == doubled[table], table
 
@@ -187,7 +166,7 @@ def test_of_conflicting_readings_the_later_arrival_counts(tmp_path):
     noon = datetime(2026, 1, 1, 12)
     first, second = (Event("Store_A", "P1", "X", quantity, "1.00", noon) for quantity in (5, 8))
     write_raw(tmp_path, [first, second, first])
-    tables = build(tmp_path)
+    tables = build(Project(tmp_path))
     assert [row[2] for row in tables["metrics"]] == [8]
     assert [row[0] for row in tables["anomalies"] if "conflicting_reading" in str(row[0])] == [
         "P1 · Different readings for one timestamp: 2 readings, limit 2 (rule conflicting_reading)"

@@ -15,33 +15,37 @@ Tables = dict[str, list[tuple[object, ...]]]
 
 
 class Project:
-    """The dbt project on one data folder; parsed once, so that the next build takes its models' time only."""
+    """The dbt project on one data folder; parsed once, so that the next build takes its models' time only.
+
+    Variables shape what is parsed: it is once for each setting of them.
+    """
 
     def __init__(self, data_dir: Path, project_dir: Path = ROOT) -> None:
         self.data_dir = data_dir
         self._project_dir = project_dir
-        self._manifest: Any = None
+        self._manifests: dict[tuple[str, ...], Any] = {}
 
     def build(self, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
         """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first errors of dbt."""
+        place = arguments.index("--vars") if "--vars" in arguments else len(arguments)
+        variables, others = arguments[place : place + 2], arguments[:place] + arguments[place + 2 :]
         if with_seeds:
-            self._invoke("seed")
-        self._invoke(steps, *arguments)
+            self._invoke(variables, "seed")
+        self._invoke(variables, steps, *others)
 
-    def _invoke(self, *command: str) -> None:
+    def _invoke(self, variables: tuple[str, ...], *command: str) -> None:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
         connections: Any = DuckDBConnectionManager
         places = ["--project-dir", str(self._project_dir), "--profiles-dir", str(self._project_dir), "--quiet"]
         artefacts = ["--target-path", str(self.data_dir / "dbt"), "--log-path", str(self.data_dir / "dbt")]
+        settings = [*places, *artefacts, *variables]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("INVENTORY_DATA_DIR", str(self.data_dir))
-            if self._manifest is None and "--vars" not in command:
-                self._manifest = dbtRunner().invoke(["parse", *places, *artefacts]).result
-            # variables shape what is parsed
-            manifest = None if "--vars" in command else self._manifest
-            outcome = dbtRunner(manifest=manifest).invoke([*command, *places, *artefacts])
+            if variables not in self._manifests:
+                self._manifests[variables] = dbtRunner().invoke(["parse", *settings]).result
+            outcome = dbtRunner(manifest=self._manifests[variables]).invoke([*command, *settings])
             faults = [
                 f"{result.node.name}: {result.message}"
                 for result in getattr(outcome.result, "results", [])

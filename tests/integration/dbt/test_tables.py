@@ -32,7 +32,7 @@ def events() -> list[Event]:
 def full(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> Path:
     data_dir = tmp_path_factory.mktemp("full")
     write_raw(data_dir, events)
-    build(data_dir, steps="build")
+    build(data_dir, "--exclude-resource-type", "unit_test", steps="build")
     return data_dir
 
 
