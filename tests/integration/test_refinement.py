@@ -15,8 +15,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from ingest.durable_files import file_lock
+from ingest.load import command as load_command
 from ingest.refining.compaction import compact_batches, compact_landing
 from ingest.refining.refinement import refine as refine_files
 from ingest.refining.spark_job import bind_source
@@ -63,8 +65,12 @@ def inventory(*arguments: object, data_dir: Path, **environment: str) -> subproc
 def land(data_dir: Path, name: str, *lines: bytes) -> None:
     source = data_dir / name
     source.write_bytes(b"\n".join(lines) + b"\n")
-    result = inventory("load", "--source", source, data_dir=data_dir)
-    assert result.returncode == 0, result.stderr
+    load(data_dir, source)
+
+
+def load(data_dir: Path, source: Path) -> None:
+    result = CliRunner().invoke(load_command, ["--source", str(source), "--data-dir", str(data_dir)])
+    assert result.exit_code == 0, result.output
 
 
 def raw(data_dir: Path) -> list[tuple[str, int, str]]:
@@ -168,7 +174,7 @@ def test_compacted_files_are_not_refined_again_unless_all_is(spark, tmp_path):
         land(tmp_path, f"{number}.ndjson", *lines)
         with (tmp_path / "0.ndjson").open("ab") as file:  # and a line more of a file that was there before
             file.write(event("P3", number, "2026-03-01T09:00:00Z") + b"\n")
-        assert inventory("load", "--source", tmp_path / "0.ndjson", data_dir=tmp_path).returncode == 0
+        load(tmp_path, tmp_path / "0.ndjson")
         refine(spark, tmp_path)
     content, by_batch, counted = raw(tmp_path), batches(tmp_path), features(tmp_path)
     compact_landing(landing, date(2999, 1, 1))
