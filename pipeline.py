@@ -53,10 +53,10 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False)
     click.echo("» refining into raw Parquet (Spark)")
     _land(data_dir)
     click.echo("» metrics, forecasts and anomalies (dbt)")
-    selection = ["--selector", "frequent"] if frequent else []
     refresh = ["--full-refresh"] if full_refresh else []
     # unit tests examine the SQL, not the data
-    _dbt(data_dir, "build", "--exclude-resource-type", "unit_test", *selection, *refresh)
+    selector = "frequent" if frequent else "whole"
+    _dbt(data_dir, "build", "--exclude-resource-type", "unit_test", "--selector", selector, *refresh)
     click.echo("» publishing SQLite files")
     _publish(data_dir)
     if not frequent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ class Project:
         if with_seeds:
             self._invoke(variables, "seed")
         self._invoke(variables, steps, *others)
+
+    def generic_tests(self) -> dict[str, str]:
+        """The id of each generic test, and of the model, seed or snapshot that it tests."""
+        manifest = json.loads((self.data_dir / "dbt/manifest.json").read_text())
+        nodes = manifest["nodes"].items()
+        return {test: node["attached_node"] for test, node in nodes if node.get("attached_node")}
 
     def _invoke(self, variables: tuple[str, ...], *command: str) -> None:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
