@@ -13,14 +13,25 @@ def model(dbt, session):
     if panel.empty:
         return empty_forecasts()
     forecasters = dbt.ref("forecasters").df()
-    newest = panel["ds"].max()
+    newest, horizon = panel["ds"].max(), pd.Timedelta(days=settings["horizon"])
+    # a new day has one new cutoff: the earlier ones stay where the last build had them, so their fits are cached
+    known = _earliest_cutoff(dbt.this, session) or newest
+    judged = newest - horizon - (newest - known) % horizon
     return forecast(
         panel,
         models=list(forecasters.loc[forecasters["published"], "forecaster"]),
-        cutoffs=[newest - pd.Timedelta(days=settings["horizon"] * back) for back in range(settings["windows"])],
+        cutoffs=[newest, *(judged - horizon * back for back in range(settings["windows"] - 1))],
         horizon=settings["horizon"],
         season=settings["season"],
         freq="D",
         seed=settings["seed"],
         cache_dir=Path(settings["cache_dir"]),
     )
+
+
+def _earliest_cutoff(table, session):
+    """The earliest cutoff of the last build, None before the first."""
+    query = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
+    (exists,) = session.execute(query, [table.schema, table.identifier]).fetchone()
+    (cutoff,) = session.execute(f"select min(cutoff) from {table}").fetchone() if exists else (None,)
+    return cutoff and pd.Timestamp(cutoff)

@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ml.forecasting import forecasters
+from ml.registry import names_of
 from tests.integration.dbt.project import Tables, build, served
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import random_events, write_raw
@@ -71,7 +73,8 @@ def _built(data_dir: Path) -> Tables:
 
 
 def test_a_published_forecast_stays_and_gets_its_actuals(events: list[Event], tmp_path: Path) -> None:
-    """Three days on, the forecasts of the first build stand unchanged, and their days since then have an actual."""
+    """Three days on, the forecasts of the first build stand unchanged, and their days since then have an actual. Only
+    the newest cutoff is fitted."""
     newest = max(event.timestamp for event in events)
     cut = newest - timedelta(days=3)
     data_dir = tmp_path / "grown"
@@ -81,11 +84,12 @@ def test_a_published_forecast_stays_and_gets_its_actuals(events: list[Event], tm
     )
     write_raw(data_dir, known)
     build(data_dir)
-    before = _forecasts(data_dir)
+    before, fits = _forecasts(data_dir), set((data_dir / "forecast_cache").iterdir())
     write_raw(data_dir, later, batch_id=1, entries=list(range(len(known), len(events))))
     build(data_dir)
     after = _forecasts(data_dir)
     assert before.items() <= after.items()
+    assert len({*(data_dir / "forecast_cache").iterdir()} - fits) == len(names_of(forecasters))
     with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
         filled = connection.execute(
             "select count(*) from ml_metrics where actual_quantity is not null and forecast_timestamp > ?",
