@@ -27,7 +27,10 @@ class Project:
         self._manifests: dict[tuple[str, ...], Any] = {}
 
     def build(self, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
-        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first errors of dbt."""
+        """Seed, then `dbt run` (or `steps`) with the arguments. Fails the test with the first errors of dbt.
+
+        `dbt build` of everything seeds by itself.
+        """
         place = arguments.index("--vars") if "--vars" in arguments else len(arguments)
         variables, others = arguments[place : place + 2], arguments[:place] + arguments[place + 2 :]
         if with_seeds:
@@ -71,9 +74,9 @@ def copy_project(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
 
 
-def build(data_dir: Path, *arguments: str, steps: str = "run") -> None:
-    """Seed, then `dbt run` (or `steps`) with the arguments, once."""
-    Project(data_dir).build(*arguments, steps=steps)
+def build(data_dir: Path, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
+    """One build of a data folder; see `Project`."""
+    Project(data_dir).build(*arguments, steps=steps, with_seeds=with_seeds)
 
 
 def served(data_dir: Path) -> Tables:

@@ -98,7 +98,7 @@ def beset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("beset") / "a shop's data"
     write_raw(data_dir, [*usual(), *hostile()])
     (data_dir / "warehouse").rmdir()
-    Project(data_dir).build("--exclude-resource-type", "unit_test", steps="build")
+    Project(data_dir).build("--exclude-resource-type", "unit_test", steps="build", with_seeds=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
         publish(data_dir, SqliteFiles(data_dir / "export"))

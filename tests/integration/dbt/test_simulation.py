@@ -39,7 +39,7 @@ def publish(data_dir: Path, events: Path) -> None:
             f"where error is null and topic = '{events.name}') to '{raw}/part.parquet'"
         )
     update_features(data_dir / "raw")
-    build(data_dir, "--exclude-resource-type", "unit_test", steps="build")
+    build(data_dir, "--exclude-resource-type", "unit_test", steps="build", with_seeds=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
         exported = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])

@@ -34,7 +34,7 @@ def events() -> list[Event]:
 def full(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> Path:
     data_dir = tmp_path_factory.mktemp("full")
     write_raw(data_dir, events)
-    build(data_dir, "--exclude-resource-type", "unit_test", steps="build")
+    build(data_dir, "--exclude-resource-type", "unit_test", steps="build", with_seeds=False)
     return data_dir
 
 
