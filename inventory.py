@@ -40,6 +40,7 @@ SUBCOMMANDS = {
     "status": ("publish.status", "Show what is landed, built, published and waiting."),
     "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),
     "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
+    "detect-text": ("ml.text.command", "Score the texts of any notes or product names."),
 }
 
 

@@ -24,6 +24,9 @@ FORECAST_COLUMNS = [
     "fallback_reason",
 ]
 DETECTION_COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver", "observed", "expected"]
+TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
+
+LOOKED_AT = 2_000  # letters of a text; nobody reads further
 
 
 def read_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -143,3 +146,27 @@ def empty_detections() -> pd.DataFrame:
         "expected": "float64",
     }
     return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in DETECTION_COLUMNS})
+
+
+def read_notes(notes: pd.DataFrame) -> pd.DataFrame:
+    """Check notes and bring them into shape, in the order they came: `note_id, product_id, category` (text), `note`
+    (the first 2,000 letters), `quantity` and `units_in` (units on hand and received when it was written, NaN where
+    unknown).
+
+    Raises ValueError that names the column, or the row, at fault.
+    """
+    wanted = ["note_id", "product_id", "category", "note"]
+    missing = [column for column in wanted if column not in notes.columns]
+    if missing:
+        raise ValueError(f"the notes lack the column {', '.join(missing)} (found: {', '.join(notes.columns)})")
+    if notes["note_id"].isna().any():
+        raise ValueError(f"note_id is empty in row {int(np.argmax(notes['note_id'].isna())) + 1}")
+    result = notes[wanted].reset_index(drop=True)
+    for column in wanted[1:]:
+        result[column] = result[column].fillna("").astype(str)
+    # lone surrogates are no text, and no file takes them
+    result["note"] = result["note"].str[:LOOKED_AT].map(lambda note: note.encode("utf-8", "replace").decode())
+    for column in ("quantity", "units_in"):
+        given = notes[column] if column in notes.columns else pd.Series(np.nan, notes.index)
+        result[column] = pd.to_numeric(given, errors="coerce").astype(float).to_numpy()
+    return result
