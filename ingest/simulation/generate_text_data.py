@@ -71,24 +71,26 @@ def command(
 
 def write_notes(
     occasions: list[Occasion], anomaly_share: float, chance: random.Random
-) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """A note for each occasion, in time order, and the truth about the anomalous ones.
 
     The kinds of anomalies take turns, so that each is as frequent as the others.
     """
     odd = set(chance.sample(range(len(occasions)), round(anomaly_share * len(occasions))))
     turn = list(KINDS)
-    notes, truth = list[dict[str, str]](), list[dict[str, str]]()
+    notes, truth = list[dict[str, Any]](), list[dict[str, str]]()
     for position, occasion in enumerate(sorted(occasions, key=lambda each: (each.timestamp, each.store, each.product))):
         original = text = plain_note(occasion, chance)
         written = occasion.timestamp + timedelta(seconds=chance.randint(60, 5400))
-        note = {
+        note: dict[str, Any] = {
             "note_id": f"N{position + 1:06d}",
             "product_id": occasion.product,
             "category": occasion.category,
             "store_location": occasion.store,
             "note": text,
             "event_timestamp": iso(written),
+            "quantity": occasion.on_hand,
+            "units_in": occasion.received,
         }
         if position in odd:
             others = [each["note"] for each in notes[-NEARBY:] if each["product_id"] != occasion.product]
@@ -144,7 +146,7 @@ def _made_up(count: int, seed: int, end: datetime | None, chance: random.Random)
     return occasions
 
 
-def _save(out: Path, notes: list[dict[str, str]], truth: list[dict[str, str]]) -> None:
+def _save(out: Path, notes: list[dict[str, Any]], truth: list[dict[str, str]]) -> None:
     folder = truth_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(out) as unfinished, atomic_write(folder / "anomalies.csv") as unfinished_truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +41,8 @@ def read(out: Path) -> tuple[list[Note], pd.DataFrame]:
     """The notes of a file, each as its contract has it, and the truth."""
     now = datetime(2026, 6, 30, tzinfo=UTC)
     notes = [NOTES.decode(line, now) for line in out.read_bytes().splitlines()]
-    assert all(isinstance(note, Note) and note.extra is None for note in notes)
+    assert all(isinstance(note, Note) for note in notes)
+    assert {key for note in notes for key in json.loads(note.extra)} == {"quantity", "units_in"}
     truth = pd.read_csv(out.with_suffix(".truth") / "anomalies.csv", dtype=str, keep_default_na=False)
     assert tuple(truth.columns) == TRUTH_COLUMNS
     return [note for note in notes if isinstance(note, Note)], truth
