@@ -23,7 +23,20 @@ FORECAST_COLUMNS = [
     "hi95",
     "fallback_reason",
 ]
-DETECTION_COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver", "observed", "expected"]
+DETECTION_COLUMNS = [
+    "unique_id",
+    "ds",
+    "method",
+    "score",
+    "alert",
+    "kind",
+    "driver",
+    "observed",
+    "expected",
+    "expected_low",
+    "expected_high",
+    "peer_ratio",
+]
 TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
 LOOKED_AT = 2_000  # letters of a text; nobody reads further
@@ -142,8 +155,7 @@ def empty_detections() -> pd.DataFrame:
         "ds": "datetime64[ns]",
         "score": "float64",
         "alert": "bool",
-        "observed": "float64",
-        "expected": "float64",
+        **dict.fromkeys(DETECTION_COLUMNS[-5:], "float64"),
     }
     return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in DETECTION_COLUMNS})
 

@@ -1,4 +1,4 @@
-"""Detectors of readings that are unlike their series' past."""
+"""Detectors of values that are unlike their series' past."""
 
 from ml.anomalies.detection import detect
 

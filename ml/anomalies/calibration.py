@@ -1,27 +1,55 @@
-"""Alert thresholds from a budget of false alerts, never from an assumed share of anomalies."""
+"""Alert thresholds from a budget of false alerts, never from an assumed share of anomalies.
+
+Every series is measured by its own past, so no series changes another's alerts. What its past is too short to say
+comes from simulated clean demand of the same size.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-TAIL = 0.02
-LARGEST_SHARE = 0.01  # of clean data that may be flagged, however generous the budget
+TAIL = 0.10  # of a series' scores, from which its threshold is scaled
+FAR = 0.003  # the share that a simulation shows well; rarer scores are extrapolated
+LEFT_OUT = 0.02  # the largest scores of a past: anomalies that nobody has labelled
+PRIOR_PERIODS = 250  # of a series' own past, which count as much as the simulation
+USED = 0.7  # of the budget is aimed at: the past of a series never says exactly how its future will be
+SMALLEST = 1e-9
 
 
-def threshold(past_scores: np.ndarray, alert_budget: float, periods_per_week: float) -> float:
-    """The score that clean periods exceed no more often than the budget (alerts per series and week) allows.
+class Tail(NamedTuple):
+    """How the largest clean scores are spread: the logarithm of the score that the share TAIL exceeds, and by how much
+    it grows as the share falls by a factor of e (peaks over threshold, Pickands 1975)."""
 
-    The past holds anomalies of its own, and where they are more than the budget a plain quantile would lie among them.
-    So the tail is extrapolated (peaks over threshold, Pickands 1975): above the 98th percentile u the log-scores are
-    taken as exponential, with the mean from their median (median / ln 2), which a few anomalies do not move. The
-    threshold is u · exp(mean · ln(0.02 / allowed share)). Raises ValueError where there are no past scores.
+    start: np.ndarray
+    decay: np.ndarray
+
+    def threshold(self, share: float) -> np.ndarray:
+        """The score that a share of clean periods exceeds."""
+        return np.exp(self.start + self.decay * np.log(TAIL / share))
+
+
+def clean_tail(scores: np.ndarray) -> Tail:
+    """The tail of clean scores, row by row."""
+    start, far = np.log(np.maximum(np.quantile(scores, [1 - TAIL, 1 - FAR], axis=1), SMALLEST))
+    return Tail(start, (far - start) / np.log(TAIL / FAR))
+
+
+def allowed_share(alert_budget: float, periods_per_week: float) -> float:
+    """The share of clean periods that may alert, for a budget of alerts a series and week."""
+    return USED * alert_budget / periods_per_week
+
+
+def thresholds(scores: np.ndarray, counted: np.ndarray, clean: Tail, share: float) -> np.ndarray:
+    """Of each series, from its past scores (series by periods, those that are counted) and what is clean for its size.
+
+    Where the tail starts, the past of a series says, and the better the longer it is. How the tail goes on, a past with
+    anomalies in it does not say.
     """
-    if len(past_scores) == 0:
-        raise ValueError("no past scores to calibrate on")
-    allowed = min(alert_budget / periods_per_week, LARGEST_SHARE)
-    start = float(np.quantile(past_scores, 1 - TAIL))
-    tail = past_scores[past_scores > start]
-    if start <= 0 or len(tail) == 0:
-        return float(np.max(past_scores))
-    mean = float(np.median(np.log(tail / start))) / np.log(2)
-    return start * float(np.exp(mean * np.log(TAIL / allowed)))
+    ordered = np.sort(np.where(counted, np.maximum(scores, SMALLEST), np.nan), axis=1)  # NaN goes last
+    known = counted.sum(axis=1)
+    rank = ((1 - TAIL) * (known - np.ceil(LEFT_OUT * known))).astype(int)
+    own = np.nan_to_num(np.log(np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]))
+    weight = known / (known + PRIOR_PERIODS)
+    return Tail(weight * own + (1 - weight) * clean.start, clean.decay).threshold(share)

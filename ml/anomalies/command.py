@@ -17,13 +17,18 @@ COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
 
 
 @click.command()
-@click.option("--panel", "panel_file", type=click.Path(path_type=Path), required=True, help="unique_id, ds, y")
+@click.option(
+    "--panel", "panel_file", type=click.Path(path_type=Path), required=True, help="unique_id, ds, y, peer columns"
+)
 @click.option("--freq", default="D", show_default=True, help="pandas frequency of the periods")
 @click.option("--season", type=click.IntRange(min=1), default=7, show_default=True, help="periods in a season")
 @click.option("--train-end", type=click.DateTime(), help="last period to learn from (default: learn as time goes on)")
+@click.option("--peers", default="", help="columns whose equals are peers: store,category (default: learned)")
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="scores, .csv or .parquet")
-def command(panel_file: Path, freq: str, season: int, train_end: datetime | None, seed: int, out: Path) -> None:
+def command(
+    panel_file: Path, freq: str, season: int, train_end: datetime | None, peers: str, seed: int, out: Path
+) -> None:
     """Score every value of a panel by each detector, none by anything later than itself."""
     last = pd.Timestamp(train_end) if train_end else None
     panel = read_table(panel_file)
@@ -37,6 +42,7 @@ def command(panel_file: Path, freq: str, season: int, train_end: datetime | None
             freq=freq,
             train_end=last,
             all_rows=True,
+            peers=[column.strip() for column in peers.split(",") if column.strip()],
         )
     except ValueError as error:
         raise click.ClickException(f"{panel_file}: {error}") from error

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
-from ml.anomalies.calibration import threshold
+from ml.anomalies.calibration import Tail, allowed_share, clean_tail, thresholds
+from ml.anomalies.clean_demand import MEANS, SERIES, clean_innovations, nearest_mean
 from ml.anomalies.episodes import first_of_episode
-from ml.anomalies.features import LONG, SHORT, WARM_UP, drivers, kinds, panel_features
-from ml.frames import DETECTION_COLUMNS, anchored, empty_detections, fill_gaps, read_panel
+from ml.anomalies.explanations import drivers, expectations, kinds
+from ml.anomalies.innovations import Innovations, from_logarithms, smooth
+from ml.anomalies.peers import OWN_COUNTS_UP_TO, without_group, without_learned
+from ml.anomalies.series_table import SeriesTable, column_of, periods_per_week, read_series
+from ml.anomalies.signs import with_signs
+from ml.frames import DETECTION_COLUMNS, empty_detections
 from ml.registry import load
 
-FIRST_BLOCK = 10  # seasons before the first block
-BLOCK_GROWTH = 1.3  # the longer the past, the less a further season tells
-PAST_ROWS = 50_000
+WARM_UP = 56  # values before which a series is too young to be unusual: much is then done for the first time
+BLOCK_GROWTH = 1.3  # the longer the past, the less a further period tells
+CONTEXT = 64  # periods before a block that a detector may look back on
+SHORTEST_EPISODE = 7
+SERIES_AT_A_TIME = 1000
+REFERENCES = 500  # series that stand for all others: as peers, and to learn from
 
-# features (rows by features) to scores
-Score = Callable[[np.ndarray], np.ndarray]
+# innovations to scores, series by periods
+Score = Callable[[Innovations], np.ndarray]
 
 
 class Detector(Protocol):
-    """Learns what is usual from the features of the past (rows by features, see features). Returns what scores others:
-    one number a row, the higher the less usual. The same features and seed give the same scores."""
+    """Learns what is usual, and returns what scores values: a number for each series and period, the higher the less
+    usual, 0 or more. A score may depend on its own period and on the CONTEXT periods before, on no later one and on no
+    other series. `past` holds up to REFERENCES series up to the block that is to be scored; its rows may be NaN, and
+    `learned` says what may be learned from. The same past and seed give the same scores."""
 
-    def __call__(self, past: np.ndarray, seed: int) -> Score: ...
+    def __call__(self, past: Innovations, seed: int) -> Score: ...
 
 
 def detect(
@@ -40,99 +50,167 @@ def detect(
     freq: str = "D",
     train_end: pd.Timestamp | None = None,
     all_rows: bool = False,
+    peers: Sequence[str] = (),
+    labels: Collection[tuple[str, pd.Timestamp]] = (),
 ) -> pd.DataFrame:
     """Find the values of a panel that are unlike their series, by each of the detectors named.
 
-    `panel`: `unique_id, ds, y`. `alert_budget`: false alerts per series and week that are tolerated. Returns the
-    detection frame `unique_id, ds, method, score, alert, kind, driver, observed, expected`: its alerts, or every row
-    with `all_rows`; the score is 0 where it is too early to tell, observed and expected are in units of y. Causal, and
-    bit-identical for the same arguments. Raises ValueError for an unknown detector, and for a panel that breaks its
+    `panel`: `unique_id, ds, y` and the columns that `peers` names, such as store and category; y is NaN where a value
+    says nothing (out of stock, closed). Without `peers`, those are peers that have moved alike so far. `labels`: known
+    anomalies, from which nothing is learned. `alert_budget`: false alerts per series and week that are tolerated. Up to
+    `train_end` all is taken for usual, and thresholds stay as they are then; by default they follow.
+
+    Returns the detection frame (`ml.frames`): its alerts, or every row with `all_rows`. A score of 1 is the threshold,
+    and 0 stands where it is too early to tell. Causal, bit-identical for the same arguments, and one series changes no
+    other's alerts unless they are peers. Raises ValueError for an unknown detector, and for a panel that breaks its
     contract.
     """
     from ml.anomalies import detectors as package
 
-    found = [
-        _detect_in_blocks(panel, name, file.fit, season, seed, freq, alert_budget, train_end, all_rows)
-        for name, file in load(package, detectors).items()
+    files = load(package, detectors)
+    table = read_series(panel, freq, peers, labels)
+    if not len(table.unique_ids):
+        return empty_detections()
+    share = allowed_share(alert_budget, periods_per_week(freq))
+    blocks = _blocks(table, train_end)
+    everyone, referred = np.arange(len(table.unique_ids)), _references(table)
+    references = _stages(table, referred, season, blocks, referred, None)
+    found = []
+    for name, file in files.items():
+        fitted = _fitted(file.fit, references[-1], blocks, seed)
+        for first in range(0, len(everyone), SERIES_AT_A_TIME):
+            chosen = everyone[first : first + SERIES_AT_A_TIME]
+            innovations = _stages(table, chosen, season, blocks, referred, references)[-1]
+            found.append(
+                _detected(table, chosen, innovations, fitted, share, max(season, SHORTEST_EPISODE), all_rows).assign(
+                    method=name
+                )
+            )
+    return pd.concat(found, ignore_index=True)[DETECTION_COLUMNS]
+
+
+class _Block(NamedTuple):
+    start: int
+    end: int
+    score: Score
+    clean: Tail  # for each of MEANS
+
+
+def _fitted(fit: Detector, references: Innovations, blocks: list[tuple[int, int]], seed: int) -> list[_Block]:
+    clean = clean_innovations()
+    fitted: list[_Block] = []
+    for start, end in blocks:
+        score = fit(references.between(0, start), seed)
+        if fitted and score is fitted[-1].score:  # nothing to learn from a panel
+            fitted.append(_Block(start, end, score, fitted[-1].clean))
+            continue
+        scores = score(clean).reshape(len(MEANS), SERIES, -1)[:, :, WARM_UP:]
+        fitted.append(_Block(start, end, score, clean_tail(scores.reshape(len(MEANS), -1))))
+    return fitted
+
+
+def _blocks(table: SeriesTable, train_end: pd.Timestamp | None) -> list[tuple[int, int]]:
+    """The spans of columns that are scored by what came before them."""
+    end = table.y.shape[1]
+    if train_end is not None:
+        start = column_of(table, train_end)
+        return [(start, end)] if 0 < start < end else []
+    edges = [WARM_UP]
+    while edges[-1] < end:
+        edges.append(round(edges[-1] * BLOCK_GROWTH))
+    return [(start, min(stop, end)) for start, stop in pairwise(edges)]
+
+
+def _references(table: SeriesTable) -> np.ndarray:
+    """The series that stand for all others: evenly spaced ones, of each group if there are peers."""
+    everyone = np.arange(len(table.unique_ids))
+    if len(everyone) <= REFERENCES:
+        return everyone
+    if not table.groups:
+        return _evenly(everyone, REFERENCES)
+    members = [
+        _evenly(np.flatnonzero(group == number), OWN_COUNTS_UP_TO)
+        for group in table.groups
+        for number in np.unique(group[group >= 0])
     ]
-    return pd.concat(found, ignore_index=True) if found else empty_detections()
+    return np.unique(np.concatenate(members))
 
 
-def _detect_in_blocks(
-    panel: pd.DataFrame,
-    method: str,
-    fit: Detector,
+def _evenly(numbers: np.ndarray, most: int) -> np.ndarray:
+    return numbers[np.unique(np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(int))]
+
+
+def _stages(
+    table: SeriesTable,
+    chosen: np.ndarray,
     season: int,
-    seed: int,
-    freq: str,
-    alert_budget: float,
-    train_end: pd.Timestamp | None,
+    blocks: list[tuple[int, int]],
+    referred: np.ndarray,
+    references: list[Innovations] | None,
+) -> list[Innovations]:
+    """The innovations of some series: as they are, and after each way of taking away what peers share.
+
+    `references`: the same of the series `referred`, None while these are being made.
+    """
+    if references is not None and np.array_equal(chosen, referred):
+        return references
+    stages = [smooth(table.y[chosen], table.labelled[chosen], season)]
+    is_same = np.full(len(table.unique_ids), -1)
+    is_same[referred] = np.arange(len(referred))
+    for stage in range(max(len(table.groups), 1)):
+        others = (references or stages)[stage]
+        if table.groups:
+            group = table.groups[stage]
+            stages.append(without_group(stages[-1], group[chosen], others, group[referred], is_same[chosen]))
+        else:
+            stages.append(without_learned(stages[-1], others, is_same[chosen], blocks))
+    stages[-1] = with_signs(stages[-1])
+    return stages
+
+
+def _detected(
+    table: SeriesTable,
+    chosen: np.ndarray,
+    innovations: Innovations,
+    blocks: list[_Block],
+    share: float,
+    quiet: int,
     all_rows: bool,
 ) -> pd.DataFrame:
-    """Score a panel so that no score depends on a later period.
+    """The detection frame of some series by one detector, but for its name."""
+    scores, limits = np.zeros(innovations.y.shape), np.full(innovations.y.shape, np.inf)
+    counted = innovations.learned & (innovations.seen >= WARM_UP / 2)
+    for number, block in enumerate(blocks):
+        first = 0 if number == 0 else block.start
+        context = max(first - CONTEXT, 0)
+        scores[:, first : block.end] = block.score(innovations.between(context, block.end))[:, first - context :]
+        past = slice(0, block.start)
+        size = nearest_mean(from_logarithms(np.nanmedian(innovations.expected[:, past], axis=1)))
+        clean = Tail(*(values[size] for values in block.clean))
+        limit = thresholds(scores[:, past], counted[:, past] & (scores[:, past] < limits[:, past]), clean, share)
+        limits[:, block.start : block.end] = limit[:, None]
+    relative = np.where(np.isfinite(innovations.y) & (innovations.seen >= WARM_UP), scores / limits, 0.0)
 
-    Up to `train_end`, or else for the first ten seasons, nothing can be told: score 0, no alert. After that each block
-    is scored by a detector fitted on, and a threshold calibrated on, the periods before it (a sample of them, where
-    they are many); the blocks grow with what is known. With `train_end` there is one fit, on the periods up to it.
-    What stays unusual for days is told once (see episodes). Returns the detection frame.
-    """
-    asked = read_panel(panel)
-    read = asked.dropna(subset=["y"])
-    if read.empty:
-        return empty_detections()
-    freq = anchored(freq, read["ds"])
-    scored = fill_gaps(read, freq).assign(score=0.0, alert=False, driver=None, kind=None)
-    was_read = scored.merge(read[["unique_id", "ds"]], how="left", indicator=True)["_merge"].eq("both").to_numpy()
-    lengths = scored.groupby("unique_id", sort=False).size().to_numpy()
-    features, expected = panel_features(scored["y"].to_numpy(), lengths, season)
-    scored["expected"] = expected
-    scored["position"] = np.concatenate([np.arange(length) for length in lengths])
-    ready = (scored["position"] >= WARM_UP).to_numpy()
-    ds = scored["ds"].to_numpy()
-    periods = pd.date_range("2024-01-01", periods=2, freq=freq)
-    per_week = pd.Timedelta(days=7) / (periods[1] - periods[0])
+    series, periods = np.nonzero(relative > 1)
+    alerts, named = relative > 1, np.full(relative.shape, None, dtype=object)
+    driver = drivers(innovations.signs[series, periods])
+    named[series, periods] = kinds(innovations, series, periods, driver)
+    driven = np.full(relative.shape, None, dtype=object)
+    driven[series, periods] = driver
+    reported = first_of_episode(alerts, named, quiet)
 
-    for start, end in _blocks(scored["ds"], season, freq, train_end):
-        before, block = ready & (ds < start), ready & (ds >= start) & (ds < end)
-        if before.sum() < LONG or not block.any():
-            continue
-        past = features[before]
-        if len(past) > PAST_ROWS:
-            past = past[np.random.default_rng(0).choice(len(past), PAST_ROWS, replace=False)]
-        score = fit(past, seed)
-        limit = threshold(score(past), alert_budget, per_week)
-        scores = score(features[block])
-        scored.loc[block, "score"] = scores
-        # inside its own past nothing is unusual, however rare the mixture of its features may be
-        outside = np.abs(features[block]).max(axis=1) > 1
-        scored.loc[block, "alert"] = (scores > limit) & outside & was_read[block]
-
-    alerts = scored[scored["alert"]]
-    driver = pd.Series(drivers(features[scored["alert"]]), alerts.index, dtype=object)
-    scored.loc[alerts.index, "driver"] = driver
-    scored.loc[alerts.index, "kind"] = kinds(alerts["y"], alerts["expected"], driver)
-    told = first_of_episode(scored.loc[alerts.index], quiet=max(season, SHORT))
-    scored.loc[alerts.index[~told], ["alert", "driver", "kind"]] = [False, None, None]
-    scored["method"] = method
-    scored["observed"] = scored["y"]
+    within = slice(*np.searchsorted(table.rows, [chosen[0], chosen[-1] + 1]))
+    asked = table.asked[within]
+    at = (table.rows[within] - chosen[0], table.columns[within])
     if not all_rows:
-        return scored.loc[scored["alert"], DETECTION_COLUMNS].reset_index(drop=True)
-    # the rows that were asked for: none that a gap was filled with, and those without a value as well
-    whole = asked[["unique_id", "ds"]].merge(scored[was_read], on=["unique_id", "ds"], how="left")
-    filled = whole.fillna({"method": method, "score": 0.0}).assign(alert=whole["alert"].eq(True))
-    return filled[DETECTION_COLUMNS]
-
-
-def _blocks(
-    ds: pd.Series, season: int, freq: str, train_end: pd.Timestamp | None
-) -> list[tuple[np.datetime64, np.datetime64]]:
-    beyond = ds.max() + pd.Timedelta(days=366)
-    if train_end is not None:
-        return [(np.datetime64(train_end + pd.Timedelta(microseconds=1)), np.datetime64(beyond))]
-    period = pd.tseries.frequencies.to_offset(freq)
-    edges: list[pd.Timestamp] = []
-    seasons = float(FIRST_BLOCK)
-    while not edges or edges[-1] <= ds.max():
-        edges.append(ds.min() + period * (season * round(seasons)))
-        seasons *= BLOCK_GROWTH
-    return [(np.datetime64(start), np.datetime64(end)) for start, end in itertools.pairwise(edges)]
+        kept = reported[at]
+        asked, at = asked[kept], (at[0][kept], at[1][kept])
+    is_alert = reported[at]
+    return asked.assign(
+        score=relative[at],
+        alert=is_alert,
+        kind=np.where(is_alert, named[at], None),
+        driver=np.where(is_alert, driven[at], None),
+        observed=innovations.y[at],
+        **expectations(innovations, *at),
+    )

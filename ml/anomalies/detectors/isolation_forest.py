@@ -1,29 +1,47 @@
-"""Isolation Forest over the features of a series' own past (Liu, Ting and Zhou, 2008)."""
+"""Isolation Forest over the signs (Liu, Ting and Zhou, 2008): what is unusual as a whole, if in no sign alone.
+
+It learns from simulated clean demand. So no anomaly of a panel teaches it that anomalies are usual, and no series
+changes another's scores.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
-from ml.anomalies.detection import Score
+from ml.anomalies.clean_demand import clean_innovations
+from ml.anomalies.detection import WARM_UP, Score
+from ml.anomalies.innovations import Innovations
 
 TREES = 100
 TREE_ROWS = 4096  # what lies beyond the rows of a tree looks all the same to it, and anomalies are few in a thousand
-FURTHEST = 4
 
 
-def fit(past: np.ndarray, seed: int) -> Score:
+def fit(_: Innovations, seed: int) -> Score:
     """See `Detector`. The score is 0 to 1."""
+    return _forest(seed)
+
+
+@cache
+def _forest(seed: int) -> Score:
     from sklearn.ensemble import IsolationForest
 
-    forest = IsolationForest(n_estimators=TREES, max_samples=min(TREE_ROWS, len(past)), random_state=seed)
-    forest.fit(_furthest(past))
-    return lambda features: -forest.score_samples(_furthest(features))
+    clean = clean_innovations()
+    forest = IsolationForest(n_estimators=TREES, max_samples=TREE_ROWS, random_state=seed)
+    forest.fit(_furthest_first(clean)[clean.seen >= WARM_UP])
+
+    def score(innovations: Innovations) -> np.ndarray:
+        rows = _furthest_first(innovations)
+        return -forest.score_samples(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:2])
+
+    return score
 
 
-def _furthest(features: np.ndarray) -> np.ndarray:
-    """How far out the furthest few features of each row are, furthest first, in logarithms.
+def _furthest_first(innovations: Innovations) -> np.ndarray:
+    """How far out the signs of each value are, in logarithms.
 
-    Given the features as they are, a forest overlooks a value that is far out in one of them alone: a random tree
-    rarely splits on that one before it runs out of rows.
+    Given the signs as they are, a forest overlooks a value that is far out in one of them alone: a random tree rarely
+    splits on that one before it runs out of rows.
     """
-    return np.log1p(-np.sort(-np.abs(features), axis=1)[:, :FURTHEST])
+    return np.log1p(-np.sort(-np.abs(innovations.signs), axis=-1))

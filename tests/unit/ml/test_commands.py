@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from ml.anomalies import detectors
 from ml.anomalies.command import command as detect
 from ml.forecasting.command import command as backtest
+from ml.registry import names_of
 
 
 @pytest.fixture
@@ -49,10 +51,23 @@ def test_detect_writes_every_row_by_each_method(panel_file, tmp_path):
     assert result.exit_code == 0, result.output
     found = pd.read_csv(out)
     assert list(found.columns) == ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
-    assert found.groupby("method").size().to_dict() == {"isolation_forest": 140, "robust_zscore": 140}
+    assert found.groupby("method").size().to_dict() == dict.fromkeys(names_of(detectors), 140)
 
 
 def test_a_missing_panel_is_named(tmp_path):
     result = CliRunner().invoke(detect, ["--panel", str(tmp_path / "no.csv"), "--out", str(tmp_path / "d.csv")])
     assert result.exit_code == 1
     assert "no such file" in result.output
+
+
+def test_detect_takes_peers(tmp_path):
+    path, out = tmp_path / "panel.csv", tmp_path / "d.csv"
+    days = pd.date_range("2025-01-01", periods=100)
+    pd.concat(
+        pd.DataFrame({"unique_id": name, "ds": days, "y": 5.0, "store": "a"}) for name in ("a1", "a2", "a3")
+    ).to_csv(path, index=False)
+    options = ["--panel", str(path), "--out", str(out), "--peers"]
+    assert CliRunner().invoke(detect, [*options, "store"]).exit_code == 0
+    missing = CliRunner().invoke(detect, [*options, "store, region"])
+    assert missing.exit_code == 1
+    assert "panel.csv: the panel lacks the column region" in missing.output

@@ -1,0 +1,45 @@
+"""What an alert looks like, and what a manager can check of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.anomalies.innovations import Innovations, from_logarithms
+from ml.anomalies.signs import SIGNS
+
+SPREADS = 2.0  # standard deviations on either side of what was expected
+
+
+def drivers(signs: np.ndarray) -> np.ndarray:
+    """The name of the sign that is furthest out (values by SIGNS)."""
+    return np.array(SIGNS, dtype=object)[np.abs(signs).argmax(axis=-1)]
+
+
+def kinds(innovations: Innovations, series: np.ndarray, periods: np.ndarray, driver: np.ndarray) -> np.ndarray:
+    """negative, flat_line, level_shift, zero, duplicate, spike or drop, of some values and their drivers.
+
+    A duplicate is an even count that lies within one standard deviation of twice what was expected.
+    """
+    y, fast, spread = (array[series, periods] for array in (innovations.y, innovations.fast, innovations.spread_fast))
+    is_shift = np.isin(driver, [sign for sign in SIGNS if sign.startswith("level")])
+    doubled = (np.abs(fast - np.log(2)) <= spread) & (y % 2 == 0)
+    return np.select(
+        [y < 0, driver == "repeated value", is_shift, (y == 0) & (fast < 0), doubled, fast > 0],
+        ["negative", "flat_line", "level_shift", "zero", "duplicate", "spike"],
+        "drop",
+    ).astype(object)
+
+
+def expectations(innovations: Innovations, series: np.ndarray, periods: np.ndarray) -> dict[str, np.ndarray]:
+    """What was expected of some values, in units of y: `expected` (with what the peers did), `expected_low` and
+    `expected_high` (two standard deviations off), and `peer_ratio` (what the peers shared, as a factor: 1 is as usual).
+    """
+    shared = innovations.shared[series, periods]
+    middle = innovations.expected[series, periods] + shared
+    off = SPREADS * np.hypot(innovations.spread_fast, innovations.uneven)[series, periods]
+    return {
+        "expected": from_logarithms(middle),
+        "expected_low": from_logarithms(middle - off),
+        "expected_high": from_logarithms(middle + off),
+        "peer_ratio": np.exp(shared),
+    }
