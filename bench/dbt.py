@@ -33,6 +33,7 @@ ON_MODELS = ("int_forecasts+", "int_panel_detections+")
 CORE = (
     *("int_accepted_readings", "int_stock_dips", "int_store_closures", "int_suspect_readings", "int_stock_levels"),
     *("int_as_of", "int_stock_metrics", "int_daily_stock", "int_late_readings"),
+    *("int_build_limits", "int_new_readings", "int_touched_stores", "int_touched_products"),
 )
 
 

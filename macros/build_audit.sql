@@ -1,5 +1,5 @@
-{# What was built when, from which batches, and how it went, kept in the warehouse beside the data it speaks of:
-   publishing and incremental builds read it. #}
+{# What was built when, from which batches, and how it went. It is kept in the warehouse, beside the tables, since publishing
+   and incremental builds read it. #}
 
 {% macro record_invocation() %}
     {% if execute and flags.WHICH in ('build', 'run', 'test', 'seed') %}
@@ -10,17 +10,16 @@
         create table if not exists build_audit.node_results (
             invocation_id varchar, node_id varchar, status varchar, message varchar, finished_at timestamptz
         );
-        create table if not exists build_audit.batches (
+        create table if not exists build_audit.checkpoints (
             invocation_id varchar,
             settings varchar,
             reading_count bigint,
             last_batch_id bigint,
             after_batch_id bigint,
             backfill_from timestamp,
-            late_before timestamp,
-            unchanged_until timestamp
+            late_before timestamp
         );
-        create table if not exists build_audit.product_parts (first_product_id varchar);
+        create table if not exists build_audit.product_parts (first_store varchar, first_product varchar);
         insert into build_audit.invocations
         values ('{{ invocation_id }}', '{{ flags.WHICH }}', now(), null)
     {% else %}

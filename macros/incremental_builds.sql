@@ -1,110 +1,150 @@
-{# An incremental build looks at the batches that came since the last one. Which these are, which of their readings are
-   late, and from when on figures change, is noted before the first model runs: all models of a build agree on it, and
-   a build that takes up one that was broken off does the same work again. #}
+{# An incremental build goes on from a checkpoint: the batches that its tables were built from. The checkpoint is decided
+   before the first model runs, since it decides which models are incremental. The folder models/intermediate/this_build
+   holds what follows from it. A build that takes up one that was broken off starts from the same checkpoint. #}
 
-{% macro note_batches(readings) %}
-    {%- set followers = [] -%}
-    {%- if execute and flags.WHICH in ('build', 'run') -%}
-        {%- for node in graph.nodes.values() if 'by_batch' in node.tags and node.unique_id in selected_resources -%}
-            {%- do followers.append(node) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {%- if not followers -%}
+{% macro note_checkpoint(readings) %}
+    {%- set nodes = selected_by_batch() -%}
+    {%- if not nodes -%}
         {{- return('select 1') -}}
     {%- endif -%}
 
     {%- set settings = build_settings() -%}
-    {%- set mark = none if flags.FULL_REFRESH else last_good_build(followers) -%}
-    {%- if mark is not none and withdrawals_changed(mark) -%}
+    {%- set checkpoint = none if flags.FULL_REFRESH else last_good_build(nodes) -%}
+    {%- if checkpoint is not none and withdrawals_changed(checkpoint) -%}
         {%- do log('The withdrawn messages changed since the last build, so everything is built whole', info=true) -%}
-        {%- do drop_tables(followers) -%}
-        {%- set mark = none -%}
+        {%- do drop_tables(nodes) -%}
+        {%- set checkpoint = none -%}
     {%- endif -%}
-    {%- if mark is not none -%}
-        {%- do check_continuity(mark, readings, settings, followers) -%}
+    {%- if checkpoint is not none -%}
+        {%- do check_selection() -%}
+        {%- do check_continuity(checkpoint, readings, settings, nodes) -%}
     {%- endif -%}
 
-    {%- set backfill = "timestamp '" ~ var('backfill_from') ~ "'" if var('backfill_from') else 'null' -%}
-
-    insert into build_audit.batches by name
+    insert into build_audit.checkpoints by name
     with
     raw as (
         select
             count(*) as reading_count,
             coalesce(max(batch_id), -1) as last_batch_id
         from {{ readings }}
+        where {{ is_taken_in(nodes) }}
     )
-    {% if mark is none -%}
+    {% if checkpoint is none -%}
         select
             '{{ invocation_id }}' as invocation_id,
             '{{ settings }}' as settings,
             raw.*
         from raw
     {%- else -%}
+        {%- set backfill = "timestamp '" ~ var('backfill_from') ~ "'" if var('backfill_from') else 'null' -%}
         , earlier_attempts as (
             select
-                min(batches.backfill_from) as backfill_from,
-                min(batches.late_before) as late_before,
-                min(batches.unchanged_until) as unchanged_until
-            from build_audit.batches as batches
+                min(checkpoints.backfill_from) as backfill_from,
+                min(checkpoints.late_before) as late_before
+            from build_audit.checkpoints as checkpoints
             inner join build_audit.invocations as invocations
-                on batches.invocation_id = invocations.invocation_id
-            where invocations.started_at > timestamptz '{{ mark.started_at }}'
+                on checkpoints.invocation_id = invocations.invocation_id
+            where invocations.started_at > timestamptz '{{ checkpoint.started_at }}'
         ),
-        standing as (
+        existing as (
             select max(event_timestamp) as newest_reading_at
             from {{ adapter.get_relation(target.database, target.schema, 'int_accepted_readings') }}
             where reading_after_at is null
-        ),
-        limits as (
-            select
-                least(earlier_attempts.backfill_from, {{ backfill }}) as backfill_from,
-                -- where no reading stands none is late
-                coalesce(
-                    least(
-                        earlier_attempts.late_before,
-                        standing.newest_reading_at - interval '{{ var("late_after") }}',
-                        {{ backfill }}
-                    ),
-                    timestamp '-infinity'
-                ) as late_before,
-                coalesce(
-                    least(earlier_attempts.unchanged_until, standing.newest_reading_at), timestamp '-infinity'
-                ) as unchanged_until
-            from standing
-            cross join earlier_attempts
         )
         select
             '{{ invocation_id }}' as invocation_id,
             '{{ settings }}' as settings,
             raw.*,
-            {{ mark.last_batch_id }} as after_batch_id,
-            limits.*
+            {{ checkpoint.last_batch_id }} as after_batch_id,
+            least(earlier_attempts.backfill_from, {{ backfill }}) as backfill_from,
+            -- without a reading in the tables none is late
+            coalesce(
+                least(
+                    earlier_attempts.late_before,
+                    existing.newest_reading_at - interval '{{ var("late_after") }}',
+                    {{ backfill }}
+                ),
+                timestamp '-infinity'
+            ) as late_before
         from raw
-        cross join limits
+        cross join existing
+        cross join earlier_attempts
     {%- endif -%}
 {% endmacro %}
 
 
-{% macro note_new_readings(readings) %}
-    {%- if not execute or flags.WHICH not in ('build', 'run') or noted('late_before') is none -%}
-        {{- return('select 1') -}}
+{# The selected models that are built batch by batch. #}
+{% macro selected_by_batch() %}
+    {%- set nodes = [] -%}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- for node in graph.nodes.values() if 'by_batch' in node.tags and node.unique_id in selected_resources -%}
+            {%- do nodes.append(node) -%}
+        {%- endfor -%}
     {%- endif -%}
-    create or replace table build_audit.new_readings as
-    select * from {{ readings }}
-    where
-        {% if noted('backfill_from') is none -%} batch_id > {{ noted('after_batch_id') }} and {% endif -%}
-        event_timestamp >= timestamp '{{ noted("late_before") }}';
-
-    update build_audit.batches
-    set unchanged_until = least(unchanged_until, (select min(changed_from) from ({{ touched_stores() }})))
-    where invocation_id = '{{ invocation_id }}'
+    {{- return(nodes) -}}
 {% endmacro %}
 
 
-{# What the tables rest on beside the readings; with another of these, what stands cannot be added to. Of the rules these
-   are the limits, which there are and what they ask for: their words may change. The seed is read from its file, since
-   this build has not loaded it yet. #}
+{# Without the models of this_build before it, a model would take in what an earlier build had to. #}
+{% macro check_selection() %}
+    {%- set selected = graph.nodes.values() | selectattr('unique_id', 'in', selected_resources) -%}
+    {%- for node in selected if node.resource_type == 'model' -%}
+        {%- for parent in node.depends_on.nodes if parent not in selected_resources -%}
+            {%- if 'this_build' in graph.nodes.get(parent, {}).get('tags', []) -%}
+                {%- do exceptions.raise_compiler_error(
+                    'An incremental build of ' ~ node.name ~ ' needs ' ~ graph.nodes[parent].name
+                    ~ '. Add `tag:this_build` to what is selected.'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{# No model can take in what a model before it, which is not selected, has not. #}
+{% macro is_taken_in(nodes) %}
+    {%- set unselected = [] -%}
+    {%- for node in nodes -%}
+        {%- for parent in node.depends_on.nodes if parent not in selected_resources -%}
+            {%- if 'by_batch' in graph.nodes.get(parent, {}).get('tags', []) -%} {%- do unselected.append(parent) -%} {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if not unselected -%}
+        {{- return('true') -}}
+    {%- endif -%}
+    batch_id <= (
+        select min(last_batch_id)
+        from (
+            select arg_max(checkpoints.last_batch_id, invocations.started_at) as last_batch_id
+            from build_audit.node_results as results
+            inner join build_audit.invocations as invocations
+                on results.invocation_id = invocations.invocation_id
+            inner join build_audit.checkpoints as checkpoints
+                on results.invocation_id = checkpoints.invocation_id
+            where
+                results.node_id in ('{{ unselected | join("', '") }}')
+                and results.status = 'success'
+            group by results.node_id
+        )
+    )
+{%- endmacro %}
+
+
+{# Whether this build goes on from no checkpoint. #}
+{% macro is_built_whole() %}
+    {%- set query -%}
+        select count(*) from build_audit.checkpoints
+        where
+            invocation_id = '{{ invocation_id }}'
+            and after_batch_id is null
+    {%- endset -%}
+    {{- return(run_query(query).rows[0][0] == 1) -}}
+{% endmacro %}
+
+
+{# What the tables rest on beside the readings. Tables that were built with other settings cannot be added to. Of the rules
+   only their ids, thresholds and conditions count: their words may change. The seed is read from its file, since this
+   build has not loaded it yet. #}
 {% macro build_settings() %}
     {%- set seed = graph.nodes['seed.inventory.anomaly_rules'] -%}
     {%- set query -%}
@@ -128,8 +168,8 @@
 {% endmacro %}
 
 
-{# The file in which raw notes what it leaves out, empty where nothing was ever withdrawn. Each change has a new one, and
-   raw is then refined again from its first batch. #}
+{# The file that lists what raw leaves out, empty where nothing was ever withdrawn. Each change writes a new file, and raw
+   is then refined again from its first batch. #}
 {% macro withdrawals_in_raw() %}
     {%- set query -%}
         select coalesce(max(parse_filename(file)), '')
@@ -139,8 +179,8 @@
 {% endmacro %}
 
 
-{% macro withdrawals_changed(mark) %}
-    {{- return(fromjson(mark.settings).get('withdrawals', '') != withdrawals_in_raw()) -}}
+{% macro withdrawals_changed(checkpoint) %}
+    {{- return(fromjson(checkpoint.settings).get('withdrawals', '') != withdrawals_in_raw()) -}}
 {% endmacro %}
 
 
@@ -152,37 +192,37 @@
 {% endmacro %}
 
 
-{# The oldest of the models' newest good builds: what came since then is new to at least one of them. A table is dropped,
-   so that it is built whole, when no build of it was noted as good (its run was killed) since the levels, on which all
-   rest, were built whole. #}
-{% macro last_good_build(followers) %}
+{# The oldest of the models' newest good builds: whatever came later is new to at least one of them. A model whose table
+   does not exist yet is built whole, beside the others. So is one whose table no build finished since the accepted
+   readings, on which all rest, were built whole: its table is dropped. #}
+{% macro last_good_build(nodes) %}
     {%- set builds = [] -%}
-    {%- for node in followers -%}
+    {%- for node in nodes -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation is not none -%}
             {%- set query -%}
                 select
                     cast(invocations.started_at as varchar) as started_at,
-                    batches.last_batch_id,
-                    batches.reading_count,
-                    batches.settings
+                    checkpoints.last_batch_id,
+                    checkpoints.reading_count,
+                    checkpoints.settings
                 from build_audit.node_results as results
                 inner join build_audit.invocations as invocations
                     on results.invocation_id = invocations.invocation_id
-                inner join build_audit.batches as batches
-                    on results.invocation_id = batches.invocation_id
+                inner join build_audit.checkpoints as checkpoints
+                    on results.invocation_id = checkpoints.invocation_id
                 where
                     results.node_id = '{{ node.unique_id }}'
                     and results.status = 'success'
                     and invocations.started_at >= (
                         select max(whole_builds.started_at)
                         from build_audit.invocations as whole_builds
-                        inner join build_audit.batches as whole_batches
-                            on whole_builds.invocation_id = whole_batches.invocation_id
+                        inner join build_audit.checkpoints as whole_checkpoints
+                            on whole_builds.invocation_id = whole_checkpoints.invocation_id
                         inner join build_audit.node_results as whole_results
                             on whole_builds.invocation_id = whole_results.invocation_id
                         where
-                            whole_batches.after_batch_id is null
+                            whole_checkpoints.after_batch_id is null
                             and whole_results.node_id = 'model.inventory.int_accepted_readings'
                             and whole_results.status = 'success'
                     )
@@ -193,37 +233,37 @@
             {%- if newest | length == 1 -%}
                 {%- do builds.append(newest[0]) -%}
             {%- else -%}
-                {%- do log(node.name ~ ': it was not built to its end since the levels were built whole, so it is built whole', info=true) -%}
+                {%- do log(node.name ~ ': no build finished it since the accepted readings were built whole, so it is built whole', info=true) -%}
                 {%- do adapter.drop_relation(relation) -%}
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if adapter.get_relation(target.database, target.schema, 'int_accepted_readings') is none -%}
-        {%- do drop_tables(followers) -%}
+        {%- do drop_tables(nodes) -%}
         {{- return(none) -}}
     {%- endif -%}
     {{- return((builds | sort(attribute='started_at'))[0] if builds else none) -}}
 {% endmacro %}
 
 
-{% macro check_continuity(mark, readings, settings, followers) %}
+{% macro check_continuity(checkpoint, readings, settings, nodes) %}
     {%- set query -%}
-        select count(*) from {{ readings }} where batch_id <= {{ mark.last_batch_id }}
+        select count(*) from {{ readings }} where batch_id <= {{ checkpoint.last_batch_id }}
     {%- endset -%}
     {%- set reading_count = run_query(query).rows[0][0] -%}
-    {%- if reading_count != mark.reading_count -%}
+    {%- if reading_count != checkpoint.reading_count -%}
         {%- do exceptions.raise_compiler_error(
-            'Raw has ' ~ reading_count ~ ' readings up to batch ' ~ mark.last_batch_id ~ ', the tables were built from '
-            ~ mark.reading_count ~ ': raw was made anew. Run `dbt build --full-refresh`.'
+            'Raw has ' ~ reading_count ~ ' readings up to batch ' ~ checkpoint.last_batch_id ~ ', the tables were built from '
+            ~ checkpoint.reading_count ~ ': raw was made anew. Run `dbt build --full-refresh`.'
         ) -%}
     {%- endif -%}
-    {%- if settings | replace("''", "'") != mark.settings -%}
+    {%- if settings | replace("''", "'") != checkpoint.settings -%}
         {%- do exceptions.raise_compiler_error(
-            'The tables were built with ' ~ mark.settings ~ ', this build has ' ~ settings
+            'The tables were built with ' ~ checkpoint.settings ~ ', this build has ' ~ settings
             ~ '. Run `dbt build --full-refresh`.'
         ) -%}
     {%- endif -%}
-    {%- for node in followers -%}
+    {%- for node in nodes -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if relation is not none -%}
             {%- set query -%}
@@ -244,134 +284,10 @@
 {% endmacro %}
 
 
-{% macro noted(column) %}
-    {%- set query -%}
-        select cast({{ column }} as varchar) from build_audit.batches where invocation_id = '{{ invocation_id }}'
-    {%- endset -%}
-    {%- set rows = run_query(query).rows if execute else [] -%}
-    {{- return(rows[0][0] if rows else none) -}}
-{% endmacro %}
-
-
-{% macro new_readings() %}
-    {{- 'build_audit.new_readings' -}}
-{% endmacro %}
-
-
-{% macro is_late_reading() %}
-    batch_id > {{ noted('after_batch_id') }} and event_timestamp < timestamp '{{ noted("late_before") }}'
-{%- endmacro %}
-
-
-{% macro is_judged_again() %}
-    batch_id > {{ noted('after_batch_id') }}
-    {%- if noted('backfill_from') is not none %} or event_timestamp >= timestamp '{{ noted("late_before") }}'{% endif %}
-{%- endmacro %}
-
-
-{% macro unchanged_until() %}
-    {{- "timestamp '" ~ noted('unchanged_until') ~ "'" -}}
-{% endmacro %}
-
-
-{% macro touched_stores() %}
-    select
-        store_location,
-        {{ judged_again_before('min(event_timestamp)') }} as changed_from
-    from {{ new_readings() }}
-    group by store_location
-{%- endmacro %}
-
-
-{# Beside the products that were read, those of their stores that were empty: a reading of one product may tell that the
-   store was closed. #}
-{% macro touched_products() %}
-    select
-        store_location,
-        product_id,
-        min(changed_from) as changed_from
-    from (
-        select
-            store_location,
-            product_id,
-            {{ judged_again_before('event_timestamp') }} as changed_from
-        from {{ new_readings() }}
-        union all
-        select
-            empty_shelves.store_location,
-            empty_shelves.product_id,
-            empty_shelves.event_timestamp as changed_from
-        from {{ ref('int_accepted_readings') }} as empty_shelves
-        inner join ({{ touched_stores() }}) as stores
-            on
-                empty_shelves.store_location = stores.store_location
-                and empty_shelves.event_timestamp >= stores.changed_from
-        where
-            empty_shelves.stock_level = 0
-            and empty_shelves.event_timestamp >= {{ unchanged_until() }}
-    )
-    group by store_location, product_id
-{%- endmacro %}
-
-
-{# The rows on which an incremental build judges the touched products anew, as common table expressions from
-   touched_products to relevant_<rows>: the recent ones, and the whole past of products that have too few of them. #}
-{% macro relevant_past(rows, recent, too_few) %}
-    touched_products as materialized (
-
-        {{ touched_products() }}
-
-    ),
-
-    lately as materialized (
-
-        select
-            {{ rows }}.*,
-            touched_products.changed_from
-        from {{ rows }}
-        inner join touched_products
-            on
-                {{ rows }}.store_location = touched_products.store_location
-                and {{ rows }}.product_id = touched_products.product_id
-        where {{ recent }}
-
-    ),
-
-    with_too_few as (
-
-        select
-            store_location,
-            product_id
-        from lately
-        group by store_location, product_id
-        having {{ too_few }}
-
-    ),
-
-    relevant_{{ rows }} as materialized (
-
-        select lately.* exclude (changed_from)
-        from lately
-        anti join with_too_few
-            on
-                lately.store_location = with_too_few.store_location
-                and lately.product_id = with_too_few.product_id
-        union all
-        select {{ rows }}.*
-        from {{ rows }}
-        semi join with_too_few
-            on
-                {{ rows }}.store_location = with_too_few.store_location
-                and {{ rows }}.product_id = with_too_few.product_id
-
-    ),
-{%- endmacro %}
-
-
-{# Before an incremental build makes touched products or stores anew: take out their existing rows, or a part of them. #}
+{# Before an incremental build: delete the rows of touched products or stores, or a part of them, which it makes again. #}
 {% macro delete_touched(touched, part=none, key=['store_location', 'product_id']) %}
     {% if is_incremental() %}
-        delete from {{ this }} as stored using ({{ touched }}) as touched
+        delete from {{ this }} as stored using {{ touched }} as touched
         where
             {% for column in key %} stored.{{ column }} = touched.{{ column }} {{ 'and' if not loop.last }} {% endfor %}
             {% if part %} and stored.{{ part }} {% endif %}
@@ -379,10 +295,7 @@
 {% endmacro %}
 
 
-{% macro or_existing(expression, column) %}
-    {%- if is_incremental() -%}
-        coalesce({{ expression }}, first_value(existing_{{ column }}) over series_readings)
-    {%- else -%}
-        {{- expression -}}
-    {%- endif -%}
+{# What the first row of a series carries from the rows before it, which an incremental build does not read. #}
+{% macro first_existing(column) %}
+    {{- 'first_value(existing_' ~ column ~ ') over series_readings' if is_incremental() else 'null' -}}
 {% endmacro %}

@@ -1,11 +1,8 @@
-{# A build from nothing takes the products part by part: one part's readings are sorted in memory, where those of all
-   products would be written to disk, read again, and keep one core busy meanwhile. #}
+{# A full refresh takes the products part by part: the readings of one part are sorted in memory. Those of all products
+   would be written to disk and read again, which keeps one core busy meanwhile. #}
 
 {% macro note_product_parts(readings) %}
-    {%- if not execute or flags.WHICH not in ('build', 'run') -%}
-        {{- return('select 1') -}}
-    {%- endif -%}
-    {%- if noted('last_batch_id') is none or noted('after_batch_id') is not none -%}
+    {%- if not selected_by_batch() or not is_built_whole() -%}
         {{- return('select 1') -}}
     {%- endif -%}
     create or replace table build_audit.product_parts as
@@ -24,9 +21,17 @@
 {% endmacro %}
 
 
-{# The condition that makes up each part, a range of products store by store: the metrics then sum up stores one after the
-   other. Each bound names the store by itself first, by which whole blocks of rows are skipped. Everything is one part in
-   an incremental build. #}
+{# The query that the caller writes for one part, for all parts. Everything is one part in an incremental build. #}
+{% macro for_each_product_part() %}
+    {% for part in product_parts() %}
+        {{ 'union all' if not loop.first }}
+        from ({{ caller(part) }}) as part
+    {% endfor %}
+{% endmacro %}
+
+
+{# The condition of each part: a range of products, store by store, so that the metrics sum up one store after the other.
+   Each bound names the store by itself first, which lets DuckDB skip whole row groups. #}
 {% macro product_parts() %}
     {%- if not execute or flags.WHICH not in ('build', 'run') or is_incremental() -%}
         {{- return(['true']) -}}

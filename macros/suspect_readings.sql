@@ -27,45 +27,6 @@
 {%- endmacro %}
 
 
-{# The readings on which judgements rest, as the common table expression readings over accepted_readings; in an incremental
-   build also touched_stores. What is judged rests on its product's recent past, and a dip or a jump may have begun before
-   what is judged again. #}
-{% macro readings_to_judge() %}
-    {% if is_incremental() %}
-
-        touched_stores as materialized (
-
-            {{ touched_stores() }}
-
-        ),
-
-        readings as materialized (
-
-            select
-                accepted_readings.*,
-                touched_stores.changed_from
-            from accepted_readings
-            inner join touched_stores
-                on
-                    accepted_readings.store_location = touched_stores.store_location
-                    and accepted_readings.event_timestamp
-                    >= {{ recent_past(judged_again_before('touched_stores.changed_from')) }}
-            where accepted_readings.event_timestamp >= {{ recent_past(judged_again_before(unchanged_until())) }}
-
-        ),
-
-    {% else %}
-
-        readings as not materialized (
-
-            select * from accepted_readings
-
-        ),
-
-    {% endif %}
-{%- endmacro %}
-
-
 {# The spans in which a value of a product lies far beyond its own past: from the reading that jumps there to the one that
    comes back, or until the value has stood for so long that it counts. Common table expressions, from jumps to
    beyond_own_past. A run of such readings is judged by the past of its first, so it cannot raise its own limit. #}

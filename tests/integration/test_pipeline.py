@@ -248,11 +248,11 @@ MUTANTS = {
     "int_accepted_readings": [
         ("int_accepted_readings", "arg_max(quantity, arrival)", "arg_min(quantity, arrival)"),
         ("int_accepted_readings", "then -product else product end", "then product else product end"),
-        ("int_accepted_readings", "over series_readings, 1) - 1", "over series_readings, 1)"),
+        ("int_accepted_readings", "row_number() over series_readings - 1", "row_number() over series_readings"),
     ],
     "int_stock_dips": [
-        ("int_stock_dips", "3 * followed.falls_before", "2 * followed.falls_before"),
-        ("int_stock_dips", "followed.reading_number <= 3", "followed.reading_number <= 4"),
+        ("int_stock_dips", "3 * falls_before", "2 * falls_before"),
+        ("int_stock_dips", "else reading_number <= 3", "else reading_number <= 4"),
     ],
     "int_store_closures": [
         ("int_store_closures", "fallen_count >= 2", "fallen_count >= 1"),
@@ -269,9 +269,9 @@ MUTANTS = {
         ("suspect_readings", "limits.jumped_to > limits", "limits.jumped_to >= limits"),
     ],
     "int_stock_levels": [
-        ("int_stock_levels", "then -products.product else", "then products.product else"),
+        ("int_stock_levels", "then -numbers.product else", "then numbers.product else"),
         ("int_stock_levels", "and abs(readings.reported_price) <= {{ var('accepted_price') }}", ""),
-        ("int_stock_levels", "stored.event_timestamp < touched_products.changed_from", "true"),
+        ("int_stock_levels", "existing_rows.event_timestamp < products.changed_from", "true"),
     ],
     "int_readings_for_rules": [
         ("int_readings_for_rules", "rows between 20 preceding", "rows between 21 preceding"),
@@ -292,7 +292,7 @@ MUTANTS = {
         ("flat_line", "still_days >= 5\n{%- endmacro", "still_days >= 4\n{%- endmacro"),
     ],
     "int_product_lifetimes": [
-        ("int_product_lifetimes", "filter (where product_daily.units_in > 0)", ""),
+        ("int_product_lifetimes", "filter (where units_in > 0)", ""),
     ],
     "int_product_windows": [
         ("int_product_windows", "- lengths.window_days + 1", "- lengths.window_days"),

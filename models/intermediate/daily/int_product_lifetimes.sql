@@ -4,13 +4,13 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{{ delete_touched(touched_products()) }}"
+        pre_hook="{{ delete_touched(ref('int_touched_products')) }}"
     )
 }}
 
 with
 
-product_daily as (
+product_daily as not materialized (
 
     select * from {{ ref('int_product_daily') }}
 
@@ -20,7 +20,26 @@ product_daily as (
 
     touched_products as (
 
-        {{ touched_products() }}
+        select * from {{ ref('int_touched_products') }}
+
+    ),
+
+    days as (
+
+        select product_daily.*
+        from product_daily
+        semi join touched_products
+            on
+                product_daily.store_location = touched_products.store_location
+                and product_daily.product_id = touched_products.product_id
+
+    ),
+
+{% else %}
+
+    days as (
+
+        select * from product_daily
 
     ),
 
@@ -29,25 +48,19 @@ product_daily as (
 final as (
 
     select
-        product_daily.store_location,
-        product_daily.product_id,
-        arg_max(product_daily.category, product_daily.event_date) as category,
-        arg_max(product_daily.closing_quantity, product_daily.event_date) as closing_quantity,
-        arg_max_null(product_daily.observed_us, product_daily.event_date) as last_interval_us,
-        min(product_daily.event_date) as first_date,
-        min(product_daily.first_reading_at) as first_reading_at,
-        max(product_daily.last_reading_at) as last_reading_at,
-        max(product_daily.last_reading_at) filter (where product_daily.units_out > 0) as last_out_at,
-        max(product_daily.last_reading_at) filter (where product_daily.units_in > 0) as last_in_at,
-        max(product_daily.emptied_at) as emptied_at
-    from product_daily
-    {% if is_incremental() %}
-        semi join touched_products
-            on
-                product_daily.store_location = touched_products.store_location
-                and product_daily.product_id = touched_products.product_id
-    {% endif %}
-    group by product_daily.store_location, product_daily.product_id
+        store_location,
+        product_id,
+        arg_max(category, event_date) as category,
+        arg_max(closing_quantity, event_date) as closing_quantity,
+        arg_max_null(observed_us, event_date) as last_interval_us,
+        min(event_date) as first_date,
+        min(first_reading_at) as first_reading_at,
+        max(last_reading_at) as last_reading_at,
+        max(last_reading_at) filter (where units_out > 0) as last_out_at,
+        max(last_reading_at) filter (where units_in > 0) as last_in_at,
+        max(emptied_at) as emptied_at
+    from days
+    group by store_location, product_id
 
 )
 

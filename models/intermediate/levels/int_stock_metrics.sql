@@ -5,7 +5,7 @@
         on_schema_change='fail',
         tags=['by_batch'],
         pre_hook=[
-            "{{ delete_touched(touched_stores(), 'event_timestamp >= touched.changed_from', ['store_location']) }}",
+            "{{ delete_touched(ref('int_touched_stores'), 'event_timestamp >= touched.changed_from', ['store_location']) }}",
             "{% if is_incremental() %}
             delete from {{ this }}
             where {{ is_unfilled('event_timestamp', 'last_reading_at', '(select as_of from ' ~ ref('int_as_of') ~ ')') }}
@@ -19,7 +19,7 @@
 
 with
 
--- read anew for each use: a copy of all readings would cost more
+-- read for each use: a copy of all readings would cost more
 levels as not materialized (
 
     select * from {{ ref('int_stock_levels') }}
@@ -34,23 +34,50 @@ as_of as (
 
 {% if is_incremental() %}
 
-    -- what the windows of the new buckets open with: a silence may have left no bucket for longer than a window
-    before_windows as (
+    touched_stores as (
+
+        select * from {{ ref('int_touched_stores') }}
+
+    ),
+
+    -- each series goes on from its last bucket, see the pre-hook
+    last_buckets as materialized (
 
         select
             store_location,
             category,
             max(event_timestamp) as event_timestamp
         from {{ this }}
-        where event_timestamp < {{ unchanged_until() }} - {{ grain }} - {{ turnover_window }}
         group by store_location, category
 
     ),
 
-    existing as materialized (
+    -- what the windows of the new buckets open with: a silence may have left no bucket for longer than a window
+    before_windows as (
 
-        select * from {{ this }}
-        where event_timestamp >= {{ unchanged_until() }} - {{ grain }} - {{ turnover_window }}
+        select
+            stored.store_location,
+            stored.category,
+            max(stored.event_timestamp) as event_timestamp
+        from {{ this }} as stored
+        inner join last_buckets
+            on
+                stored.store_location = last_buckets.store_location
+                and stored.category = last_buckets.category
+                and stored.event_timestamp < last_buckets.event_timestamp - {{ turnover_window }}
+        group by stored.store_location, stored.category
+
+    ),
+
+    existing_buckets as materialized (
+
+        select stored.*
+        from {{ this }} as stored
+        inner join last_buckets
+            on
+                stored.store_location = last_buckets.store_location
+                and stored.category = last_buckets.category
+                and stored.event_timestamp >= last_buckets.event_timestamp - {{ turnover_window }}
         union all
         select stored.*
         from {{ this }} as stored
@@ -62,44 +89,78 @@ as_of as (
 
     ),
 
-    -- each group goes on from its last bucket that stands, see the pre-hook
-    standing as materialized (
+    existing_totals as materialized (
 
-        select * from existing
-        qualify
-            row_number() over (
-                partition by store_location, category
-                order by event_timestamp desc
-            ) = 1
+        select existing_buckets.*
+        from existing_buckets
+        semi join last_buckets
+            on
+                existing_buckets.store_location = last_buckets.store_location
+                and existing_buckets.category = last_buckets.category
+                and existing_buckets.event_timestamp = last_buckets.event_timestamp
 
     ),
 
-    standing_stores as (
+    -- a store without buckets begins with the bucket of its first change
+    stores as (
 
         select
             store_location,
-            max(event_timestamp) as stands_until
-        from standing
+            max(event_timestamp) as summed_until
+        from last_buckets
         group by store_location
+        union all
+        select
+            touched_stores.store_location,
+            touched_stores.changed_from - {{ grain }} as summed_until
+        from touched_stores
+        anti join last_buckets
+            on touched_stores.store_location = last_buckets.store_location
 
     ),
 
-    believable_levels as not materialized (
+    trusted_levels as not materialized (
 
         select levels.*
         from levels
-        left join standing_stores
-            on levels.store_location = standing_stores.store_location
-        where
-            not levels.is_suspect
-            and levels.event_timestamp >= {{ unchanged_until() }} - {{ grain }}
-            and coalesce(levels.event_timestamp > standing_stores.stands_until, true)
+        inner join stores
+            on
+                levels.store_location = stores.store_location
+                and levels.event_timestamp > stores.summed_until
+        where not levels.is_suspect
 
     ),
 
 {% else %}
 
-    believable_levels as not materialized (
+    -- a full refresh goes on from nothing
+    existing_buckets as (
+
+        select
+            null as store_location,
+            null as category,
+            null as event_timestamp,
+            null as first_reading_at,
+            null as last_reading_at,
+            null as total_quantity,
+            null as level_moment,
+            null as price_sum,
+            null as priced_count,
+            null as value_sum,
+            null as out_of_stock_count,
+            null as product_count,
+            null as units_out_so_far
+        where false
+
+    ),
+
+    existing_totals as (
+
+        select * from existing_buckets
+
+    ),
+
+    trusted_levels as not materialized (
 
         select * from levels
         where not is_suspect
@@ -129,7 +190,7 @@ steps as not materialized (
         previous_level * coalesce(previous_price, 0) as previous_value,
         coalesce(greatest(previous_level - stock_level, 0), 0) as units_out,
         coalesce(greatest(stock_level - previous_level, 0), 0) as units_in
-    from believable_levels
+    from trusted_levels
 
 ),
 
@@ -189,29 +250,25 @@ bucket_changes as (
     from changes
     group by store_location, category, bucket_end
 
-    {% if is_incremental() %}
+    union all
 
-        union all
-
-        -- what stands is one change from nothing
-        select
-            store_location,
-            category,
-            event_timestamp as bucket_end,
-            total_quantity as level_change,
-            level_moment as moment_change,
-            price_sum as price_change,
-            priced_count as priced_change,
-            value_sum as value_change,
-            out_of_stock_count as out_of_stock_change,
-            product_count as product_change,
-            units_out_so_far as units_out,
-            0 as units_in,
-            first_reading_at,
-            last_reading_at
-        from standing
-
-    {% endif %}
+    -- existing totals are one change from nothing
+    select
+        store_location,
+        category,
+        event_timestamp as bucket_end,
+        total_quantity as level_change,
+        level_moment as moment_change,
+        price_sum as price_change,
+        priced_count as priced_change,
+        value_sum as value_change,
+        out_of_stock_count as out_of_stock_change,
+        product_count as product_change,
+        units_out_so_far as units_out,
+        0 as units_in,
+        first_reading_at,
+        last_reading_at
+    from existing_totals
 
 ),
 
@@ -313,20 +370,16 @@ openings as (
         units_out_so_far
     from running
 
-    {% if is_incremental() %}
+    union all
 
-        union all
-
-        select
-            store_location,
-            category,
-            event_timestamp as bucket_end,
-            total_quantity,
-            level_moment,
-            units_out_so_far
-        from existing
-
-    {% endif %}
+    select
+        store_location,
+        category,
+        event_timestamp as bucket_end,
+        total_quantity,
+        level_moment,
+        units_out_so_far
+    from existing_buckets
 
 ),
 
@@ -393,13 +446,10 @@ final as (
 
 select final.*
 from final
-{% if is_incremental() %}
-    anti join standing
-        on
-            final.store_location = standing.store_location
-            and final.category = standing.category
-            and final.event_timestamp = standing.event_timestamp
-{% else %}
-    -- an incremental build reads the last weeks: they lie together
-    order by final.event_timestamp
-{% endif %}
+anti join existing_totals
+    on
+        final.store_location = existing_totals.store_location
+        and final.category = existing_totals.category
+        and final.event_timestamp = existing_totals.event_timestamp
+-- an incremental build reads the last weeks: they lie together
+order by final.event_timestamp

@@ -4,7 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{{ delete_touched(touched_stores(), 'emptied_at >= touched.changed_from', ['store_location']) }}"
+        pre_hook="{{ delete_touched(ref('int_touched_stores'), 'emptied_at >= touched.changed_from', ['store_location']) }}"
     )
 }}
 
@@ -18,9 +18,34 @@ accepted_readings as not materialized (
 
 {% if is_incremental() %}
 
-    touched_stores as materialized (
+    touched_stores as (
 
-        {{ touched_stores() }}
+        select * from {{ ref('int_touched_stores') }}
+
+    ),
+
+    -- a habit shows in the recent past
+    readings as (
+
+        select
+            accepted_readings.*,
+            touched_stores.changed_from
+        from accepted_readings
+        inner join touched_stores
+            on
+                accepted_readings.store_location = touched_stores.store_location
+                and accepted_readings.event_timestamp >= {{ recent_past('touched_stores.changed_from') }}
+
+    ),
+
+{% else %}
+
+    readings as not materialized (
+
+        select
+            *,
+            timestamp '-infinity' as changed_from
+        from accepted_readings
 
     ),
 
@@ -30,24 +55,18 @@ accepted_readings as not materialized (
 turns as (
 
     select
-        accepted_readings.store_location,
-        accepted_readings.product_id,
-        accepted_readings.reading_number,
-        accepted_readings.quantity,
-        accepted_readings.stock_level,
-        accepted_readings.event_timestamp,
-        greatest(accepted_readings.quantity_before, 0) as level_before
-    from accepted_readings
-    {% if is_incremental() %}
-        inner join touched_stores
-            on
-                accepted_readings.store_location = touched_stores.store_location
-                and accepted_readings.event_timestamp >= {{ recent_past('touched_stores.changed_from') }}
-                and accepted_readings.event_timestamp >= {{ recent_past(unchanged_until()) }}
-    {% endif %}
+        store_location,
+        product_id,
+        reading_number,
+        quantity,
+        stock_level,
+        event_timestamp,
+        changed_from,
+        greatest(quantity_before, 0) as level_before
+    from readings
     where
-        not accepted_readings.is_out_of_range
-        and (accepted_readings.quantity <= 0) <> (accepted_readings.quantity_before <= 0)
+        not is_out_of_range
+        and (quantity <= 0) <> (quantity_before <= 0)
 
 ),
 
@@ -74,31 +93,26 @@ followed as (
 final as (
 
     select
-        followed.store_location,
-        followed.product_id,
-        followed.reading_number,
-        followed.quantity,
-        followed.level_before,
-        followed.event_timestamp as emptied_at,
-        followed.refilled_at,
-        abs(followed.level_after - followed.level_before)
-        <= {{ var('spike_return_share') }} * followed.level_before as is_as_before,
+        store_location,
+        product_id,
+        reading_number,
+        quantity,
+        level_before,
+        event_timestamp as emptied_at,
+        refilled_at,
+        abs(level_after - level_before)
+        <= {{ var('spike_return_share') }} * level_before as is_as_before,
         -- two readings before say nothing of habits
         case
-            when followed.falls_before > 0
-                then 3 * followed.falls_before >= followed.reading_number - followed.first_fall_number
-            else followed.reading_number <= 3
+            when falls_before > 0
+                then 3 * falls_before >= reading_number - first_fall_number
+            else reading_number <= 3
         end as is_habit
     from followed
-    {% if is_incremental() %}
-        inner join touched_stores
-            on
-                followed.store_location = touched_stores.store_location
-                and followed.event_timestamp >= touched_stores.changed_from
-    {% endif %}
     where
-        followed.stock_level = 0
-        and followed.refilled_at - followed.event_timestamp <= interval '{{ var("closure_lasts_within") }}'
+        event_timestamp >= changed_from
+        and stock_level = 0
+        and refilled_at - event_timestamp <= interval '{{ var("closure_lasts_within") }}'
 
 )
 

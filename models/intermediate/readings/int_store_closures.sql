@@ -4,7 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{{ delete_touched(touched_stores(), 'closed_until > touched.changed_from', ['store_location']) }}"
+        pre_hook="{{ delete_touched(ref('int_touched_stores'), 'closed_until > touched.changed_from', ['store_location']) }}"
     )
 }}
 
@@ -33,9 +33,9 @@ rules as (
 
 {% if is_incremental() %}
 
-    touched_stores as materialized (
+    stores as (
 
-        {{ touched_stores() }}
+        select * from {{ ref('int_touched_stores') }}
 
     ),
 
@@ -49,18 +49,17 @@ rules as (
             accepted_readings.reading_after_at,
             -- empty where that reading is not read here
             case
-                when accepted_readings.reading_before_at >= {{ recent_past('touched_stores.changed_from') }}
+                when accepted_readings.reading_before_at >= {{ recent_past('stores.changed_from') }}
                     then accepted_readings.reading_before_at
             end as reading_before_at
         from accepted_readings
-        inner join touched_stores
+        inner join stores
             on
-                accepted_readings.store_location = touched_stores.store_location
-                and accepted_readings.event_timestamp >= {{ recent_past('touched_stores.changed_from') }}
+                accepted_readings.store_location = stores.store_location
+                and accepted_readings.event_timestamp >= {{ recent_past('stores.changed_from') }}
         where
             not accepted_readings.is_out_of_range
             and accepted_readings.stock_level > 0
-            and accepted_readings.event_timestamp >= {{ recent_past(unchanged_until()) }}
 
     ),
 
@@ -68,15 +67,24 @@ rules as (
 
         select stock_dips.*
         from stock_dips
-        inner join touched_stores
+        inner join stores
             on
-                stock_dips.store_location = touched_stores.store_location
-                and stock_dips.emptied_at >= {{ recent_past('touched_stores.changed_from') }}
+                stock_dips.store_location = stores.store_location
+                and stock_dips.emptied_at >= {{ recent_past('stores.changed_from') }}
         where not stock_dips.is_habit
 
     ),
 
 {% else %}
+
+    stores as (
+
+        select distinct
+            store_location,
+            timestamp '-infinity' as changed_from
+        from stock_dips
+
+    ),
 
     in_stock as not materialized (
 
@@ -205,12 +213,10 @@ final as (
 
     select closures.*
     from closures
-    {% if is_incremental() %}
-        inner join touched_stores
-            on
-                closures.store_location = touched_stores.store_location
-                and closures.closed_until > touched_stores.changed_from
-    {% endif %}
+    inner join stores
+        on
+            closures.store_location = stores.store_location
+            and closures.closed_until > stores.changed_from
 
 )
 

@@ -4,7 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{{ delete_touched(touched_stores(), 'event_timestamp >= touched.changed_from', ['store_location']) }}"
+        pre_hook="{{ delete_touched(ref('int_touched_stores'), 'event_timestamp >= touched.changed_from', ['store_location']) }}"
     )
 }}
 
@@ -16,7 +16,41 @@ accepted_readings as not materialized (
 
 ),
 
-{{ readings_to_judge() }}
+{% if is_incremental() %}
+
+    touched_stores as (
+
+        select * from {{ ref('int_touched_stores') }}
+
+    ),
+
+    -- A judgement rests on its product's recent past. A dip or a jump may have begun before what is judged again.
+    readings as materialized (
+
+        select
+            accepted_readings.*,
+            touched_stores.changed_from
+        from accepted_readings
+        inner join touched_stores
+            on
+                accepted_readings.store_location = touched_stores.store_location
+                and accepted_readings.event_timestamp
+                >= {{ recent_past(judged_again_before('touched_stores.changed_from')) }}
+
+    ),
+
+{% else %}
+
+    readings as not materialized (
+
+        select
+            *,
+            timestamp '-infinity' as changed_from
+        from accepted_readings
+
+    ),
+
+{% endif %}
 
 priced_readings as not materialized (
 
@@ -46,9 +80,7 @@ final as (
             and beyond_own_past.product_id = priced_readings.product_id
             and beyond_own_past.suspect_from <= priced_readings.event_timestamp
             and beyond_own_past.suspect_until > priced_readings.event_timestamp
-    {% if is_incremental() %}
-        where priced_readings.event_timestamp >= priced_readings.changed_from
-    {% endif %}
+    where priced_readings.event_timestamp >= priced_readings.changed_from
     -- spans may overlap where a price jumps from one beyond its past to another
     qualify
         row_number() over (

@@ -4,7 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         tags=['by_batch'],
-        pre_hook="{{ delete_touched(touched_stores(), 'event_timestamp >= touched.changed_from', ['store_location']) }}"
+        pre_hook="{{ delete_touched(ref('int_touched_stores'), 'event_timestamp >= touched.changed_from', ['store_location']) }}"
     )
 }}
 
@@ -34,20 +34,58 @@ rules as (
 
 ),
 
-{{ readings_to_judge() }}
+{% if is_incremental() %}
 
-dips as (
+    touched_stores as (
 
-    select stock_dips.*
-    from stock_dips
-    {% if is_incremental() %}
+        select * from {{ ref('int_touched_stores') }}
+
+    ),
+
+    -- A judgement rests on its product's recent past. A dip or a jump may have begun before what is judged again.
+    readings as materialized (
+
+        select
+            accepted_readings.*,
+            touched_stores.changed_from
+        from accepted_readings
+        inner join touched_stores
+            on
+                accepted_readings.store_location = touched_stores.store_location
+                and accepted_readings.event_timestamp
+                >= {{ recent_past(judged_again_before('touched_stores.changed_from')) }}
+
+    ),
+
+    dips as (
+
+        select stock_dips.*
+        from stock_dips
         inner join touched_stores
             on
                 stock_dips.store_location = touched_stores.store_location
                 and stock_dips.refilled_at > touched_stores.changed_from
-    {% endif %}
 
-),
+    ),
+
+{% else %}
+
+    readings as not materialized (
+
+        select
+            *,
+            timestamp '-infinity' as changed_from
+        from accepted_readings
+
+    ),
+
+    dips as (
+
+        select * from stock_dips
+
+    ),
+
+{% endif %}
 
 in_range as not materialized (
 
@@ -251,9 +289,7 @@ final as (
         suspect_until,
         closed_from
     from suspects
-    {% if is_incremental() %}
-        where event_timestamp >= changed_from
-    {% endif %}
+    where event_timestamp >= changed_from
     -- one that is out of range by its own past may have come straight back as well, which says more
     qualify
         row_number() over (

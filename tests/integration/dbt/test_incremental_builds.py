@@ -300,6 +300,38 @@ def test_what_rests_on_levels_that_were_built_whole_is_built_whole(project):
     assert rows(project, *TABLES, "late_events") == mended
 
 
+def test_a_model_that_is_new_is_built_whole_beside_the_others(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(100 - day, day) for day in range(50)])
+    project.build(*SELECTION)
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb")) as connection:
+        for name in ("int_stock_levels", "int_product_lifetimes"):
+            connection.execute(f"drop table {name}")
+            connection.execute("delete from build_audit.node_results where node_id = ?", [f"model.inventory.{name}"])
+    write_raw(project.data_dir, [event(40, 20.5)], batch_id=1, entries=[100])
+    project.build(*SELECTION, with_seeds=False)
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        assert connection.execute("select after_batch_id from int_build_limits").fetchall() == [(0,)]
+    mended = rows(project, *TABLES)
+    project.build("--full-refresh", *SELECTION, with_seeds=False)
+    assert rows(project, *TABLES) == mended
+
+
+def test_a_model_built_alone_still_takes_in_what_the_models_before_it_lacked(project):
+    start_anew(project)
+    write_raw(project.data_dir, [event(100 - day, day) for day in range(10)])
+    project.build(*SELECTION)
+    write_raw(project.data_dir, [event(40, 9.5)], batch_id=1, entries=[100])
+    project.build("--full-refresh", "--select", "int_stock_metrics", with_seeds=False)
+    project.build("--select", "+int_stock_levels", "tag:this_build", with_seeds=False)
+    with pytest.raises(AssertionError, match="tag:this_build"):
+        project.build("--select", "int_stock_metrics", with_seeds=False)
+    project.build("--select", "int_stock_metrics", "tag:this_build", "int_as_of", with_seeds=False)
+    alone = rows(project, "int_stock_metrics")
+    project.build("--full-refresh", *SELECTION, with_seeds=False)
+    assert rows(project, "int_stock_metrics") == alone
+
+
 def test_raw_that_was_made_anew_is_not_added_to(project):
     start_anew(project)
     write_raw(project.data_dir, [event(10, 0), event(9, 1)])
