@@ -143,7 +143,7 @@ as_of as (
             null as first_reading_at,
             null as last_reading_at,
             null as total_quantity,
-            null as level_moment,
+            null as level_time_sum,
             null as price_sum,
             null as priced_count,
             null as value_sum,
@@ -237,7 +237,7 @@ bucket_changes as (
         category,
         {{ bucket_of('event_timestamp') }} as bucket_end,
         sum(level_change) as level_change,
-        sum(cast(level_change as hugeint) * epoch_us(event_timestamp)) as moment_change,
+        sum(cast(level_change as hugeint) * epoch_us(event_timestamp)) as level_time_change,
         sum(price_change) as price_change,
         sum(priced_change) as priced_change,
         sum(value_change) as value_change,
@@ -258,7 +258,7 @@ bucket_changes as (
         category,
         event_timestamp as bucket_end,
         total_quantity as level_change,
-        level_moment as moment_change,
+        level_time_sum as level_time_change,
         price_sum as price_change,
         priced_count as priced_change,
         value_sum as value_change,
@@ -336,7 +336,7 @@ running as (
         coalesce(bucket_changes.units_out, 0) as units_out,
         coalesce(bucket_changes.units_in, 0) as units_in,
         sum(bucket_changes.level_change) over until_now as total_quantity,
-        sum(bucket_changes.moment_change) over until_now as level_moment,
+        sum(bucket_changes.level_time_change) over until_now as level_time_sum,
         sum(bucket_changes.price_change) over until_now as price_sum,
         sum(bucket_changes.priced_change) over until_now as priced_count,
         sum(bucket_changes.value_change) over until_now as value_sum,
@@ -366,7 +366,7 @@ openings as (
         category,
         bucket_end,
         total_quantity,
-        level_moment,
+        level_time_sum,
         units_out_so_far
     from running
 
@@ -377,7 +377,7 @@ openings as (
         category,
         event_timestamp as bucket_end,
         total_quantity,
-        level_moment,
+        level_time_sum,
         units_out_so_far
     from existing_buckets
 
@@ -389,9 +389,9 @@ windowed as (
 
     select
         running.*,
-        epoch_us(running.bucket_end) * running.total_quantity - running.level_moment
+        epoch_us(running.bucket_end) * running.total_quantity - running.level_time_sum
         - coalesce(
-            epoch_us(running.bucket_end - {{ turnover_window }}) * openings.total_quantity - openings.level_moment, 0
+            epoch_us(running.bucket_end - {{ turnover_window }}) * openings.total_quantity - openings.level_time_sum, 0
         ) as window_stock_held,
         running.units_out_so_far - coalesce(openings.units_out_so_far, 0) as window_units_out,
         epoch_us(running.bucket_end)
@@ -435,7 +435,7 @@ final as (
         cast(product_count as bigint) as product_count,
         cast(priced_count as bigint) as priced_count,
         cast(out_of_stock_count as bigint) as out_of_stock_count,
-        cast(level_moment as hugeint) as level_moment,
+        cast(level_time_sum as hugeint) as level_time_sum,
         cast(price_sum as decimal(38, 9)) as price_sum,
         cast(value_sum as decimal(38, 9)) as value_sum,
         cast(price_sum as double) / nullif(priced_count, 0) as avg_price,
