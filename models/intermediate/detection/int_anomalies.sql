@@ -36,6 +36,12 @@ panel_anomalies as (
 
 ),
 
+flow_anomalies as (
+
+    select * from {{ ref('int_flow_anomalies') }}
+
+),
+
 detectors as (
 
     select * from {{ ref('int_detectors') }}
@@ -55,6 +61,8 @@ findings as (
     select * from forecast_anomalies
     union all by name
     select * from panel_anomalies
+    union all by name
+    select * from flow_anomalies
 
 ),
 

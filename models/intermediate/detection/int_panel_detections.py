@@ -7,7 +7,7 @@ def model(dbt, session):
     detectors = dbt.ref("detectors").df()
     found = detect(
         dbt.ref("int_product_panel").df(),
-        detectors=list(detectors.loc[detectors["published"], "detector"]),
+        detectors=list(detectors.loc[detectors["published"] & (detectors["looks_at"] == "panel"), "detector"]),
         season=settings["season"],
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],

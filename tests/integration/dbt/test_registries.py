@@ -100,7 +100,7 @@ def test_each_detector_and_forecaster_has_its_line():
     """dbt asks for the file of each line; a file without a line would never run."""
     for package, seed, others in ((detectors, "detectors", set()), (forecasters, "forecasters", {"ensemble"})):
         with (ROOT / f"seeds/{seed}.csv").open() as registry:
-            lines = {line[seed[:-1]] for line in csv.DictReader(registry)}
+            lines = {line[seed[:-1]] for line in csv.DictReader(registry) if line.get("looks_at", "panel") == "panel"}
         assert lines == set(names_of(package)) | others
 
 
