@@ -27,6 +27,7 @@ final as (
         threshold,
         score,
         evidence,
+        also_found_by,
         is_state,
         case method
             when 'rule-based'
@@ -43,8 +44,10 @@ final as (
                     {{ three_digits('threshold') }},
                     detector
                 )
-            else product_id || ' · ' || replace(kind, '_', ' ')
-        end as description
+            else
+                coalesce(product_id, category, 'All products') || ' · ' || detector_label || ': '
+                || concat_ws(' ', format('{:,.0f} units', observed_value), evidence)
+        end || coalesce('; also found by: ' || also_found_by, '') as description
     from anomalies
 
 )
