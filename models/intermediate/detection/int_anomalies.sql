@@ -66,34 +66,41 @@ findings as (
 
 ),
 
--- What a rule and a model both find is one anomaly: the rule's, since it says what to do. States are other facts.
+-- What several find is one anomaly: a rule's, since it says what to do, else that of machine learning. States are other
+-- facts, and so is what a text says.
 same_facts as (
 
     select
-        models.anomaly_id,
-        rules.anomaly_id as rule_anomaly_id,
-        model_detectors.label
-    from findings as models
-    inner join detectors as model_detectors
+        found.anomaly_id,
+        kept.anomaly_id as kept_anomaly_id,
+        found_detectors.label
+    from findings as found
+    inner join detectors as found_detectors
         on
-            models.detector = model_detectors.detector
-            and model_detectors.method <> 'rule-based'
-    inner join findings as rules
+            found.detector = found_detectors.detector
+            and found_detectors.method in ('statistical', 'machine learning')
+    inner join findings as kept
         on
-            models.store_location = rules.store_location
-            and models.product_id = rules.product_id
-            and rules.kind in ('quantity', 'stock')
-            and rules.event_timestamp between models.event_timestamp - interval '3 days'
-            and models.event_timestamp + interval '3 days'
-    inner join detectors as rule_detectors
+            found.store_location = kept.store_location
+            and found.category = kept.category
+            and found.product_id is not distinct from kept.product_id
+            and kept.event_timestamp between found.event_timestamp - interval '3 days'
+            and found.event_timestamp + interval '3 days'
+    inner join detectors as kept_detectors
         on
-            rules.detector = rule_detectors.detector
-            and rule_detectors.cooldown_days is not null
+            kept.detector = kept_detectors.detector
+            and kept_detectors.cooldown_days is not null
+            and (
+                kept.kind in ('quantity', 'stock')
+                or (kept_detectors.method = 'machine learning' and found_detectors.method = 'statistical')
+            )
     qualify
         row_number() over (
-            partition by models.anomaly_id
+            partition by found.anomaly_id
             order by
-                abs(epoch_us(rules.event_timestamp) - epoch_us(models.event_timestamp)), rules.anomaly_id
+                kept_detectors.method = 'rule-based' desc,
+                abs(epoch_us(kept.event_timestamp) - epoch_us(found.event_timestamp)),
+                kept.anomaly_id
         ) = 1
 
 ),
@@ -101,10 +108,10 @@ same_facts as (
 also_found as (
 
     select
-        rule_anomaly_id as anomaly_id,
+        kept_anomaly_id as anomaly_id,
         string_agg(distinct label, ', ' order by label asc) as also_found_by
     from same_facts
-    group by rule_anomaly_id
+    group by kept_anomaly_id
 
 ),
 

@@ -51,7 +51,7 @@ final as (
                     described.period, described.expected, described.spread, described.usual_days
                 )
             when 'fall' then format('in {}; {}', described.period, described.expectation)
-            else format('{}; {}', described.period, described.expectation)
+            else format('for {}; {}', described.period, described.expectation)
         end as evidence,
         -- a day, and no category: the product may move to another one
         {{ row_digest([

@@ -6,20 +6,9 @@ detections as (
 
 ),
 
-levels as (
+demand_panel as (
 
-    select * from {{ ref('int_stock_levels') }}
-
-),
-
-products as (
-
-    select
-        store_location,
-        product_id,
-        category
-    from levels
-    where next_reading_at is null and not is_suspect
+    select * from {{ ref('int_demand_panel') }}
 
 ),
 
@@ -28,21 +17,30 @@ final as (
     select
         cast(detections.method as varchar) as detector,
         cast(detections.kind as varchar) as kind,
-        products.store_location,
-        products.category,
-        products.product_id,
-        cast(detections.ds as timestamp) as event_timestamp,
+        demand_panel.store_location,
+        demand_panel.category,
+        cast(null as varchar) as product_id,
+        demand_panel.ds as event_timestamp,
         cast(detections.observed as double) as observed_value,
         cast(detections.expected as double) as expected_value,
         cast(detections.score as double) as score,
-        cast(detections.driver as varchar) as evidence,
-        -- a day, and no category: the product may move to another one
+        format(
+            'on one day; {:,.0f} to {:,.0f} were expected, and its peers sold {}',
+            detections.expected_low,
+            detections.expected_high,
+            case
+                when detections.peer_ratio between 0.8 and 1.25 then 'as usual'
+                else format('{:.0f} % of the usual', 100 * detections.peer_ratio)
+            end
+        ) as evidence,
         {{ row_digest([
-            'detections.method', 'products.store_location', 'products.product_id', 'cast(detections.ds as date)'
+            'detections.method', 'demand_panel.store_location', 'demand_panel.category', 'demand_panel.ds'
         ]) }} as anomaly_id
     from detections
-    inner join products
-        on detections.unique_id = {{ series_id('products.store_location', 'products.product_id') }}
+    inner join demand_panel
+        on
+            detections.unique_id = demand_panel.unique_id
+            and detections.ds = demand_panel.ds
     where detections.alert
 
 )

@@ -6,11 +6,12 @@ def model(dbt, session):
     settings = dbt.config.get("meta")
     detectors = dbt.ref("detectors").df()
     found = detect(
-        dbt.ref("int_product_panel").df(),
+        dbt.ref("int_demand_panel").df(),
         detectors=list(detectors.loc[detectors["published"] & (detectors["looks_at"] == "panel"), "detector"]),
         season=settings["season"],
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],
+        peers=["store_location", "category"],
     )
     # text without rows, as object, would have no type in DuckDB
     return found.astype(dict.fromkeys(("unique_id", "method", "kind", "driver"), "string"))

@@ -13,10 +13,8 @@ final as (
         kind as anomaly_type,
         store_location,
         category,
-        format(
-            '{}: {:.0f} units where about {:.0f} were expected (score {:.2f}, driven by {})',
-            product_id, observed_value, expected_value, score, evidence
-        ) as anomaly_description,
+        coalesce(product_id, category) || ': ' || format('{:,.0f} units out; {}', observed_value, evidence)
+            as anomaly_description,
         event_timestamp + interval '1 day' as forecast_timestamp
     from anomalies
     where method = 'machine learning'
