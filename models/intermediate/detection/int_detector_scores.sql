@@ -85,7 +85,7 @@ judged as (
     union all
     select
         'all models' as detector,
-        'All models' as label,
+        'All models' as label,  -- noqa: RF04
         'machine learning' as method,  -- noqa: RF04
         'isolation_forest' as expected_detector
 

@@ -25,7 +25,12 @@ final as (
         cast(detections.expected as double) as expected_value,
         cast(detections.score as double) as score,
         format(
-            'on one day; {:,.0f} to {:,.0f} were expected, and its peers sold {}',
+            '{}; {:,.0f} to {:,.0f} were expected, and its peers sold {}',
+            case detections.kind
+                when 'flat_line' then 'on one day, as on those before it'
+                when 'level_shift' then 'on one day, after others that were off to the same side'
+                else 'on one day'
+            end,
             detections.expected_low,
             detections.expected_high,
             case

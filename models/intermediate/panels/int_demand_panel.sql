@@ -22,10 +22,10 @@ final as (
         daily_stock.category,
         {{ series_id('daily_stock.store_location', 'daily_stock.category') }} as unique_id,
         cast(daily_stock.event_date as timestamp) as ds,
-        cast(
-            case when {{ day_of('daily_stock.last_reading_at') }} = daily_stock.event_date then daily_stock.units_out end
-            as double
-        ) as y
+        case
+            when {{ day_of('daily_stock.last_reading_at') }} = daily_stock.event_date
+                then cast(daily_stock.units_out as double)
+        end as y
     from daily_stock
     cross join as_of
     where
