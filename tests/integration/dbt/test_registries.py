@@ -75,8 +75,8 @@ def test_the_documented_detector_and_forecaster_are_run_and_published(tmp_path, 
             registry.write(line)
 
     start = datetime(2026, 1, 1)
-    levels = [50 + day % 7 for day in range(120)]
-    levels[110] = 900
+    # five to seven go out each day, on one day 900
+    levels = [3000 - 6 * day - day % 2 - (900 if day >= 110 else 0) for day in range(120)]
     write_raw(
         tmp_path / "data",
         [
