@@ -11,7 +11,7 @@ import pandas as pd
 
 from ml.anomalies.calibration import Tail, allowed_share, clean_tail, thresholds
 from ml.anomalies.clean_demand import MEANS, SERIES, clean_innovations, nearest_mean
-from ml.anomalies.episodes import first_of_episode
+from ml.anomalies.episodes import first_of_episode, highest_of_episode
 from ml.anomalies.explanations import drivers, expectations, kinds
 from ml.anomalies.innovations import Innovations, from_logarithms, smooth
 from ml.anomalies.peers import OWN_COUNTS_UP_TO, without_group, without_learned
@@ -24,6 +24,7 @@ WARM_UP = 56  # values before which a series is too young to be unusual: much is
 BLOCK_GROWTH = 1.3  # the longer the past, the less a further period tells
 CONTEXT = 64  # periods before a block that a detector may look back on
 SHORTEST_EPISODE = 7
+SHORTEST_WEEK = 7  # periods; of shorter ones than days, alerts come in episodes and not one by one
 SERIES_AT_A_TIME = 1000
 REFERENCES = 500  # series that stand for all others: as peers, and to learn from
 
@@ -35,7 +36,8 @@ class Detector(Protocol):
     """Learns what is usual, and returns what scores values: a number for each series and period, the higher the less
     usual, 0 or more. A score may depend on its own period and on the CONTEXT periods before, on no later one and on no
     other series. `past` holds up to REFERENCES series up to the block that is to be scored; its rows may be NaN, and
-    `learned` says what may be learned from. The same past and seed give the same scores."""
+    `learned` says what may be learned from. The same past and seed give the same scores. Scores are calibrated, unless
+    the file states a THRESHOLD."""
 
     def __call__(self, past: Innovations, seed: int) -> Score: ...
 
@@ -60,10 +62,10 @@ def detect(
     anomalies, from which nothing is learned. `alert_budget`: false alerts per series and week that are tolerated. Up to
     `train_end` all is taken for usual, and thresholds stay as they are then; by default they follow.
 
-    Returns the detection frame (`ml.frames`): its alerts, or every row with `all_rows`. A score of 1 is the threshold,
-    and 0 stands where it is too early to tell. Causal, bit-identical for the same arguments, and one series changes no
-    other's alerts unless they are peers. Raises ValueError for an unknown detector, and for a panel that breaks its
-    contract.
+    Returns the detection frame (`ml.frames`): its alerts, or every row with `all_rows`. A score of 1 is the threshold;
+    0 stands where it is too early to say, and within an episode after its highest score. Causal, bit-identical for the
+    same arguments, and one series changes no other's alerts unless they are peers. Raises ValueError for an unknown
+    detector, and for a panel that breaks its contract.
     """
     from ml.anomalies import detectors as package
 
@@ -71,20 +73,20 @@ def detect(
     table = read_series(panel, freq, peers, labels)
     if not len(table.unique_ids):
         return empty_detections()
-    share = allowed_share(alert_budget, periods_per_week(freq))
+    share = allowed_share(alert_budget, min(periods_per_week(freq), SHORTEST_WEEK))
     blocks = _blocks(table, train_end)
     everyone, referred = np.arange(len(table.unique_ids)), _references(table)
     references = _stages(table, referred, season, blocks, referred, None)
     found = []
     for name, file in files.items():
-        fitted = _fitted(file.fit, references[-1], blocks, seed)
+        fitted = _fitted(file.fit, references[-1], blocks, seed, getattr(file, "THRESHOLD", None))
         for first in range(0, len(everyone), SERIES_AT_A_TIME):
             chosen = everyone[first : first + SERIES_AT_A_TIME]
             innovations = _stages(table, chosen, season, blocks, referred, references)[-1]
             found.append(
-                _detected(table, chosen, innovations, fitted, share, max(season, SHORTEST_EPISODE), all_rows).assign(
-                    method=name
-                )
+                _detected(
+                    table, chosen, innovations, fitted, share, max(season // 6, SHORTEST_EPISODE), all_rows
+                ).assign(method=name)
             )
     return pd.concat(found, ignore_index=True)[DETECTION_COLUMNS]
 
@@ -93,19 +95,24 @@ class _Block(NamedTuple):
     start: int
     end: int
     score: Score
-    clean: Tail  # for each of MEANS
+    clean: Tail | None  # for each of MEANS; none for a detector with a threshold of its own
+    threshold: float | None
 
 
-def _fitted(fit: Detector, references: Innovations, blocks: list[tuple[int, int]], seed: int) -> list[_Block]:
+def _fitted(
+    fit: Detector, references: Innovations, blocks: list[tuple[int, int]], seed: int, threshold: float | None
+) -> list[_Block]:
     clean = clean_innovations()
     fitted: list[_Block] = []
     for start, end in blocks:
         score = fit(references.between(0, start), seed)
-        if fitted and score is fitted[-1].score:  # nothing to learn from a panel
-            fitted.append(_Block(start, end, score, fitted[-1].clean))
-            continue
-        scores = score(clean).reshape(len(MEANS), SERIES, -1)[:, :, WARM_UP:]
-        fitted.append(_Block(start, end, score, clean_tail(scores.reshape(len(MEANS), -1))))
+        by_mean = None
+        if fitted and score is fitted[-1].score:  # it learns nothing from a panel
+            by_mean = fitted[-1].clean
+        elif threshold is None:
+            scores = score(clean).reshape(len(MEANS), SERIES, -1)[:, :, WARM_UP:]
+            by_mean = clean_tail(scores.reshape(len(MEANS), -1))
+        fitted.append(_Block(start, end, score, by_mean, threshold))
     return fitted
 
 
@@ -184,11 +191,7 @@ def _detected(
         first = 0 if number == 0 else block.start
         context = max(first - CONTEXT, 0)
         scores[:, first : block.end] = block.score(innovations.between(context, block.end))[:, first - context :]
-        past = slice(0, block.start)
-        size = nearest_mean(from_logarithms(np.nanmedian(innovations.expected[:, past], axis=1)))
-        clean = Tail(*(values[size] for values in block.clean))
-        limit = thresholds(scores[:, past], counted[:, past] & (scores[:, past] < limits[:, past]), clean, share)
-        limits[:, block.start : block.end] = limit[:, None]
+        limits[:, block.start : block.end] = _limits(block, innovations, scores, counted, share)[:, None]
     relative = np.where(np.isfinite(innovations.y) & (innovations.seen >= WARM_UP), scores / limits, 0.0)
 
     series, periods = np.nonzero(relative > 1)
@@ -198,6 +201,7 @@ def _detected(
     driven = np.full(relative.shape, None, dtype=object)
     driven[series, periods] = driver
     reported = first_of_episode(alerts, named, quiet)
+    relative = highest_of_episode(relative, quiet)
 
     within = slice(*np.searchsorted(table.rows, [chosen[0], chosen[-1] + 1]))
     asked = table.asked[within]
@@ -214,3 +218,15 @@ def _detected(
         observed=innovations.y[at],
         **expectations(innovations, *at),
     )
+
+
+def _limits(
+    block: _Block, innovations: Innovations, scores: np.ndarray, counted: np.ndarray, share: float
+) -> np.ndarray:
+    """The threshold of each series in a block, from the periods before it."""
+    if block.clean is None:
+        return np.full(len(scores), block.threshold)
+    past = slice(0, block.start)
+    size = nearest_mean(from_logarithms(np.nanmedian(innovations.expected[:, past], axis=1)))
+    clean = Tail(*(values[size] for values in block.clean))
+    return thresholds(scores[:, past], counted[:, past], clean, share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 LASTING = frozenset({"level_shift", "flat_line", "negative"})
 # These say more of a happening than that it began, so they are reported although a spike or drop was before.
@@ -25,3 +26,11 @@ def first_of_episode(alerts: np.ndarray, kinds: np.ndarray, quiet: int) -> np.nd
             known.add(kind)
             last = period
     return reported
+
+
+def highest_of_episode(scores: np.ndarray, quiet: int) -> np.ndarray:
+    """The scores that exceed all of the `quiet` periods before, 0 elsewhere: what goes on counts once."""
+    padded = np.concatenate([np.zeros((len(scores), quiet)), scores[:, :-1]], axis=1)
+    before = sliding_window_view(padded, quiet, axis=1).max(axis=-1)
+    highest: np.ndarray = np.where(scores > before, scores, 0.0)
+    return highest

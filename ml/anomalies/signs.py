@@ -6,13 +6,22 @@ import numpy as np
 
 from ml.anomalies.innovations import Innovations, spread_of
 
-SIGNS = ["value", "level of 5 periods", "level of 10 periods", "repeated value"]
-SHIFT_PERIODS = (5, 10)
-SHIFT_LARGEST = 4.0  # one value alone is no shift
+OF_EXPECTATION = ["value", "level of 7 periods", "level of 14 periods", "repeated value"]
+OF_PAST = ["whole past", "whole past of 24 periods", "turbulence of 24 periods"]
+SIGNS = OF_EXPECTATION + OF_PAST
+SHIFT_PERIODS = (7, 14)
+SHIFT_LARGEST = 3.0  # one value alone is no shift
 USUAL = 1.5  # standard deviations within which nobody would look twice
 LARGEST = 50.0
 RARE_DIGITS = 3
 SETTLING = 28
+LONG_RATE = 0.002
+LONG_CLIP = 4.0
+LONG_SETTLING = 30
+LONG_PERIODS = 24
+TURBULENCE_LARGEST = 8.0
+RARE_SHARE = 0.003  # as rare as three standard deviations of a normal distribution
+FIRST_BLOCK, BLOCK_GROWTH = 56, 1.3
 
 
 def with_signs(innovations: Innovations) -> Innovations:
@@ -20,6 +29,9 @@ def with_signs(innovations: Innovations) -> Innovations:
     found = [_deviation(innovations)]
     found += [_shift(innovations, periods) for periods in SHIFT_PERIODS]
     found.append(_repeated(innovations.y, innovations.learned))
+    past = _from_whole_past(innovations)
+    turbulence = np.minimum(np.abs(innovations.fast / innovations.spread_fast), TURBULENCE_LARGEST)
+    found += [_in_own_rarity(sign) for sign in (past, _mean(past, LONG_PERIODS), _mean(turbulence, LONG_PERIODS))]
     read = np.isfinite(innovations.y)[..., None]
     signs = np.where(read, np.clip(np.stack(found, axis=-1), -LARGEST, LARGEST), 0.0)
     return innovations._replace(signs=signs)
@@ -39,9 +51,8 @@ def _deviation(innovations: Innovations) -> np.ndarray:
 def _shift(innovations: Innovations, periods: int) -> np.ndarray:
     """Moving sum of what the slow level did not expect (MOSUM), in its own standard deviations."""
     largest = SHIFT_LARGEST * innovations.spread_slow
-    slow = np.nan_to_num(np.clip(innovations.slow, -largest, largest))
-    total = np.cumsum(np.pad(slow, ((0, 0), (periods, 0))), axis=1)
-    mean = (total[:, periods:] - total[:, :-periods]) / periods
+    slow = np.clip(innovations.slow, -largest, largest)
+    mean = _mean(slow, periods)
     spread = spread_of(mean, innovations.learned, innovations.spread_slow / periods)
     return np.nan_to_num(mean / spread)
 
@@ -63,3 +74,41 @@ def _repeated(y: np.ndarray, learned: np.ndarray) -> np.ndarray:
         counts = learned[:, period] & ((digits[:, period] < RARE_DIGITS) | (pairs < SETTLING))
         repeats, pairs = repeats + (counts & (run > 0)), pairs + counts
     return 2.15 * np.sqrt(np.maximum(digits, 0))
+
+
+def _from_whole_past(innovations: Innovations) -> np.ndarray:
+    """How far a value lies from the mean of all before it, in their standard deviations."""
+    y, learned = innovations.y.T, innovations.learned.T
+    mean, square, count = (np.zeros(y.shape[1]) for _ in range(3))
+    result = np.zeros(y.shape)
+    for period, now in enumerate(y):
+        spread = np.sqrt(square)
+        off = now - np.where(count > 0, mean, now)
+        is_settled = count > LONG_SETTLING
+        result[period] = np.where(is_settled & (spread > 0), off / np.where(spread > 0, spread, 1), 0)
+        off = np.where(is_settled, np.clip(off, -LONG_CLIP * spread, LONG_CLIP * spread), off)
+        rate = np.maximum(LONG_RATE, 1 / (count + 1))
+        mean = np.where(learned[period], np.where(count > 0, mean + rate * off, now), mean)
+        square = np.where(learned[period], square + rate * (off**2 - square), square)
+        count = count + learned[period]
+    return result.T
+
+
+def _in_own_rarity(values: np.ndarray) -> np.ndarray:
+    """Values so that 3 is what the share RARE_SHARE exceeded so far, in blocks that grow."""
+    sizes = np.abs(np.nan_to_num(values))
+    result = np.zeros(values.shape)
+    start = FIRST_BLOCK
+    while start < values.shape[1]:
+        end = round(start * BLOCK_GROWTH)
+        rare = np.quantile(sizes[:, :start], 1 - RARE_SHARE, axis=1)[:, None]
+        result[:, start:end] = np.where(rare > 0, 3 * values[:, start:end] / np.where(rare > 0, rare, 1), 0)
+        start = end
+    return result
+
+
+def _mean(values: np.ndarray, periods: int) -> np.ndarray:
+    """Of each value and those before it, of `periods` in all; what was not read counts as nothing unusual."""
+    total = np.cumsum(np.pad(np.nan_to_num(values), ((0, 0), (periods, 0))), axis=1)
+    mean: np.ndarray = (total[:, periods:] - total[:, :-periods]) / periods
+    return mean

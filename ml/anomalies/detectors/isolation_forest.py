@@ -13,6 +13,7 @@ import numpy as np
 from ml.anomalies.clean_demand import clean_innovations
 from ml.anomalies.detection import WARM_UP, Score
 from ml.anomalies.innovations import Innovations
+from ml.anomalies.signs import OF_EXPECTATION
 
 TREES = 100
 TREE_ROWS = 4096  # what lies beyond the rows of a tree looks all the same to it, and anomalies are few in a thousand
@@ -44,4 +45,4 @@ def _furthest_first(innovations: Innovations) -> np.ndarray:
     Given the signs as they are, a forest overlooks a value that is far out in one of them alone: a random tree rarely
     splits on that one before it runs out of rows.
     """
-    return np.log1p(-np.sort(-np.abs(innovations.signs), axis=-1))
+    return np.log1p(-np.sort(-np.abs(innovations.signs[..., : len(OF_EXPECTATION)]), axis=-1))

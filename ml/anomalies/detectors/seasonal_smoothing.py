@@ -6,6 +6,7 @@ import numpy as np
 
 from ml.anomalies.detection import Score
 from ml.anomalies.innovations import Innovations
+from ml.anomalies.signs import OF_EXPECTATION
 
 
 def fit(_: Innovations, seed: int) -> Score:
@@ -14,5 +15,5 @@ def fit(_: Innovations, seed: int) -> Score:
 
 
 def _furthest(innovations: Innovations) -> np.ndarray:
-    furthest: np.ndarray = np.abs(innovations.signs).max(axis=-1)
+    furthest: np.ndarray = np.abs(innovations.signs[..., : len(OF_EXPECTATION)]).max(axis=-1)
     return furthest
