@@ -201,7 +201,7 @@ def _detected(
     driven = np.full(relative.shape, None, dtype=object)
     driven[series, periods] = driver
     reported = first_of_episode(alerts, named, quiet)
-    relative = highest_of_episode(relative, quiet)
+    relative = np.where(reported, relative, highest_of_episode(relative, quiet))
 
     within = slice(*np.searchsorted(table.rows, [chosen[0], chosen[-1] + 1]))
     asked = table.asked[within]

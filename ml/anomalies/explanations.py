@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ml.anomalies.innovations import Innovations, from_logarithms
-from ml.anomalies.signs import SIGNS
+from ml.anomalies.signs import OF_EXPECTATION
 
 SPREADS = 2.0  # standard deviations on either side of what was expected
 
 
 def drivers(signs: np.ndarray) -> np.ndarray:
-    """The name of the sign that is furthest out (values by SIGNS)."""
-    return np.array(SIGNS, dtype=object)[np.abs(signs).argmax(axis=-1)]
+    """The name of the sign of expectation that is furthest out (values by SIGNS)."""
+    of_expectation = np.abs(signs[..., : len(OF_EXPECTATION)])
+    return np.array(OF_EXPECTATION, dtype=object)[of_expectation.argmax(axis=-1)]
 
 
 def kinds(innovations: Innovations, series: np.ndarray, periods: np.ndarray, driver: np.ndarray) -> np.ndarray:
@@ -21,7 +22,7 @@ def kinds(innovations: Innovations, series: np.ndarray, periods: np.ndarray, dri
     A duplicate is an even count that lies within one standard deviation of twice what was expected.
     """
     y, fast, spread = (array[series, periods] for array in (innovations.y, innovations.fast, innovations.spread_fast))
-    is_shift = np.isin(driver, [sign for sign in SIGNS if sign.startswith("level")])
+    is_shift = np.isin(driver, [sign for sign in OF_EXPECTATION if sign.startswith("level")])
     doubled = (np.abs(fast - np.log(2)) <= spread) & (y % 2 == 0)
     return np.select(
         [y < 0, driver == "repeated value", is_shift, (y == 0) & (fast < 0), doubled, fast > 0],

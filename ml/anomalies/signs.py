@@ -14,6 +14,7 @@ SHIFT_LARGEST = 3.0  # one value alone is no shift
 USUAL = 1.5  # standard deviations within which nobody would look twice
 LARGEST = 50.0
 RARE_DIGITS = 3
+FEWEST_REPEATS = 3
 SETTLING = 28
 LONG_RATE = 0.002
 LONG_CLIP = 4.0
@@ -68,8 +69,9 @@ def _repeated(y: np.ndarray, learned: np.ndarray) -> np.ndarray:
     digits = np.zeros(y.shape)
     for period in range(y.shape[1]):
         run = np.where(same[:, period], run + 1, 0)
-        # a series that has never changed is no frozen one
-        digits[:, period] = np.where(pairs > repeats, -run * np.log10((repeats + 1) / (pairs + 2)), 0)
+        # a series that has never changed is not frozen, and three equal values in a row mean nothing
+        is_run = (pairs > repeats) & (run >= FEWEST_REPEATS)
+        digits[:, period] = np.where(is_run, -run * np.log10((repeats + 1) / (pairs + 2)), 0)
         # a rare run may be the anomaly, and is no measure for others
         counts = learned[:, period] & ((digits[:, period] < RARE_DIGITS) | (pairs < SETTLING))
         repeats, pairs = repeats + (counts & (run > 0)), pairs + counts
