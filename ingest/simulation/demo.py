@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -14,11 +15,13 @@ import click
 from ingest import load
 from ingest.durable_files import FolderBusyError, file_lock
 from ingest.landing.commit import landed_files, landed_topics
-from ingest.simulation import generate_data
+from ingest.simulation import generate_data, generate_text_data
 from ingest.simulation.event_files import truth_folder
 
-# what `generate-data` and `introduce-actual-quantity` call their files
-DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+)?\.ndjson")
+# what `generate-data`, `introduce-actual-quantity` and the notes call their files
+DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+|\.notes)?\.ndjson")
+# about two anomalous notes a store and week
+NOTES, NOTE_DAYS, ANOMALY_SHARE = 3000, 60, 0.035
 BUILT = ("raw", "warehouse", "forecast_cache", "dbt", "export")
 
 
@@ -38,6 +41,7 @@ def land_events(data_dir: Path, source: Path | None) -> None:
     events = data_dir / "events"
     demo = events / "demo.ndjson"
     folder = ["--data-dir", str(data_dir)]
+    wants_demo = source is None
     if source is None:
         if not demo.exists():
             if (data_dir / "landing").exists():
@@ -52,6 +56,18 @@ def land_events(data_dir: Path, source: Path | None) -> None:
     if makes_way:
         click.echo(f"the demo data set makes way for {source}")
         remove_demo(data_dir)
+    if wants_demo:
+        _land_notes(data_dir, demo)
+
+
+def _land_notes(data_dir: Path, demo: Path) -> None:
+    """Land notes about the demo's latest readings, some of them labelled anomalies."""
+    notes, folder = demo.with_suffix(".notes.ndjson"), ["--data-dir", str(data_dir)]
+    if not notes.exists():
+        about = ["--events", str(demo), "--days", str(NOTE_DAYS), "--count", str(NOTES)]
+        options = ["--anomaly-share", str(ANOMALY_SHARE), "--out", str(notes), *folder]
+        generate_text_data.command.main([*about, *options], standalone_mode=False)
+    load.command.main(["--notes", "--source", str(notes), *folder], standalone_mode=False)
 
 
 def remove_demo(data_dir: Path) -> None:
@@ -59,18 +75,23 @@ def remove_demo(data_dir: Path) -> None:
 
     The events go last, since they are what says that there is a demo to remove. Raises click.ClickException.
     """
-    landing, events = data_dir / "landing", data_dir / "events"
+    events = data_dir / "events"
+    landings = [data_dir / "landing", *filter(Path.exists, [data_dir / "landing_notes"])]
     try:
-        with file_lock(landing, "removing the demo"), file_lock(data_dir / "raw", "removing the demo"):
-            for topic in filter(DEMO_NAME.fullmatch, landed_topics(landing)):
-                for landed in landed_files(landing, topic):
-                    landed.path.unlink()
+        with ExitStack() as locks:
+            for folder in (*landings, data_dir / "raw"):
+                locks.enter_context(file_lock(folder, "removing the demo"))
+            for landing in landings:
+                for topic in filter(DEMO_NAME.fullmatch, landed_topics(landing)):
+                    for landed in landed_files(landing, topic):
+                        landed.path.unlink()
             for folder in filter(Path.exists, (data_dir / name for name in BUILT)):
                 shutil.rmtree(folder)
     except FolderBusyError as error:
         raise click.ClickException(str(error)) from error
     demo = events / "demo.ndjson"
-    shutil.rmtree(truth_folder(demo), ignore_errors=True)
+    for file in (demo, demo.with_suffix(".notes.ndjson")):
+        shutil.rmtree(truth_folder(file), ignore_errors=True)
     for file in sorted(events.iterdir()):
         if DEMO_NAME.fullmatch(file.name):
             file.unlink()

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from statistics import median_high
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from ingest.simulation.event_files import refuse_existing, truth_folder
 from ingest.simulation.event_log import EventLog, iso
 from ingest.simulation.notes import KINDS, Occasion, anomalous_note, plain_note
 
+DAYS = 120
 NEARBY = 20  # notes that the clipboard may still hold
 TRUTH_COLUMNS = (
     "note_id", "kind", "product_id", "category", "store_location", "event_timestamp", "original", "injected",
@@ -33,6 +35,9 @@ TRUTH_COLUMNS = (
     "--anomaly-share", type=click.FloatRange(0, 0.5), default=0.03, show_default=True, help="Labelled ones among them"
 )
 @click.option("--events", type=click.Path(path_type=Path), help="Readings that the notes are about (default: made up)")
+@click.option(
+    "--days", type=click.IntRange(min=1), help="Days that the notes are about  [default: 120, or all of --events]"
+)
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=7, show_default=True)
 @click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Without --events: first day after the notes")
 @click.option(
@@ -45,6 +50,7 @@ def command(
     count: int,
     anomaly_share: float,
     events: Path | None,
+    days: int | None,
     seed: int,
     end: datetime | None,
     out: Path | None,
@@ -59,7 +65,7 @@ def command(
     refuse_existing(out, force)
     chance = random.Random(seed)
     try:
-        occasions = _read(events, count, chance) if events else _made_up(count, seed, end, chance)
+        occasions = _read(events, count, days, chance) if events else _made_up(count, days or DAYS, seed, end, chance)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
     notes, truth = write_notes(occasions, anomaly_share, chance)
@@ -106,15 +112,20 @@ def write_notes(
     return sorted(notes, key=lambda note: note["event_timestamp"]), truth
 
 
-def _read(events: Path, count: int, chance: random.Random) -> list[Occasion]:
+def _read(events: Path, count: int, days: int | None, chance: random.Random) -> list[Occasion]:
     """Occasions of readings in a file, those after a delivery more often than their share."""
     calm, delivered = list[Occasion](), list[Occasion]()
-    for (store, product), points in EventLog(events).series.items():
+    series = EventLog(events).series
+    # not the newest reading of all: its clock may be wrong
+    last = median_high(points[-1].timestamp for points in series.values())
+    since = last - timedelta(days=days) if days else datetime.min.replace(tzinfo=UTC)
+    for (store, product), points in series.items():
         previous = points[0].quantity
         for point in points:
             rise = max(point.quantity - previous, 0)
             occasion = Occasion(store, product, point.category, point.timestamp, point.quantity, rise)
-            (delivered if rise else calm).append(occasion)
+            if since < point.timestamp <= last + timedelta(days=1):
+                (delivered if rise else calm).append(occasion)
             previous = point.quantity
     if len(calm) + len(delivered) < count:
         raise SourceError(
@@ -124,8 +135,8 @@ def _read(events: Path, count: int, chance: random.Random) -> list[Occasion]:
     return chance.sample(delivered, received) + chance.sample(calm, count - received)
 
 
-def _made_up(count: int, seed: int, end: datetime | None, chance: random.Random) -> list[Occasion]:
-    """Occasions of the demo's stores and products over 120 days, with numbers out of the air."""
+def _made_up(count: int, days: int, seed: int, end: datetime | None, chance: random.Random) -> list[Occasion]:
+    """Occasions of the demo's stores and products, with numbers out of the air."""
     last = end.date() if end else datetime.now(UTC).date()
     catalogue = make_catalogue(PROFILES["demo"], seed, last)
     midnight = datetime.combine(last, time(), UTC)
@@ -138,7 +149,7 @@ def _made_up(count: int, seed: int, end: datetime | None, chance: random.Random)
                 store=chance.choice(catalogue.stores),
                 product=catalogue.product_ids[product],
                 category=catalogue.categories[catalogue.category[product]],
-                timestamp=midnight - timedelta(seconds=chance.randint(7200, 120 * 86400)),
+                timestamp=midnight - timedelta(seconds=chance.randint(7200, days * 86400)),
                 on_hand=received + chance.randint(0, 40),
                 received=received,
             )

@@ -118,7 +118,11 @@ def detect_text(notes: pd.DataFrame, *, seed: int) -> pd.DataFrame:
                 earlier.add(product, text)
                 continue
             said = [(part, each.reason(place)) for part, each in zip(parts, found, strict=True) if part > 0]
-            said += [(unlike, f"is unlike what the product was called ({quoted(latest or '')})")] if unlike > 0 else []
+            said += (
+                [(unlike, f"is unlike earlier texts of this product (the last: {quoted(latest or '')})")]
+                if unlike > 0
+                else []
+            )
             # what breaks a rule may be private, so nothing more is said of it
             strongest = [reason for _, reason in sorted(said, key=lambda each: -each[0])[:REASONS]]
             reasons[row] = "; ".join(broken[note] or strongest)[:LONGEST_REASON]

@@ -44,7 +44,7 @@ TYPICAL = np.repeat([0.0, 1.0, 2.0], [37, 2, 1])
 
 
 def fit(past: pd.DataFrame, seed: int) -> Judge:
-    """See `Check`. The raw score adds up: 2 for a size that the product never had, 2 more for its own number in another
+    """See `Check`. The raw score adds up: 3 for a size that the product never had, 2 more for its own number in another
     unit, 1 for a kind of measure that its category never had, or 1.5 for a size beyond all of the category."""
     of_product: defaultdict[str, list[tuple[str, float, float]]] = defaultdict(list)
     of_category: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
@@ -64,7 +64,7 @@ def fit(past: pd.DataFrame, seed: int) -> Judge:
                 sizes = of_category.get((category, kind), [])
                 odd = 0.0
                 if before is not None:
-                    odd += 2.0 if not any(size == was for _, _, was in before) else 0.0
+                    odd += 3.0 if not any(size == was for _, _, was in before) else 0.0
                     odd += 2.0 if any(number == other and size != was for _, other, was in before) else 0.0
                 if not sizes:
                     odd += 1.0

@@ -42,6 +42,12 @@ flow_anomalies as (
 
 ),
 
+text_anomalies as (
+
+    select * from {{ ref('int_text_anomalies') }}
+
+),
+
 detectors as (
 
     select * from {{ ref('int_detectors') }}
@@ -63,6 +69,8 @@ findings as (
     select * from panel_anomalies
     union all by name
     select * from flow_anomalies
+    union all by name
+    select * from text_anomalies
 
 ),
 

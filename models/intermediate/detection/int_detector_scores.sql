@@ -46,7 +46,7 @@ scored as (
         detector,
         label,
         method,  -- noqa: RF04
-        case when method = 'rule-based' then detector else 'isolation_forest' end as expected_detector
+        case when method in ('rule-based', 'text') then detector else 'isolation_forest' end as expected_detector
     from detectors
     where
         detector in (select labels.expected_detector from labels)

@@ -34,6 +34,8 @@ final as (
     inner join anomalies
         on
             labels.store_location = anomalies.store_location
+            -- that a note is wrong says nothing of the readings
+            and (labels.expected_detector = 'text') = (anomalies.method = 'text')
             and coalesce(
                 labels.product_id = anomalies.product_id, labels.category = anomalies.category,
                 anomalies.category is null

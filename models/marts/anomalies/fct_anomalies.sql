@@ -44,6 +44,7 @@ final as (
                     {{ three_digits('threshold') }},
                     detector
                 )
+            when 'text' then product_id || ' · note ' || evidence
             else
                 coalesce(product_id, category, 'All products') || ' · ' || detector_label || ': '
                 || concat_ws(' ', format('{:,.0f} units', observed_value), evidence)

@@ -1,20 +1,25 @@
 with
 
+-- labels of readings and of notes have columns of their own, and a data folder may have either or none
 labels as (
 
+    select
+        cast(null as varchar) as anomaly_id,
+        cast(null as varchar) as note_id,
+        cast(null as varchar) as store,
+        cast(null as varchar) as store_location,
+        cast(null as varchar) as product,
+        cast(null as varchar) as product_id,
+        cast(null as varchar) as category,
+        cast(null as varchar) as kind,
+        cast(null as varchar) as expected_detector,
+        cast(null as varchar) as start,  -- noqa: RF04
+        cast(null as varchar) as "end",  -- noqa: RF04
+        cast(null as varchar) as event_timestamp
+    where false
     {% if has_labels() %}
+        union all by name
         select * from {{ source('simulation', 'labels') }}
-    {% else %}
-        select
-            cast(null as varchar) as anomaly_id,
-            cast(null as varchar) as store,
-            cast(null as varchar) as product,
-            cast(null as varchar) as category,
-            cast(null as varchar) as kind,
-            cast(null as varchar) as expected_detector,
-            cast(null as varchar) as start,
-            cast(null as varchar) as "end"
-        where false
     {% endif %}
 
 ),
@@ -23,22 +28,20 @@ renamed as (
 
     select
         -- ids
-        anomaly_id as label_id,
-        store as store_location,
-        nullif(product, 'N/A') as product_id,
+        coalesce(anomaly_id, note_id) as label_id,
+        coalesce(store, store_location) as store_location,
+        nullif(coalesce(product, product_id), 'N/A') as product_id,
 
         -- text
         category,
         kind,
-        expected_detector,
+        coalesce(expected_detector, 'text') as expected_detector,
 
         -- timestamps
-        {{ utc('cast(start as timestamptz)') }} as started_at,
-        {{ utc('cast("end" as timestamptz)') }} as ended_at
+        {{ utc('cast(coalesce(start, event_timestamp) as timestamptz)') }} as started_at,
+        {{ utc('cast(coalesce("end", event_timestamp) as timestamptz)') }} as ended_at
 
     from labels
-    -- labels of notes have no span
-    where start is not null
 
 )
 

@@ -80,11 +80,15 @@ def test_the_demo_is_made_only_where_nothing_is_landed(tmp_path, monkeypatch):
         return 1, 0
 
     monkeypatch.setattr("ingest.simulation.generate_data.generate", generate)
+    monkeypatch.setattr("ingest.simulation.demo.NOTES", 1)
     (tmp_path / "events").mkdir()
     land_events(tmp_path, None)
     land_events(tmp_path, None)
     assert made == [tmp_path / "events" / "demo.ndjson"]
+    assert landed_topics(tmp_path / "landing_notes") == ["demo.notes.ndjson"]
     land_events(tmp_path, one_event(tmp_path, "own.ndjson"))
+    assert landed_topics(tmp_path / "landing_notes") == []
+    assert names(tmp_path / "events") == []
     land_events(tmp_path, None)
     assert made == [tmp_path / "events" / "demo.ndjson"]
     assert landed_topics(tmp_path / "landing") == ["own.ndjson"]

@@ -1,0 +1,10 @@
+from ml.text import detect_text
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    settings = dbt.config.get("meta")
+    notes = dbt.ref("int_notes").df().sort_values(["event_timestamp", "note_id"])
+    found = detect_text(notes, seed=settings["seed"])
+    # text without rows, as object, would have no type in DuckDB
+    return found.astype(dict.fromkeys(("note_id", "method", "reason"), "string"))
