@@ -38,6 +38,7 @@ final as (
         on
             readings.batch_id > build_limits.after_batch_id
             and readings.event_timestamp >= build_limits.late_before
+    where readings.event_timestamp <= timestamp '{{ var("as_of") or "infinity" }}'
 
 )
 
