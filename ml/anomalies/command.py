@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from ml.anomalies import detect, detectors
+from ml.anomalies.series_table import periods_per_week
 from ml.panel_files import read_table, write_table
 from ml.registry import names_of
 
@@ -47,6 +48,22 @@ def command(
     except ValueError as error:
         raise click.ClickException(f"{panel_file}: {error}") from error
     write_table(found[COLUMNS], out)
+    _report_sparse(found, freq)
     alerts = found.groupby("method")["alert"].agg(["sum", "size"])
     for method, counts in alerts.iterrows():
         click.echo(f"{method}: {int(counts['sum']):,} alerts in {int(counts['size']):,} values")
+
+
+def _report_sparse(found: pd.DataFrame, freq: str) -> None:
+    """Report series that are read less often than the panel's frequency promises: weekly ones in a daily panel."""
+    read = found.loc[found["observed"].notna() & (found["method"] == found["method"].min())]
+    period = pd.Timedelta(days=7) / periods_per_week(freq)
+    typical = read.groupby("unique_id")["ds"].agg(lambda ds: ds.diff().median() / period)
+    sparse = typical[typical >= 2]
+    if len(sparse):
+        name, periods = sparse.index[0], sparse.iloc[0]
+        click.echo(
+            f"{len(sparse):,} series are read less often than every {freq} ({name!r} every {periods:.0f} periods): "
+            "put them into a panel of their own, with their own --freq.",
+            err=True,
+        )

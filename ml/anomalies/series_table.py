@@ -66,7 +66,7 @@ def read_series(
 
 def periods_per_week(freq: str) -> float:
     """How many periods of a frequency a week has."""
-    periods = pd.date_range("2024-01-01", periods=2, freq=freq)
+    periods = pd.date_range("2024-01-01", periods=2, freq=anchored(freq, pd.Series(dtype="datetime64[ns]")))
     return float(pd.Timedelta(days=7) / (periods[1] - periods[0]))
 
 

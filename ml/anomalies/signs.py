@@ -22,7 +22,7 @@ LONG_SETTLING = 30
 LONG_PERIODS = 24
 TURBULENCE_LARGEST = 8.0
 RARE_SHARE = 0.003  # as rare as three standard deviations of a normal distribution
-FIRST_BLOCK, BLOCK_GROWTH = 56, 1.3
+FIRST_BLOCK, BLOCK_GROWTH = 200, 1.3  # fewer values do not show what is rare
 
 
 def with_signs(innovations: Innovations) -> Innovations:

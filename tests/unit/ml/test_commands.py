@@ -71,3 +71,34 @@ def test_detect_takes_peers(tmp_path):
     missing = CliRunner().invoke(detect, [*options, "store, region"])
     assert missing.exit_code == 1
     assert "panel.csv: the panel lacks the column region" in missing.output
+
+
+def test_detect_names_a_weekly_series_in_a_daily_panel(tmp_path):
+    path, out = tmp_path / "panel.csv", tmp_path / "d.csv"
+    days = pd.date_range("2025-01-01", periods=140)
+    daily = pd.DataFrame({"unique_id": "a", "ds": days, "y": 5.0})
+    pd.concat([daily, daily[::7].assign(unique_id="rare")]).to_csv(path, index=False)
+    result = CliRunner().invoke(detect, ["--panel", str(path), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "1 series are read less often than every D ('rare' every 7 periods)" in result.output
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reported"),
+    [
+        ("y", float("inf"), "y is not a finite number in row 3"),
+        ("ds", "2025-01-02", "series 'a' has more than one row for 2025-01-02"),
+        ("y", None, "lacks the column y"),
+    ],
+)
+def test_detect_names_bad_input_in_one_line(panel_file, tmp_path, column, value, reported):
+    panel = pd.read_csv(panel_file).astype({"y": float})
+    if value is None:
+        panel = panel.drop(columns=column)
+    else:
+        panel.loc[2, column] = value
+    panel.to_csv(panel_file, index=False)
+    result = CliRunner().invoke(detect, ["--panel", str(panel_file), "--out", str(tmp_path / "d.csv")])
+    assert result.exit_code == 1
+    assert reported in result.output
+    assert len(result.output.strip().splitlines()) == 1
