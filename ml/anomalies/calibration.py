@@ -13,7 +13,7 @@ import numpy as np
 TAIL = 0.10  # of a series' scores, from which its threshold is scaled
 FAR = 0.003  # the share that a simulation shows well; rarer scores are extrapolated
 LEFT_OUT = 0.02  # the largest scores of a past: anomalies that nobody has labelled
-PRIOR_PERIODS = 250  # of a series' own past, which count as much as the simulation
+PRIOR_PERIODS = 1000  # of a series' own past, which count as much as the simulation
 USED = 0.7  # of the budget is aimed at: the past of a series never says exactly how its future will be
 SMALLEST = 1e-9
 
