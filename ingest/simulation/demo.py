@@ -22,7 +22,7 @@ from ingest.simulation.event_files import truth_folder
 DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+|\.notes)?\.ndjson")
 # about two anomalous notes a store and week
 NOTES, NOTE_DAYS, ANOMALY_SHARE = 3000, 60, 0.035
-BUILT = ("raw", "warehouse", "forecast_cache", "dbt", "export")
+BUILT = ("raw", "warehouse", "forecast_cache", "text_cache", "dbt", "export")
 
 
 @click.command()

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ml.cache import cached
 from ml.forecasting import forecasters
-from ml.forecasting.cache import cached
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.forecaster import ForecastConfig, Forecaster
 from ml.forecasting.forecasters import seasonal_naive
@@ -17,6 +17,8 @@ from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, re
 from ml.registry import load, names_of
 
 ENSEMBLE = "ensemble"
+CODE = Path(__file__).parent
+LIBRARIES = ("numpy", "pandas", "prophet", "statsmodels", "xgboost-cpu")
 CALIBRATION_WINDOWS = 3
 
 
@@ -82,6 +84,8 @@ def forecast(
                 lambda file=file, history=history, future=future, inactive=inactive: _forecast_one(  # type: ignore[misc]
                     file.forecast, history, future, inactive, config
                 ),
+                code=CODE,
+                libraries=LIBRARIES,
             )
             results.append(_stepped(made, cutoff, model))
     if not results:

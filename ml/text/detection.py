@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
+from ml.cache import cached
 from ml.frames import TEXT_DETECTION_COLUMNS, read_notes
 from ml.registry import load, names_of
 from ml.text import history
@@ -19,6 +21,8 @@ from ml.text.rules.contact_details import masked
 from ml.text.words import folded
 
 METHOD = "text"
+CODE = Path(__file__).parent
+LIBRARIES = ("ftfy", "numpy", "pandas", "rapidfuzz", "scikit-learn")
 FIRST_BLOCK = 40
 BLOCK_GROWTH = 1.4  # the longer the past, the less a further text tells
 PAST_TEXTS = 20_000  # the newest that are learned from
@@ -62,7 +66,7 @@ class Check(Protocol):
     def __call__(self, past: pd.DataFrame, seed: int) -> Judge: ...
 
 
-def detect_text(notes: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+def detect_text(notes: pd.DataFrame, *, seed: int, cache_dir: Path | None = None) -> pd.DataFrame:
     """Find the texts that do not belong where they stand.
 
     `notes`: see `read_notes`, in time order. Returns the text detection frame `note_id, method, score, alert, reason`,
@@ -70,9 +74,13 @@ def detect_text(notes: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     reason, else the reason is empty. Causal, and bit-identical for the same arguments. Raises ValueError for notes that
     break their contract.
     """
+    texts = read_notes(notes)
+    return cached(cache_dir, (seed,), [texts], lambda: _detect(texts, seed), code=CODE, libraries=LIBRARIES)
+
+
+def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
     from ml.text import checks, rules
 
-    texts = read_notes(notes)
     texts["product"] = texts["product_id"].map(folded)
     texts["folded"] = texts["note"].map(masked).map(folded)
     learned = load(checks, names_of(checks))

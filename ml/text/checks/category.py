@@ -9,7 +9,7 @@ from ml.text.detection import Finding, Judge
 from ml.text.printable import quoted
 
 TEXTS_OF_A_CATEGORY = 20  # that teach what it is about
-LARGEST = 9.0
+LARGEST = 8.0
 TYPICAL = np.concatenate([np.zeros(30), np.linspace(0.2, 2, 10)])
 
 

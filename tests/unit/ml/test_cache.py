@@ -1,6 +1,11 @@
+from functools import partial
+
 import pandas as pd
 
-from ml.forecasting.cache import cached
+from ml.cache import cached as cached_with
+from ml.forecasting.backtest import CODE, LIBRARIES
+
+cached = partial(cached_with, code=CODE, libraries=LIBRARIES)
 
 FRAME = pd.DataFrame({"unique_id": ["a", "a"], "ds": pd.date_range("2025-01-01", periods=2), "y": [1.0, 2.0]})
 
@@ -32,12 +37,11 @@ def test_the_same_is_computed_once_and_anything_else_anew(tmp_path):
         assert compute.times == before + 1
 
 
-def test_other_code_is_computed_anew(tmp_path, monkeypatch):
+def test_other_code_is_computed_anew(tmp_path):
     compute = Counted()
     cached(tmp_path / "cache", ("arima",), [FRAME], compute)
     (tmp_path / "changed.py").write_text("# another way")
-    monkeypatch.setattr("ml.forecasting.cache.CODE", tmp_path)
-    cached(tmp_path / "cache", ("arima",), [FRAME], compute)
+    cached(tmp_path / "cache", ("arima",), [FRAME], compute, code=tmp_path)
     assert compute.times == 2
 
 

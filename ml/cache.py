@@ -1,9 +1,9 @@
-"""A store of finished forecasts: no new data, no refit, the same bytes."""
+"""A store of finished results: no new data, no refit, the same bytes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,24 +11,25 @@ import pandas as pd
 
 from ml.panel_files import write_table
 
-CODE = Path(__file__).parent
-LIBRARIES = ("numpy", "pandas", "prophet", "statsmodels", "xgboost-cpu")
-
 
 def cached(
     cache_dir: Path | None,
     parameters: tuple[object, ...],
     frames: list[pd.DataFrame],
     compute: Callable[[], pd.DataFrame],
+    *,
+    code: Path,
+    libraries: Sequence[str],
 ) -> pd.DataFrame:
-    """The result of `compute`, from the cache where the same data, parameters, code and libraries were seen before.
+    """The result of `compute`, from the cache where the same data, parameters, code (the files of a folder) and
+    libraries were seen before.
 
     A cache file that cannot be read, such as one that a power cut left empty, is written again.
     """
     if cache_dir is None:
         return compute()
-    digest = hashlib.sha256(repr((parameters, [(name, version(name)) for name in LIBRARIES])).encode())
-    for source in sorted(CODE.rglob("*.py")):
+    digest = hashlib.sha256(repr((parameters, [(name, version(name)) for name in libraries])).encode())
+    for source in sorted(code.rglob("*.py")):
         digest.update(source.read_bytes())
     for frame in frames:
         digest.update(repr(list(frame.columns)).encode())
