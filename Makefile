@@ -18,6 +18,9 @@ export DBT_TARGET_PATH ?= $(INVENTORY_DATA_DIR)/dbt/target
 export DBT_LOG_PATH ?= $(INVENTORY_DATA_DIR)/dbt/logs
 export DBT_PROFILES_DIR ?= .
 export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
+ifneq ($(DEEP),)
+export INVENTORY_DETECTORS := lstm_autoencoder
+endif
 # container images often set it: each process then compiles dbt, pandas or Superset anew (4 s instead of 2 to import dbt)
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -40,7 +43,12 @@ $(UV):
 	@[ -x .venv/bin/python ] || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" .venv
 	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
-	@rm -f .venv/.dev && touch $@
+	@rm -f .venv/.dev .venv/.deep && touch $@
+
+.venv/.deep: .venv/.runtime requirements-deep.lock
+	@echo "» adding the optional detector"
+	@$(UV) pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements-deep.lock
+	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	@echo "» adding the development tools"
@@ -60,7 +68,7 @@ IN_TURN := $(if $(shell command -v flock),flock --nonblock $(ENVIRONMENTS) true 
 
 .PHONY: setup setup-dev setup-superset
 setup: ## Install the main environment
-	@$(IN_TURN) $(MAKE) --silent .venv/.runtime
+	@$(IN_TURN) $(MAKE) --silent $(if $(DEEP),.venv/.deep,.venv/.runtime)
 
 setup-dev: ## Install the main environment with the development tools
 	@$(IN_TURN) $(MAKE) --silent .venv/.dev
@@ -71,7 +79,7 @@ setup-superset: ## Install Superset's environment
 # ---------------------------------------------------------------- the product
 
 .PHONY: run
-run: setup setup-superset ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088
+run: setup setup-superset ## Set everything up, fill the dashboards, leave Superset serving on http://127.0.0.1:8088; DEEP=1 adds the LSTM autoencoder
 	@$(SUPERSET) check
 	@$(MAKE) pipeline
 	@$(SUPERSET) start
@@ -162,8 +170,9 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .PHONY: lock
 lock: | $(UV) ## Refresh the lock files
-	$(LOCK) --upgrade --extra dev pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --upgrade --extra dev --extra deep pyproject.toml --output-file requirements-dev.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+	$(LOCK) --upgrade --constraint requirements-dev.lock --extra deep pyproject.toml --output-file requirements-deep.lock
 	$(LOCK) --upgrade requirements-superset.in --output-file requirements-superset.lock
 
 .PHONY: clean

@@ -93,7 +93,7 @@ def _project() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield f"{sys.version} {os.environ.get('INVENTORY_MAX_AGE_YEARS')}"
+    yield f"{sys.version} {os.environ.get('INVENTORY_MAX_AGE_YEARS')} {os.environ.get('INVENTORY_DETECTORS')}"
 
 
 def _land(data_dir: Path) -> None:

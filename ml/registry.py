@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -13,9 +14,24 @@ def names_of(package: ModuleType) -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
+def installed_names(package: ModuleType) -> list[str]:
+    """The names of the files that can run here: a file that needs an optional extra says so by EXTRA, the extra and
+    the library that it brings."""
+    return [name for name in names_of(package) if not _missing_extra(import_module(f"{package.__name__}.{name}"))]
+
+
 def load(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
-    """The named files of a package. Raises ValueError for a name without a file."""
+    """The named files of a package. Raises ValueError for a name without a file, or whose extra is not installed."""
     unknown = sorted(set(names) - set(names_of(package)))
     if unknown:
         raise ValueError(f"{package.__name__} has no {', '.join(unknown)}; choose from {', '.join(names_of(package))}")
-    return {name: import_module(f"{package.__name__}.{name}") for name in names}
+    files = {name: import_module(f"{package.__name__}.{name}") for name in names}
+    for name, file in files.items():
+        if extra := _missing_extra(file):
+            raise ValueError(f"{name} needs the optional extra {extra}: pip install '.[{extra}]'")
+    return files
+
+
+def _missing_extra(file: ModuleType) -> str | None:
+    extra, library = getattr(file, "EXTRA", (None, None))
+    return extra if library and find_spec(library) is None else None

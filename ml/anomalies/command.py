@@ -11,7 +11,7 @@ import pandas as pd
 from ml.anomalies import detect, detectors
 from ml.anomalies.series_table import periods_per_week
 from ml.panel_files import read_table, write_table
-from ml.registry import names_of
+from ml.registry import installed_names
 
 ALERT_BUDGET = 0.02
 COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
@@ -36,7 +36,7 @@ def command(
     try:
         found = detect(
             panel,
-            detectors=names_of(detectors),
+            detectors=installed_names(detectors),
             season=season,
             seed=seed,
             alert_budget=ALERT_BUDGET,

@@ -71,11 +71,14 @@ def test_a_change_is_built(
     assert steps == ["land", "dbt", "export"]
 
 
-def test_a_new_age_limit_is_built(
-    data_dir: Path, project: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("setting", "value"), [("INVENTORY_MAX_AGE_YEARS", "3"), ("INVENTORY_DETECTORS", "lstm_autoencoder")]
+)
+def test_a_new_setting_is_built(
+    data_dir: Path, project: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
     pipeline.build(data_dir)
-    monkeypatch.setenv("INVENTORY_MAX_AGE_YEARS", "3")
+    monkeypatch.setenv(setting, value)
     pipeline.build(data_dir)
     assert steps.count("dbt") == 2
 

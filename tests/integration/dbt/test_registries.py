@@ -60,7 +60,7 @@ def test_the_documented_rule_finds_what_no_other_rule_asks_for(tmp_path):
         Project(tmp_path / "data", tmp_path).build(*SELECTION, with_seeds=False)
 
 
-def test_the_documented_detector_and_forecaster_are_run_and_published(tmp_path, monkeypatch):
+def test_the_documented_detector_and_forecaster_and_those_switched_on_are_published(tmp_path, monkeypatch):
     copy_project(tmp_path)
     for thing, package, seed in (
         ("detector", detectors, "detectors.csv"),
@@ -73,6 +73,7 @@ def test_the_documented_detector_and_forecaster_are_run_and_published(tmp_path, 
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
         with (tmp_path / "seeds" / seed).open("a") as registry:
             registry.write(line)
+    monkeypatch.setenv("INVENTORY_DETECTORS", "lstm_autoencoder")
 
     start = datetime(2026, 1, 1)
     # five to seven go out each day, on one day 900
@@ -93,6 +94,7 @@ def test_the_documented_detector_and_forecaster_are_run_and_published(tmp_path, 
 
         assert "Largest step" in found("select model_name from numerical_quantity")
         assert "largest_step" in found("select rule_id from notification_episodes")
+        assert "lstm_autoencoder" in found("select method from int_panel_detections")
         assert "Last value" in found("select model_name from ml_metrics")
 
 

@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +14,13 @@ from ml.registry import names_of
 
 START = pd.Timestamp("2025-01-06")
 DAYS = 400
-DETECTORS = ["isolation_forest", "seasonal_smoothing"]
+NEEDS_DEEP = pytest.mark.skipif(
+    find_spec("autograd") is None, reason="no extra deep here: `make setup-dev` installs it"
+)
+LSTM = pytest.param("lstm_autoencoder", marks=NEEDS_DEEP)
+DETECTORS = ["isolation_forest", LSTM, "seasonal_smoothing"]
 # by the whole past of one series, a holiday is unusual
-BESIDE_PEERS = [name for name in names_of(detectors) if name != "whole_past"]
+BESIDE_PEERS = [LSTM, *(name for name in names_of(detectors) if name not in {"lstm_autoencoder", "whole_past"})]
 
 
 def sales(store: int, category: int) -> np.ndarray:
@@ -166,8 +172,9 @@ def test_training_ends_where_it_is_told_to(wrong):
     assert found.loc[found["ds"] > last, "alert"].any()
 
 
-def test_again_is_bit_identical(wrong):
-    pd.testing.assert_frame_equal(find(wrong, "isolation_forest"), find(wrong, "isolation_forest"))
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_again_is_bit_identical(wrong, detector):
+    pd.testing.assert_frame_equal(find(wrong, detector), find(wrong, detector), check_exact=True)
 
 
 def test_known_anomalies_are_not_learned_from():

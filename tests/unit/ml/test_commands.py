@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from ml.anomalies import detectors
 from ml.anomalies.command import command as detect
 from ml.forecasting.command import command as backtest
-from ml.registry import names_of
+from ml.registry import installed_names
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_detect_writes_every_row_by_each_method(panel_file, tmp_path):
     assert result.exit_code == 0, result.output
     found = pd.read_csv(out)
     assert list(found.columns) == ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
-    assert found.groupby("method").size().to_dict() == dict.fromkeys(names_of(detectors), 140)
+    assert found.groupby("method").size().to_dict() == dict.fromkeys(installed_names(detectors), 140)
 
 
 def test_a_missing_panel_is_named(tmp_path):
