@@ -14,6 +14,12 @@ import click
 
 from publish.server_state import running_server
 
+FOUND_BY_RULES = "select count(*) from anomalies where method = 'rule-based'"
+FOUND_BY_MODELS = """
+    select (select count(*) from anomalies where method = 'statistical') + (select count(*) from numerical_quantity)
+"""
+FOUND_IN_NOTES = "select count(*) from anomalies where method = 'text'"
+
 
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
@@ -121,8 +127,7 @@ def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
         )
         yield (
             "anomalies",
-            f"{one('select count(*) from anomalies')} by rules, "
-            f"{one('select count(*) from numerical_quantity')} by the Isolation Forest",
+            f"{one(FOUND_BY_RULES)} by rules, {one(FOUND_BY_MODELS)} by models, {one(FOUND_IN_NOTES)} in notes",
         )
         yield "open notifications", one("select count(*) from dashboard_notifications")
     yield "SQLite files", ", ".join(str(file) for file in sorted(path.parent.glob("*.db")))

@@ -13,7 +13,7 @@ final as (
         kind as anomaly_type,
         store_location,
         category,
-        coalesce(product_id, category) || ': ' || format('{:,.0f} units out; {}', observed_value, evidence)
+        coalesce(product_id, category) || ': ' || format('{:,.0f} units out {}', observed_value, evidence)
             as anomaly_description,
         event_timestamp + interval '1 day' as forecast_timestamp
     from anomalies

@@ -55,7 +55,8 @@ def publish(data_dir: Path) -> None:
             insert into metrics values (1), (2);
             create table ml_metrics (actual_quantity);
             insert into ml_metrics values (null), (3.0), (4.0);
-            create table anomalies (x);
+            create table anomalies (method);
+            insert into anomalies values ('rule-based'), ('rule-based'), ('statistical'), ('text');
             create table numerical_quantity (x);
             insert into numerical_quantity values (1);
             create table dashboard_notifications (x);
@@ -142,7 +143,7 @@ def test_published_with_users_but_no_server(tmp_path):
     assert lines["newest reading"] == "2026-11-22 21:59:54 UTC"
     assert lines["metrics rows"] == "2"
     assert lines["forecasts"] == "3, 2 of them with their actual"
-    assert lines["anomalies"] == "0 by rules, 1 by the Isolation Forest"
+    assert lines["anomalies"] == "2 by rules, 2 by models, 1 in notes"
     assert lines["open notifications"] == "4"
     assert lines["SQLite files"] == f"{tmp_path}/export/inventory_metrics.db"
     assert lines["dashboards"] == "Superset is not running; `make run` starts it"
