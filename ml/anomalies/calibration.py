@@ -15,6 +15,7 @@ FAR = 0.003  # the share that a simulation shows well; rarer scores are extrapol
 LEFT_OUT = 0.02  # the largest scores of a past: anomalies that nobody has labelled
 PRIOR_PERIODS = 1000  # of a series' own past, which count as much as the simulation
 USED = 0.7  # of the budget is aimed at: the past of a series never says exactly how its future will be
+LARGEST_SHARE = 0.003  # of clean periods that may alert, however few a week has
 SMALLEST = 1e-9
 
 
@@ -38,7 +39,7 @@ def clean_tail(scores: np.ndarray) -> Tail:
 
 def allowed_share(alert_budget: float, periods_per_week: float) -> float:
     """The share of clean periods that may alert, for a budget of alerts a series and week."""
-    return USED * alert_budget / periods_per_week
+    return min(USED * alert_budget / periods_per_week, LARGEST_SHARE)
 
 
 def thresholds(scores: np.ndarray, counted: np.ndarray, clean: Tail, share: float) -> np.ndarray:

@@ -10,6 +10,9 @@ import pandas as pd
 
 from ml.frames import anchored, read_panel
 
+# A table that is nearly empty comes from a stray timestamp, and might not fit into memory.
+MOST_PERIODS, SPARSEST = 20_000, 50
+
 
 class SeriesTable(NamedTuple):
     """Series by periods.
@@ -81,6 +84,12 @@ def _columns(ds: pd.Series, rows: np.ndarray, freq: str) -> np.ndarray:
         return np.zeros(0, dtype=int)
     freq = anchored(freq, ds)
     edges = pd.date_range(ds.min(), ds.max(), freq=freq)
+    longest = int(np.bincount(rows).max())
+    if len(edges) > max(MOST_PERIODS, SPARSEST * longest):
+        raise ValueError(
+            f"the panel spans {len(edges):,} periods of {freq} from {ds.min()} to {ds.max()}, "
+            f"but no series has more than {longest:,} values; check the first and last timestamps, and the freq"
+        )
     columns = np.searchsorted(edges.to_numpy(), ds.to_numpy(), side="right") - 1
     # within a series each row gets a column of its own
     place = np.arange(len(rows))

@@ -217,6 +217,24 @@ def test_timestamps_off_the_grid_lose_no_row():
     assert found.loc[800, "alert"]
 
 
+def test_a_stray_timestamp_is_named():
+    frame = panel(1, 1).assign(ds=lambda frame: START + pd.to_timedelta(np.arange(len(frame)) * 5, unit="min"))
+    frame.loc[0, "ds"] = pd.Timestamp("1970-01-01")
+    with pytest.raises(ValueError, match=r"from 1970-01-01 00:00:00 to .* check the first and last timestamps"):
+        find(frame, freq="5min")
+
+
+@pytest.mark.parametrize(
+    ("freq", "season", "first"), [("W", 52, "2020-01-06"), ("MS", 12, "1990-01-01"), ("h", 24, "2025-01-06")]
+)
+def test_any_calendar_will_do(freq, season, first):
+    ds = pd.date_range(first, periods=400, freq={"W": "7D"}.get(freq, freq))
+    y = np.random.default_rng(3).poisson(50, 400).astype(float)
+    y[300] = 500
+    found = find(pd.DataFrame({"unique_id": "a", "ds": ds, "y": y}), freq=freq, season=season, peers=[])
+    assert ds[300] in set(found["ds"])
+
+
 def test_a_missing_peer_column_is_named():
     with pytest.raises(ValueError, match="lacks the column region"):
         find(panel(2, 2), peers=["region"])
