@@ -21,6 +21,7 @@ LSTM = pytest.param("lstm_autoencoder", marks=NEEDS_DEEP)
 DETECTORS = ["isolation_forest", LSTM, "seasonal_smoothing"]
 # by the whole past of one series, a holiday is unusual
 BESIDE_PEERS = [LSTM, *(name for name in names_of(detectors) if name not in {"lstm_autoencoder", "whole_past"})]
+ALL = [*BESIDE_PEERS, "whole_past"]
 
 
 def sales(store: int, category: int) -> np.ndarray:
@@ -120,7 +121,7 @@ def test_clean_sales_stay_within_the_budget(detector):
     assert len(find(frame, detector)) <= 0.02 * len(frame) / 7
 
 
-@pytest.mark.parametrize("detector", names_of(detectors))
+@pytest.mark.parametrize("detector", ALL)
 @pytest.mark.parametrize("peers", [["store", "category"], []])
 def test_a_score_depends_on_nothing_later(wrong, detector, peers):
     cut = wrong[wrong["ds"] <= START + pd.Timedelta(days=260)]
@@ -150,7 +151,7 @@ def odd_series() -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"unique_id": name, "ds": ds, "y": y, "store": name}) for name, y in values.items()])
 
 
-@pytest.mark.parametrize("detector", names_of(detectors))
+@pytest.mark.parametrize("detector", ALL)
 @pytest.mark.parametrize("peers", [["store", "category"], []])
 def test_odd_series_change_no_alert_of_the_others(wrong, detector, peers):
     mixed = find(pd.concat([wrong, odd_series()]), detector, peers=peers, all_rows=True)
