@@ -32,6 +32,7 @@ RULE = 13.0  # nats of a broken rule, which is hardly ever wrong
 FLAGRANT = 11.0  # nats from which on a text is an anomaly for sure, and calibrates nothing
 LONGEST_REASON = 300  # letters
 REASONS = 3  # that a manager reads
+SAID_SHARE = 0.4  # of the strongest reason: weaker ones only make the text longer
 HABIT_TIMES, HABIT_SHARE = 5, 0.6  # what a product was mostly called is its name, whatever it looks like
 ODD_TIMES, USUAL_SHARE = 3, 0.4  # a product most of whose texts alert is unlike the others, and nothing is wrong
 
@@ -132,7 +133,8 @@ def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
                 else []
             )
             # what breaks a rule may be private, so nothing more is said of it
-            strongest = [reason for _, reason in sorted(said, key=lambda each: -each[0])[:REASONS]]
+            said.sort(key=lambda each: -each[0])
+            strongest = [reason for part, reason in said[:REASONS] if part >= SAID_SHARE * said[0][0]]
             reasons[row] = "; ".join(broken[note] or strongest)[:LONGEST_REASON]
     return pd.DataFrame(
         {
