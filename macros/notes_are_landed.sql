@@ -6,5 +6,5 @@
             '{{ env_var("INVENTORY_DATA_DIR", "data") | replace("'", "''") }}/landing_notes/publish_date=*/*.parquet'
         )
     {%- endset -%}
-    {{- return(execute and run_query(query).rows[0][0] > 0) -}}
+    {{- return(run_query(query).rows[0][0] > 0 if execute else true) -}}
 {% endmacro %}

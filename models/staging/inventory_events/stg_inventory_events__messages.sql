@@ -12,7 +12,7 @@ messages as (
 -- raw was refined without these; a data folder in which nothing was ever withdrawn has no such file
 withdrawn as (
 
-    {% if withdrawals_in_raw() %}
+    {% if withdrawals_in_raw() or not execute %}
         select * from {{ source('inventory_events', 'withdrawn') }}
     {% else %}
         select
