@@ -1,4 +1,4 @@
-"""Texts that are unlike a shop's earlier ones, or hold what does not belong there."""
+"""Detects texts that are unlike a shop's earlier ones, or hold what no text should."""
 
 from ml.text.detection import detect_text
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-LEFT_OUT = 0.01  # of the highest scores, which are the anomalies that nobody has seen
+LEFT_OUT = 0.01  # share of the highest scores: they may be anomalies that nobody has found
 TAIL = 0.05
 LEAST_EXCESS = 0.3  # standard deviations, a little less than in a normal tail
 
@@ -14,8 +14,8 @@ LEAST_EXCESS = 0.3  # standard deviations, a little less than in a normal tail
 def calibrated(usual: np.ndarray, largest: float) -> Callable[[np.ndarray], np.ndarray]:
     """Returns what turns raw scores into nats: -ln of the share of texts that score at least as high, up to `largest`.
 
-    The highest hundredth is not looked at: beyond it the tail goes on exponentially, with the mean excess of the
-    twentieth before it. A raw score of 0 or NaN has nothing to say, and where many usual ones are NaN, none has.
+    The highest 1 % of usual scores is left out. From there on the tail is exponential, as steep as from the
+    highest 5 % to the highest 1 %. A raw score of 0 or NaN gives 0 nats. If many usual scores are NaN, all do.
     """
     if np.isnan(usual).mean() > LEFT_OUT + TAIL:
         return np.zeros_like

@@ -1,4 +1,4 @@
-"""What all text checks share: blocks, each judged by what came before it; evidence that adds up; reasons."""
+"""What all text checks share: blocks, each judged by the texts before it; evidence that adds up; reasons."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ METHOD = "text"
 CODE = Path(__file__).parent
 LIBRARIES = ("ftfy", "numpy", "pandas", "rapidfuzz", "scikit-learn")
 FIRST_BLOCK = 40
-BLOCK_GROWTH = 1.4  # the longer the past, the less a further text tells
-PAST_TEXTS = 20_000  # the newest that are learned from
-USUAL = 1.5  # nats of a check: what one text in five reaches says nothing
-PRIOR = 7.0  # nats against a text before it is looked at: one in a thousand is an anomaly
-RULE = 13.0  # nats of a broken rule, which is hardly ever wrong
-FLAGRANT = 11.0  # nats from which on a text is an anomaly for sure, and calibrates nothing
+BLOCK_GROWTH = 1.4  # the longer the past, the less one more text changes it
+PAST_TEXTS = 20_000  # the newest ones, from which checks learn
+USUAL = 1.5  # nats of a check that are no evidence: one text in five reaches them
+PRIOR = 7.0  # nats that evidence must outweigh: one text in a thousand is an anomaly
+RULE = 13.0  # nats of a broken rule: rules are hardly ever wrong
+FLAGRANT = 11.0  # nats from which a text is surely an anomaly, and calibrates nothing
 LONGEST_REASON = 300  # letters
-REASONS = 3  # that a manager reads
-SAID_SHARE = 0.4  # of the strongest reason: weaker ones only make the text longer
-HABIT_TIMES, HABIT_SHARE = 5, 0.6  # what a product was mostly called is its name, whatever it looks like
-ODD_TIMES, USUAL_SHARE = 3, 0.4  # a product most of whose texts alert is unlike the others, and nothing is wrong
+REASONS = 3  # as many as a manager reads
+REASON_SHARE = 0.4  # of the strongest reason: weaker ones only make the text longer
+HABIT_TIMES, HABIT_SHARE = 5, 0.6  # a text that a product mostly had is its name, whatever it looks like
+ODD_TIMES, USUAL_SHARE = 3, 0.4  # if most texts of a product alert, the product is unlike the others, not wrong
 
 
 class Rule(Protocol):
-    """Says what is wrong with a text by itself, in words that quote nothing of it; None where nothing is."""
+    """Says what is wrong with a text by itself, without quoting it; None where nothing is wrong."""
 
     def __call__(self, text: str) -> str | None: ...
 
 
 class Finding(NamedTuple):
-    """Raw scores, one a text, the higher the odder, 0 where there is nothing to say and NaN where it is too early; and
-    the reason for a text, by its place among those judged. A reason shows no contact details."""
+    """Raw scores, one per text: the higher, the odder; 0 where nothing is odd, NaN while the check knows too little.
+    `reason` takes a text's place among those judged. A reason shows no contact details."""
 
     raw: np.ndarray
     reason: Callable[[int], str]
 
 
-# texts (the columns of `read_notes`, and note and product_id `folded`: `folded`, `product`) to a finding
+# from texts (the columns of `read_notes`, and `folded` and `product`: the note and the product_id, folded) to a finding
 Judge = Callable[[pd.DataFrame], Finding]
 
 
 class Check(Protocol):
     """Learns what is usual from earlier texts (columns as for a judge, oldest first, maybe none), alerts left out.
-    Returns what judges others, none by a later one. The same texts and seed give the same scores.
+    Returns a judge of later texts, which judges none by a text after it. The same texts and seed give the same scores.
 
-    Beside it stand `TYPICAL`, raw scores of texts of other shops, which calibrate until the shop has its own, and
-    `LARGEST`, the most nats that the check may give. `JUDGES_REPEATS` says that a text which the product
-    had before may be wrong today.
+    Its file also has `TYPICAL`, raw scores of texts of other shops, which calibrate until the shop has its own, and
+    `LARGEST`, the most nats that the check may give. `JUDGES_REPEATS` marks a check that may find a text wrong today
+    which the product had before.
     """
 
     def __call__(self, past: pd.DataFrame, seed: int) -> Judge: ...
 
 
 def detect_text(notes: pd.DataFrame, *, seed: int, cache_dir: Path | None = None) -> pd.DataFrame:
-    """Find the texts that do not belong where they stand.
+    """Find the texts that do not belong to their product, its category or the shop.
 
     `notes`: see `read_notes`, in time order. Returns the text detection frame `note_id, method, score, alert, reason`,
     a row for each note. The score is the probability that the text is an anomaly; from 0.5 on it alerts and has a
@@ -84,10 +84,10 @@ def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     texts["product"] = texts["product_id"].map(folded)
     texts["folded"] = texts["note"].map(masked).map(folded)
-    learned = load(checks, names_of(checks))
+    check_files = load(checks, names_of(checks))
+    judges_repeats = np.array([hasattr(file, "JUDGES_REPEATS") for file in check_files.values()])
     broken = _broken_rules(texts["note"], load(rules, names_of(rules)))
     is_habit = _habits(texts)
-    judges_repeats = np.array([hasattr(file, "JUDGES_REPEATS") for file in learned.values()])
     evidence, distances = np.zeros(len(texts)), np.full(len(texts), np.nan)
     is_new, reasons = np.zeros(len(texts), dtype=bool), np.full(len(texts), "", dtype=object)
     earlier = History()
@@ -95,15 +95,8 @@ def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
     for start, end in _blocks(len(texts)):
         block, before, alerted = texts.iloc[start:end], texts.iloc[:start], evidence[:start] >= PRIOR
         past = before[is_new[:start] & (~alerted | _of_odd_products(before["product"], alerted))][-PAST_TEXTS:]
-        # what judges the newer half of the past is fitted on the older one
-        older = past[: len(past) // 2]
-        newer = before[is_new[:start] & (evidence[:start] < FLAGRANT)].loc[older.index.max() + 1 if len(older) else 0 :]
-        found = [file.fit(past, seed)(block) for file in learned.values()]
-        nats = np.column_stack(
-            [
-                _weighed(calibrated(np.append(file.TYPICAL, file.fit(older, seed)(newer).raw), file.LARGEST)(each.raw))
-                for file, each in zip(learned.values(), found, strict=True)
-            ]
+        findings, nats = _checked(
+            check_files, block, past, before[is_new[:start] & (evidence[:start] < FLAGRANT)], seed
         )
         usual_distances = distances[:start][~alerted & ~np.isnan(distances[:start])][-PAST_TEXTS:]
         unlikeness = calibrated(np.append(history.TYPICAL, usual_distances), history.LARGEST)
@@ -114,10 +107,9 @@ def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
             row = start + place
             is_new[row] = not earlier.knows(product, text)
             latest = earlier.latest(product)
-            parts = nats[place]
-            unlike = 0.0
             if latest is not None:
                 distances[row] = earlier.distance(product, text)
+            parts, unlike = nats[place], 0.0
             if not is_new[row] or is_habit[row]:
                 parts = parts * judges_repeats
             elif latest is not None:
@@ -126,16 +118,11 @@ def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
             if evidence[row] < PRIOR:
                 earlier.add(product, text)
                 continue
-            said = [(part, each.reason(place)) for part, each in zip(parts, found, strict=True) if part > 0]
-            said += (
-                [(unlike, f"is unlike earlier texts of this product (the last: {quoted(latest or '')})")]
-                if unlike > 0
-                else []
-            )
-            # what breaks a rule may be private, so nothing more is said of it
-            said.sort(key=lambda each: -each[0])
-            strongest = [reason for part, reason in said[:REASONS] if part >= SAID_SHARE * said[0][0]]
-            reasons[row] = "; ".join(broken[note] or strongest)[:LONGEST_REASON]
+            weighed = [(part, finding.reason(place)) for part, finding in zip(parts, findings, strict=True) if part > 0]
+            if unlike > 0:
+                weighed.append((unlike, f"is unlike earlier texts of this product (the last: {quoted(latest or '')})"))
+            # what breaks a rule may be private, so no check quotes it
+            reasons[row] = "; ".join(broken[note] or _strongest(weighed))[:LONGEST_REASON]
     return pd.DataFrame(
         {
             "note_id": texts["note_id"],
@@ -145,6 +132,29 @@ def _detect(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
             "reason": reasons,
         }
     )[TEXT_DETECTION_COLUMNS]
+
+
+def _checked(
+    files: dict[str, ModuleType], block: pd.DataFrame, past: pd.DataFrame, calibrating: pd.DataFrame, seed: int
+) -> tuple[list[Finding], np.ndarray]:
+    """What each check finds in a block, and its weight in nats (texts by checks).
+
+    A check is calibrated by how it, fitted on the older half of the past, scores the texts since then.
+    """
+    older = past[: len(past) // 2]
+    newer = calibrating.loc[older.index.max() + 1 if len(older) else 0 :]
+    findings = [file.fit(past, seed)(block) for file in files.values()]
+    nats = [
+        _weighed(calibrated(np.append(file.TYPICAL, file.fit(older, seed)(newer).raw), file.LARGEST)(finding.raw))
+        for file, finding in zip(files.values(), findings, strict=True)
+    ]
+    return findings, np.column_stack(nats)
+
+
+def _strongest(weighed: list[tuple[float, str]]) -> list[str]:
+    """The reasons that weigh most, strongest first."""
+    by_weight = sorted(weighed, key=lambda each: -each[0])[:REASONS]
+    return [reason for part, reason in by_weight if part >= REASON_SHARE * by_weight[0][0]]
 
 
 def _blocks(length: int) -> Iterator[tuple[int, int]]:
@@ -164,13 +174,13 @@ def _broken_rules(notes: pd.Series, rules: dict[str, ModuleType]) -> dict[str, l
 
 
 def _habits(texts: pd.DataFrame) -> np.ndarray:
-    """Which texts are most of what their product was called before."""
+    """Which texts their product had most of the time before."""
     before = texts.groupby("product").cumcount()
     alike = texts.groupby(["product", "folded"]).cumcount()
     return ((alike >= HABIT_TIMES) & (alike >= HABIT_SHARE * before)).to_numpy()
 
 
 def _of_odd_products(products: pd.Series, alerted: np.ndarray) -> np.ndarray:
-    """Which texts are of products most of whose texts alert."""
+    """Which texts belong to products most of whose texts alert."""
     alerts = pd.Series(alerted, products.index).groupby(products)
     return ((alerts.transform("size") >= ODD_TIMES) & (1 - alerts.transform("mean") <= USUAL_SHARE)).to_numpy(bool)

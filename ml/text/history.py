@@ -1,4 +1,4 @@
-"""What each product was called before, and how unlike that a text is."""
+"""The earlier texts of each product, and how far a new text is from them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pandas as pd
 
 REMEMBERED = 8  # different texts of a product
 LETTERS = 3
-UNLIKENESS = 6.0  # power of the distance: how rarely an anomaly is like what the product was called
+UNLIKENESS = 6.0  # power of the distance: anomalies are rarely near to earlier texts of the product
 LARGEST = 9.0
 # distances of texts of other shops: names change a little, notes a lot
 TYPICAL = np.linspace(0.04, 0.8, 20)
 
 
 def evidence(distance: np.ndarray, surprise: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Nats that distances to a product's texts speak for anomalies, after how surprising they are.
+    """How much distances to a product's earlier texts speak for anomalies, in nats: less than their surprise if near.
 
-    Where all texts of a product are alike, a small change is a surprise as well, and a new name: an anomaly is hardly
-    ever so near.
+    Where all texts of a product are alike, a small change is a surprise, too. But it is more likely a new spelling of
+    the name: anomalies are hardly ever that near.
     """
     return np.where(distance > 0, surprise(distance) + UNLIKENESS * np.log(np.maximum(distance, 1e-9)), 0.0)
 
@@ -44,7 +44,7 @@ class History:
         self._weights = {piece: math.log((len(past) + 1) / (count + 1)) + 1 for piece, count in counts.items()}
 
     def knows(self, product: str, text: str) -> bool:
-        """Whether the product had just this text."""
+        """Whether the product had this very text before."""
         return (product, text) in self._known
 
     def latest(self, product: str) -> str | None:

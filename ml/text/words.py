@@ -1,4 +1,4 @@
-"""Words: of texts, of English, and those that staff use to remark on stock rather than to name it."""
+"""The words of a text, common English words, and words with which staff remark on stock instead of naming it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 
 def folded(text: str) -> str:
-    """A text without case, spellings of letters and spaces that say nothing."""
+    """A text with case, compatible spellings of letters, and runs of spaces made equal."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -18,7 +18,7 @@ def words_of(folded: str) -> list[str]:
     return WORD.findall(folded)
 
 
-# what a shop's texts may be made of before it has written any
+# words that any shop may use; a new shop has no texts to learn them from
 COMMON_ENGLISH = """
 the a an and of in on at to for from with without by is are was were be been has have had not no all some any
 one two three four five six seven eight nine ten this that these those there here we you they it he she who
@@ -40,7 +40,7 @@ bathroom bedroom home baby kids children girl boy phone charger cable battery sp
 headphones wireless usb power watch camera laptop tablet
 """
 
-# what happens to stock, not what it is called
+# words for what happens to stock; the name of a product has none of them
 STAFF_WORDS = {
     "damage": """
         damage damages damaged dmg broken breakage breakages broke crushed cracked wet mouldy moldy rusty rust leaking

@@ -1,4 +1,4 @@
-"""Texts that speak of another category than the one they stand under."""
+"""Texts that fit another category better than their own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pandas as pd
 from ml.text.detection import Finding, Judge
 from ml.text.printable import quoted
 
-TEXTS_OF_A_CATEGORY = 20  # that teach what it is about
+TEXTS_OF_A_CATEGORY = 20  # before the check knows a category
 LARGEST = 8.0
 TYPICAL = np.concatenate([np.zeros(30), np.linspace(0.2, 2, 10)])
 
 
 def fit(past: pd.DataFrame, seed: int) -> Judge:
-    """See `Check`. The raw score is how much surer the likeliest category is than the given one, in nats."""
+    """See `Check`. The raw score is ln of the likeliest category's probability over that of the given one."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import SGDClassifier
     from sklearn.pipeline import make_pipeline, make_union

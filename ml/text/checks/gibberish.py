@@ -1,4 +1,4 @@
-"""Letters that do not follow each other in the shop's language: keys hit at random, a broken text."""
+"""Sequences of letters that the shop's language does not have: keys hit at random, or a broken text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 from ml.text.detection import Finding, Judge
 from ml.text.words import COMMON_ENGLISH
 
-ORDER = 4  # letters that are looked at together
-CONFIDENCE = 4.0  # how many times a beginning must be seen to count as much as a shorter one
+ORDER = 4  # letters in the longest sequence that is counted
+CONFIDENCE = 4.0  # how often a sequence must be seen to count as much as the shorter one within it
 TABLE = 1 << 20
 WINDOW = 10  # letters; one typo is no gibberish
 PRIME = 1_000_003
@@ -36,7 +36,7 @@ def fit(past: pd.DataFrame, seed: int) -> Judge:
         sums = np.cumsum(nats)
         means = (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
         raw = np.zeros(len(texts))
-        # a window that ends at a letter has nothing of the text before
+        # a window that ends at a letter reaches no earlier text, since spaces precede each text
         ends = np.flatnonzero(codes != SPACE)
         np.maximum.at(raw, owners[ends], means[ends - WINDOW])
         return Finding(raw, lambda place: "reads like random keys or another language")
@@ -45,8 +45,10 @@ def fit(past: pd.DataFrame, seed: int) -> Judge:
 
 
 def _encoded(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The letters of texts as codes up to 255, digits alike, spaces before each text so that none runs into another;
-    and to which text each belongs."""
+    """The letters of all texts as codes up to 255, and the text that each belongs to.
+
+    All digits have one code. Spaces precede each text, so that no window reaches into the text before.
+    """
     padded = [" " * WINDOW + text for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.int64)
     codes = np.where((codes >= DIGIT) & (codes < DIGIT + 10), DIGIT, codes)
@@ -55,7 +57,8 @@ def _encoded(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _hashed(codes: np.ndarray) -> list[np.ndarray]:
-    """For 0, 1, ... letters: which place of a table the letters up to each one share with others that read alike."""
+    """For sequences of 0, 1, ... ORDER letters: the hash, a place in a table of counts, of the one that ends at each
+    letter."""
     hashes = [np.zeros(len(codes), dtype=np.int64)]
     for back in range(ORDER):
         hashes.append((hashes[-1] * PRIME + np.roll(codes, back) + 1) % TABLE)

@@ -9,9 +9,9 @@ from rapidfuzz import fuzz, process
 from ml.text.detection import Finding, Judge
 from ml.text.printable import quoted
 
-RECENT = 50  # texts before that the clipboard may still hold
+RECENT = 50  # earlier texts that the clipboard may still hold
 ALIKE = 97  # per cent
-LONG = 12  # letters from which on two texts are not alike by chance
+LONG = 12  # letters from which two texts are not alike by chance
 LARGEST = 7.0
 TYPICAL = np.repeat([0.0, 1.0], [39, 1])
 

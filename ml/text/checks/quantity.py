@@ -1,4 +1,4 @@
-"""A number of units that neither the shelf nor the last delivery has."""
+"""A number of units that is neither the level nor the last receipt."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ml.text.words import words_of
 
 NUMBER = re.compile(r"(?:([^\W\d_]+)[ :.#-]{0,2})?(?<![\w.,])(\d{1,7})(?:x?)(?![\w]|[.,]\d)")
 NONE = {"no", "none", "zero", "empty", "out"}
-FIXED_SHARE, FIXED_TIMES = 0.5, 3  # aisle 12: what follows a word so often is part of a name or a place
-JUDGES_REPEATS = True  # the text may be known, the shelf is another one each time
+FIXED_SHARE, FIXED_TIMES = 0.5, 3  # aisle 12: a number that often follows the same word is part of a name or a place
+JUDGES_REPEATS = True  # the text may be the same, but the level has changed
 LARGEST = 10.0
 TYPICAL = np.repeat([0.0, 1.5], [39, 1])
 
 
 def fit(past: pd.DataFrame, seed: int) -> Judge:
-    """See `Check`. The raw score is 1 + |ln| of the nearest number over the level or the receipt.
+    """See `Check`. The raw score is 1 + |ln((number + 1) / (units + 1))| of the number nearest to the level or receipt.
 
-    It is 0 where one of them agrees, and where no level is given.
+    It is 0 where a number equals one of them, and where no level is given.
     """
     pairs = Counter(
         (category, word, number)

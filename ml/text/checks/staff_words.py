@@ -1,4 +1,4 @@
-"""A remark on stock (damaged, lost, wrong code) where the shop's texts have none."""
+"""Remarks on stock (damaged, lost, wrong code) in a shop whose texts rarely hold any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.text.words import STAFF_WORDS, words_of
 
 KINDS = {word: kind for kind, words in STAFF_WORDS.items() for word in words.split()}
 USUAL_TEXTS = 100
-# of clean texts of other shops hold a given word
+# of clean texts of other shops that hold a given word of the kind
 USUAL_SHARES = {
     "damage": 0.02,
     "a disaster": 0.001,
@@ -22,7 +22,7 @@ USUAL_SHARES = {
     "a recall": 0.001,
     "a correction": 0.03,
 }
-LONG, ALIKE = 7, 85  # letters from which on a word is known by its neighbours, and how alike (per cent) these are
+LONG, ALIKE = 7, 85  # a word of so many letters may be misspelt: it counts where it is so alike (per cent)
 LARGEST = 9.0
 TYPICAL = np.concatenate([np.zeros(60), np.linspace(0.5, 3.2, 20)])
 
@@ -35,7 +35,7 @@ def fit(past: pd.DataFrame, seed: int) -> Judge:
     spellings: dict[str, str | None] = {}
 
     def usual_share(word: str) -> float:
-        """Of texts that hold the word; where others of its kind are frequent, it is no news."""
+        """Share of texts that hold the word; higher where other words of its kind are frequent."""
         kind = KINDS[word]
         by_word = counts[word] + USUAL_SHARES[kind] * USUAL_TEXTS
         by_kind = sum(counts[other] for other in STAFF_WORDS[kind].split()) + USUAL_SHARES[kind] * USUAL_TEXTS

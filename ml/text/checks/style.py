@@ -1,4 +1,4 @@
-"""Capitals and small letters other than the shop's own."""
+"""Texts in capitals or small letters where the shop's other texts are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from ml.text.detection import Finding, Judge
 
-WORD = re.compile(r"(?<!\d)\b[^\W\d_]+\b(?!\d)")  # none of 45x30cm
+WORD = re.compile(r"(?<!\d)\b[^\W\d_]+\b(?!\d)")  # not the letters of 45x30cm
 SMOOTHING = 2.0
 WORDS = {
     "lower": "in small letters",
@@ -23,7 +23,7 @@ TYPICAL = np.repeat([0.2, 1.5, 3.0], [28, 10, 2])
 
 
 def fit(past: pd.DataFrame, seed: int) -> Judge:
-    """See `Check`. The raw score is -ln of the share of texts in the same letters."""
+    """See `Check`. The raw score is -ln of the share of texts in the same style, 0 for the most frequent one."""
     counts = past["note"].map(_style).value_counts()
     rates = (counts.reindex(list(WORDS), fill_value=0) + SMOOTHING) / (len(past) + SMOOTHING * len(WORDS))
 

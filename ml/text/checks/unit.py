@@ -1,4 +1,4 @@
-"""Measures that the product, or its category, never came in: kilograms for grams, litres of socks."""
+"""Sizes that a product, or its category, never had: kilograms for grams, litres of socks."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ TYPICAL = np.repeat([0.0, 1.0, 2.0], [37, 2, 1])
 
 
 def fit(past: pd.DataFrame, seed: int) -> Judge:
-    """See `Check`. The raw score adds up: 3 for a size that the product never had, 2 more for its own number in another
-    unit, 1 for a kind of measure that its category never had, or 1.5 for a size beyond all of the category."""
+    """See `Check`. The raw score is that of the oddest size in the text. It adds up 3 for a size that the product never
+    had, 2 for a number that it had in another unit, and 1 for a kind of measure that the category never had or 1.5 for
+    a size far beyond all of the category."""
     of_product: defaultdict[str, list[tuple[str, float, float]]] = defaultdict(list)
     of_category: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for product, category, text in zip(past["product"], past["category"], past["folded"], strict=True):

@@ -8,7 +8,7 @@ import pandas as pd
 from ml.text.detection import Finding, Judge
 from ml.text.words import COMMON_ENGLISH, words_of
 
-SHORT_TEXT = 4.0  # letters: half-known words of short texts count less
+SHORT_TEXT = 4.0  # letters added to each text: an unknown word of a short text counts less
 LARGEST = 5.0
 TYPICAL = np.linspace(0.02, 0.95, 40)
 
