@@ -1,7 +1,7 @@
 """Alert thresholds from a budget of false alerts, never from an assumed share of anomalies.
 
-Every series is measured by its own past, so no series changes another's alerts. What its past is too short to say
-comes from simulated clean demand of the same size.
+Every series is measured by its own past, so no series changes another's alerts. Where that past is too short,
+simulated clean demand of the same size fills in.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 TAIL = 0.10  # of a series' scores, from which its threshold is scaled
-FAR = 0.003  # the share that a simulation shows well; rarer scores are extrapolated
-LEFT_OUT = 0.02  # the largest scores of a past: anomalies that nobody has labelled
-PRIOR_PERIODS = 1000  # of a series' own past, which count as much as the simulation
-USED = 0.7  # of the budget is aimed at: the past of a series never says exactly how its future will be
+FAR = 0.003  # the rarest share that the simulation still shows well; beyond it scores are extrapolated
+LEFT_OUT = 0.02  # share of the largest past scores: they may be anomalies that nobody has labelled
+PRIOR_PERIODS = 1000  # of a series' own past that count as much as the simulation
+USED = 0.7  # of the budget: thresholds aim at less, since the future of a series is never quite like its past
 LARGEST_SHARE = 0.003  # of clean periods that may alert, however few a week has
 SMALLEST = 1e-9
 
@@ -38,15 +38,16 @@ def clean_tail(scores: np.ndarray) -> Tail:
 
 
 def allowed_share(alert_budget: float, periods_per_week: float) -> float:
-    """The share of clean periods that may alert, for a budget of alerts a series and week."""
+    """The share of clean periods that may alert, for a budget of alerts per series and week."""
     return min(USED * alert_budget / periods_per_week, LARGEST_SHARE)
 
 
 def thresholds(scores: np.ndarray, counted: np.ndarray, clean: Tail, share: float) -> np.ndarray:
-    """Of each series, from its past scores (series by periods, those that are counted) and what is clean for its size.
+    """The threshold of each series, from its past scores (series by periods; `counted` ones) and the tail of clean
+    series of its size.
 
-    Where the tail starts, the past of a series says, and the better the longer it is. How the tail goes on, a past with
-    anomalies in it does not say.
+    The start of the tail comes from the series' own past, more so the longer it is. The decay comes from clean series,
+    since anomalies in the past would distort it.
     """
     ordered = np.sort(np.where(counted, np.maximum(scores, SMALLEST), np.nan), axis=1)  # NaN goes last
     known = counted.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Simulated demand without anomalies: what detectors score there is what they score by chance."""
+"""Simulated demand without anomalies: it shows which scores detectors give by chance."""
 
 from __future__ import annotations
 

@@ -23,8 +23,10 @@ COLUMNS = ["unique_id", "ds", "method", "score", "alert", "kind", "driver"]
 )
 @click.option("--freq", default="D", show_default=True, help="pandas frequency of the periods")
 @click.option("--season", type=click.IntRange(min=1), default=7, show_default=True, help="periods in a season")
-@click.option("--train-end", type=click.DateTime(), help="last period to learn from (default: learn as time goes on)")
-@click.option("--peers", default="", help="columns whose equals are peers: store,category (default: learned)")
+@click.option("--train-end", type=click.DateTime(), help="last period to learn from (default: go on learning)")
+@click.option(
+    "--peers", default="", help="columns that series of one group share: store,category (default: learned groups)"
+)
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="scores, .csv or .parquet")
 def command(
@@ -55,7 +57,7 @@ def command(
 
 
 def _report_sparse(found: pd.DataFrame, freq: str) -> None:
-    """Report series that are read less often than the panel's frequency promises: weekly ones in a daily panel."""
+    """Report series that are read less often than the panel's frequency: weekly ones in a daily panel."""
     read = found.loc[found["observed"].notna() & (found["method"] == found["method"].min())]
     period = pd.Timedelta(days=7) / periods_per_week(freq)
     typical = read.groupby("unique_id")["ds"].agg(lambda ds: ds.diff().median() / period)

@@ -1,4 +1,4 @@
-"""What all detectors share: scoring in blocks, each by what was known before it, and naming what was found."""
+"""What all detectors share: they score block by block, each by the past before it, and name what they find."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from ml.anomalies.signs import with_signs
 from ml.frames import DETECTION_COLUMNS, empty_detections
 from ml.registry import load
 
-WARM_UP = 56  # values before which a series is too young to be unusual: much is then done for the first time
-BLOCK_GROWTH = 1.3  # the longer the past, the less a further period tells
-CONTEXT = 64  # periods before a block that a detector may look back on
+WARM_UP = 56  # values that a series must have before one can be unusual: at first, much happens for the first time
+BLOCK_GROWTH = 1.3  # the longer the past, the less one more period changes it
+CONTEXT = 64  # periods before a block that a detector may look at
 SHORTEST_EPISODE = 7
-SHORTEST_WEEK = 7  # periods; of shorter ones than days, alerts come in episodes and not one by one
+SHORTEST_WEEK = 7  # periods; alerts on periods shorter than a day come in episodes, not one by one
 SERIES_AT_A_TIME = 1000
-REFERENCES = 500  # series that stand for all others: as peers, and to learn from
+REFERENCES = 500  # series that represent all: others have them as peers, and detectors learn from them
 
 # innovations to scores, series by periods
 Score = Callable[[Innovations], np.ndarray]
 
 
 class Detector(Protocol):
-    """Learns what is usual, and returns what scores values: a number for each series and period, the higher the less
-    usual, 0 or more. A score may depend on its own period and on the CONTEXT periods before, on no later one and on no
-    other series. `past` holds up to REFERENCES series up to the block that is to be scored; its rows may be NaN, and
-    `learned` says what may be learned from. The same past and seed give the same scores. Scores are calibrated, unless
-    the file states a THRESHOLD."""
+    """Learns what is usual, and returns a function that scores each value, series by periods: 0 or more, the higher the
+    less usual. A score may depend on its own period and on the CONTEXT periods before, on no later one and on no other
+    series. `past` holds up to REFERENCES series up to the block that is to be scored. Its rows may be NaN, and
+    `learned` marks what may be learned from. The same past and seed give the same scores. Thresholds are calibrated,
+    unless the file states a THRESHOLD."""
 
     def __call__(self, past: Innovations, seed: int) -> Score: ...
 
@@ -58,12 +58,12 @@ def detect(
     """Find the values of a panel that are unlike their series, by each of the detectors named.
 
     `panel`: `unique_id, ds, y` and the columns that `peers` names, such as store and category; y is NaN where a value
-    says nothing (out of stock, closed). Without `peers`, those are peers that have moved alike so far. `labels`: known
-    anomalies, from which nothing is learned. `alert_budget`: false alerts per series and week that are tolerated. Up to
-    `train_end` all is taken for usual, and thresholds stay as they are then; by default they follow.
+    says nothing (out of stock, closed). Without `peers`, series that have moved alike so far are peers. `labels`: known
+    anomalies, from which nothing is learned. `alert_budget`: tolerated false alerts per series and week. Everything up
+    to `train_end` counts as usual, and thresholds stay as they are then; by default, both follow the series.
 
-    Returns the detection frame (`ml.frames`): its alerts, or every row with `all_rows`. A score of 1 is the threshold;
-    0 stands where it is too early to say, and within an episode after its highest score. Causal, bit-identical for the
+    Returns the detection frame (`ml.frames`): its alerts, or every row with `all_rows`. A score of 1 is the threshold.
+    It is 0 while a series is too young, and within an episode after its highest score. Causal, bit-identical for the
     same arguments, and one series changes no other's alerts unless they are peers. Raises ValueError for an unknown
     detector, and for a panel that breaks its contract.
     """
@@ -129,7 +129,7 @@ def _blocks(table: SeriesTable, train_end: pd.Timestamp | None) -> list[tuple[in
 
 
 def _references(table: SeriesTable) -> np.ndarray:
-    """The series that stand for all others: evenly spaced ones, of each group if there are peers."""
+    """The series that represent all: evenly spaced ones, of each group if there are peers."""
     everyone = np.arange(len(table.unique_ids))
     if len(everyone) <= REFERENCES:
         return everyone
@@ -155,9 +155,9 @@ def _stages(
     referred: np.ndarray,
     references: list[Innovations] | None,
 ) -> list[Innovations]:
-    """The innovations of some series: as they are, and after each way of taking away what peers share.
+    """The innovations of some series: as they are, and after each step that takes away what peers share.
 
-    `references`: the same of the series `referred`, None while these are being made.
+    `references`: the result for the series `referred`; None while it is being computed.
     """
     if references is not None and np.array_equal(chosen, referred):
         return references
@@ -181,10 +181,10 @@ def _detected(
     innovations: Innovations,
     blocks: list[_Block],
     share: float,
-    quiet: int,
+    cooldown: int,
     all_rows: bool,
 ) -> pd.DataFrame:
-    """The detection frame of some series by one detector, but for its name."""
+    """The detection frame of some series by one detector, without the column `method`."""
     scores, limits = np.zeros(innovations.y.shape), np.full(innovations.y.shape, np.inf)
     counted = innovations.learned & (innovations.seen >= WARM_UP / 2)
     for number, block in enumerate(blocks):
@@ -200,8 +200,8 @@ def _detected(
     named[series, periods] = kinds(innovations, series, periods, driver)
     driven = np.full(relative.shape, None, dtype=object)
     driven[series, periods] = driver
-    reported = first_of_episode(alerts, named, quiet)
-    relative = np.where(reported, relative, highest_of_episode(relative, quiet))
+    reported = first_of_episode(alerts, named, cooldown)
+    relative = np.where(reported, relative, highest_of_episode(relative, cooldown))
 
     within = slice(*np.searchsorted(table.rows, [chosen[0], chosen[-1] + 1]))
     asked = table.asked[within]

@@ -1,4 +1,4 @@
-"""What an alert looks like, and what a manager can check of it."""
+"""What an alert looks like, and what was expected instead."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ SPREADS = 2.0  # standard deviations on either side of what was expected
 
 
 def drivers(signs: np.ndarray) -> np.ndarray:
-    """The name of the sign of expectation that is furthest out (values by SIGNS)."""
+    """The name of the sign of expectation that is furthest out, for each value (values by SIGNS)."""
     of_expectation = np.abs(signs[..., : len(OF_EXPECTATION)])
     return np.array(OF_EXPECTATION, dtype=object)[of_expectation.argmax(axis=-1)]
 
 
 def kinds(innovations: Innovations, series: np.ndarray, periods: np.ndarray, driver: np.ndarray) -> np.ndarray:
-    """negative, flat_line, level_shift, zero, duplicate, spike or drop, of some values and their drivers.
+    """The kind of some values, given their drivers: negative, flat_line, level_shift, zero, duplicate, spike or drop.
 
     A duplicate is an even count that lies within one standard deviation of twice what was expected.
     """

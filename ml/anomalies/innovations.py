@@ -1,9 +1,8 @@
-"""What is new in each value: how far it lies from what its series, and its peers, led to expect.
+"""What is new in each value: how far it lies from what its series and its peers made expected.
 
 Each series is followed by robust exponential smoothing with a season (Gelper, Fried and Croux, 2010) of log(1 + y).
-Whatever lies beyond CLIP deviations moves the levels no further than that, so an anomaly hardly changes what is
-expected after it. Beside the level that follows quickly stands one that follows slowly: a value that is unusual for the
-first alone is a return to what was usual before.
+A value moves the levels by at most CLIP deviations, so an anomaly hardly changes what is expected after it. One level
+follows quickly and one slowly: a value that only the quick level finds unusual is a return to what was usual before.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ SPREAD_RATE = 0.02
 CLIP = 2.0
 # the mean absolute deviation of a normal distribution that is clipped at 2 is 0.78 of its standard deviation
 TO_DEVIATION = 1.28
-SEASONS_NEEDED = 2  # values of a phase before its season counts
+SEASONS_NEEDED = 2  # values that a phase must have before its season counts
 SETTLING = 14  # values after which clipping begins
 RELATIVE_STEP = 0.03  # differences below 3 % mean nothing, however calm the series
 
@@ -25,12 +24,12 @@ RELATIVE_STEP = 0.03  # differences below 3 % mean nothing, however calm the ser
 class Innovations(NamedTuple):
     """Series by periods; NaN where nothing was read.
 
-    `y` is in units of the panel, the rest in logarithms, log(1 + y). `expected` is what the quick level and the season
-    led to expect. `fast` and `slow` are how far the value lies from what the two levels led to expect, less what the
+    `y` is in units of the panel, the rest in logarithms, log(1 + y). `expected` comes from the quick level and the
+    season. `fast` and `slow` are how far the value lies from what the quick and the slow level expect, less what the
     peers share, and `spread_fast` and `spread_slow` one robust standard deviation of these. `shared` is what the series
     has in common with its peers that period, and `uneven` how unsure that is. `learned` marks what may be learned from:
     read, and no known anomaly. `seen` is how many values the series had before. `signs` (series by periods by SIGNS,
-    see signs) says in standard deviations how unusual all that makes the value; 0 where nothing was read.
+    see `ml.anomalies.signs`) says in standard deviations how unusual the value is; 0 where nothing was read.
     """
 
     y: np.ndarray
@@ -67,7 +66,7 @@ def least_spread(expected: np.ndarray) -> np.ndarray:
 
 
 def smooth(y: np.ndarray, labelled: np.ndarray, season: int) -> Innovations:
-    """Follow each series (series by periods, NaN where nothing was read). Nothing depends on a later period."""
+    """The innovations of all series (series by periods, NaN where nothing was read). None depends on a later period."""
     x = in_logarithms(y).T
     learned = (np.isfinite(y) & ~labelled).T
     periods, series = x.shape

@@ -1,5 +1,5 @@
-"""An LSTM autoencoder: it reads a sequence into a small state and retells it from the newest period back (Malhotra and
-others, 2016). Autograd computes its gradients."""
+"""An LSTM autoencoder: it encodes a sequence into a small state and decodes it from the newest period back (Malhotra
+and others, 2016). Autograd computes its gradients."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ Weights = dict[str, Any]
 def trained(
     inputs: np.ndarray, ends: tuple[np.ndarray, np.ndarray], periods: int, steps: int, random: Generator
 ) -> Weights:
-    """Weights that retell sequences of so many `periods` of `inputs` (series by periods by channels). `ends`: the
-    series and periods at which sequences may end. By so many `steps` of Adam (Kingma and Ba, 2015), each on sequences
-    drawn at random."""
+    """Weights that reconstruct sequences of `periods` periods of `inputs` (series by periods by channels).
+
+    `ends`: the series and periods at which sequences may end. `steps`: steps of Adam (Kingma and Ba, 2015), each on
+    sequences drawn at random.
+    """
     weights, restored = flatten(_at_first(inputs.shape[-1], random))
-    gradient = grad(lambda weights, told: _squared_error(restored(weights), told))
+    gradient = grad(lambda weights, sequence: _squared_error(restored(weights), sequence))
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, steps + 1):
         drawn = random.integers(0, len(ends[0]), SEQUENCES_PER_STEP)
@@ -40,14 +42,14 @@ def trained(
 
 
 def newest_errors(weights: Weights, inputs: np.ndarray, periods: int) -> np.ndarray:
-    """What the newest of every sequence of so many `periods` is, less what is retold of it.
+    """The newest period of every sequence of `periods` periods, less its reconstruction.
 
-    `inputs`: series by periods by channels. The first `periods - 1` end no sequence, and the result leaves them out.
+    `inputs`: series by periods by channels. No sequence ends in the first `periods - 1`, so the result leaves them out.
     """
-    arriving = _arriving(weights["reader"], inputs)
+    arriving = _arriving(weights["encoder"], inputs)
     ends = inputs.shape[1] - periods + 1
-    state = _read(weights, [arriving[:, first : first + ends] for first in range(periods)])
-    return inputs[:, periods - 1 :] - _retold(weights, state, 1)[0]
+    state = _encoded(weights, [arriving[:, first : first + ends] for first in range(periods)])
+    return inputs[:, periods - 1 :] - _decoded(weights, state, 1)[0]
 
 
 def _at_first(channels: int, random: Generator) -> Weights:
@@ -60,32 +62,32 @@ def _at_first(channels: int, random: Generator) -> Weights:
         return {"inward": matrix(channels, 4 * UNITS), "recurrent": matrix(UNITS, 4 * UNITS), "bias": bias}
 
     outward = {"matrix": matrix(UNITS, channels), "bias": np.zeros(channels, np.float32)}
-    return {"reader": cell(), "teller": cell(), "outward": outward}
+    return {"encoder": cell(), "decoder": cell(), "outward": outward}
 
 
-def _squared_error(weights: Weights, told: Sequence[Any]) -> Any:
-    state = _read(weights, [_arriving(weights["reader"], values) for values in told])
-    retold = _retold(weights, state, len(told))
-    return sum(np.mean((values - again) ** 2) for values, again in zip(told, reversed(retold), strict=True))
+def _squared_error(weights: Weights, sequence: Sequence[Any]) -> Any:
+    state = _encoded(weights, [_arriving(weights["encoder"], values) for values in sequence])
+    decoded = _decoded(weights, state, len(sequence))
+    return sum(np.mean((values - again) ** 2) for values, again in zip(sequence, reversed(decoded), strict=True))
 
 
-def _read(weights: Weights, arriving: Sequence[Any]) -> tuple[Any, Any]:
+def _encoded(weights: Weights, arriving: Sequence[Any]) -> tuple[Any, Any]:
     output = memory = np.zeros((*arriving[0].shape[:-1], UNITS), np.float32)
     for values in arriving:
-        output, memory = _next_state(weights["reader"], values, output, memory)
+        output, memory = _next_state(weights["encoder"], values, output, memory)
     return output, memory
 
 
-def _retold(weights: Weights, state: tuple[Any, Any], periods: int) -> list[Any]:
-    """The newest `periods`, newest first; each is told from what was said before it."""
+def _decoded(weights: Weights, state: tuple[Any, Any], periods: int) -> list[Any]:
+    """The newest `periods` periods, newest first; each is decoded from the one decoded before it."""
     (output, memory), outward = state, weights["outward"]
-    arriving = weights["teller"]["bias"]
-    retold = []
+    arriving = weights["decoder"]["bias"]
+    decoded = []
     for _ in range(periods):
-        output, memory = _next_state(weights["teller"], arriving, output, memory)
-        retold.append(output @ outward["matrix"] + outward["bias"])
-        arriving = _arriving(weights["teller"], retold[-1])
-    return retold
+        output, memory = _next_state(weights["decoder"], arriving, output, memory)
+        decoded.append(output @ outward["matrix"] + outward["bias"])
+        arriving = _arriving(weights["decoder"], decoded[-1])
+    return decoded
 
 
 def _arriving(cell: Weights, values: Any) -> Any:

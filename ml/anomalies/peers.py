@@ -1,24 +1,20 @@
-"""What series of a panel have in common on a day, and taking it away: a holiday is nobody's anomaly."""
+"""Takes away what the series of a panel share on a day: a holiday is no anomaly of any of them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
 from ml.anomalies.innovations import CLIP, Innovations, least_spread, spread_of
 
-FEWEST = 2  # peers below which a day has nothing in common
-OWN_COUNTS_UP_TO = 20  # members of a group; among more, a series' own value moves the median too little to matter
-# of what the peers share, this part may be larger or smaller for a series: it counts as uncertainty
+FEWEST = 2  # peers; fewer share nothing
+OWN_COUNTS_UP_TO = 20  # members of a group; among more, a series' own value hardly moves the median
+# a series may have so much more or less of what its peers share: that is uncertainty
 UNEVEN = 0.3
 FORGETTING = 0.003
 LEARNED_PEERS = 5
 LEAST_CORRELATION = 0.2
 CHANCE = 3.0  # standard deviations that a correlation may reach by chance among many pairs
-LARGEST = 4.0  # standard deviations; beyond, one day would decide a correlation
-
-Shared = Callable[[Innovations], tuple[np.ndarray, np.ndarray]]
+LARGEST = 4.0  # standard deviations; without it one day would decide a correlation
 
 
 def without_group(
@@ -46,7 +42,8 @@ def without_group(
 def without_learned(
     innovations: Innovations, others: Innovations, is_same: np.ndarray, blocks: list[tuple[int, int]]
 ) -> Innovations:
-    """Take away what the five series share that have so far moved most alike. `blocks`: see `blocks`."""
+    """Take away what the five series share that have so far moved most alike. `blocks`:
+    the spans of periods, each judged by the correlations before it."""
     fast, slow = np.full(innovations.y.shape, np.nan), np.full(innovations.y.shape, np.nan)
     own, theirs = _standardised(innovations), _standardised(others)
     for start, end in blocks:
@@ -65,7 +62,7 @@ def without_learned(
 def cautious_median(values: np.ndarray) -> np.ndarray:
     """Median of each column; of two middle values the one nearer to 0, and 0 where they point in opposite directions.
 
-    So an anomaly of one of two peers is not taken for something in common. NaN under FEWEST values.
+    So an anomaly of one of two peers does not count as shared. NaN for fewer than FEWEST values.
     """
     ordered = np.sort(values, axis=0)  # NaN goes last
     count = np.isfinite(ordered).sum(axis=0)
@@ -76,7 +73,7 @@ def cautious_median(values: np.ndarray) -> np.ndarray:
 
 
 def _without(innovations: Innovations, fast: np.ndarray, slow: np.ndarray) -> Innovations:
-    """Take away shares of what is in common, as large as they have been for each series so far (least squares)."""
+    """Take away of what is shared as much as each series had of it so far (least squares)."""
     fast, slow = np.nan_to_num(fast), np.nan_to_num(slow)
     of_fast = _share(innovations.fast, fast, innovations.spread_fast, innovations.learned) * fast
     of_slow = _share(innovations.slow, slow, innovations.spread_slow, innovations.learned) * slow
@@ -93,9 +90,9 @@ def _without(innovations: Innovations, fast: np.ndarray, slow: np.ndarray) -> In
 
 
 def _share(values: np.ndarray, common: np.ndarray, spread: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """How much of what is in common each series has moved with it, before each period: 0 to 1.5, near 0 at first.
+    """How much of what is shared each series had so far, before each period: 0 to 1.5, near 0 at first.
 
-    Days on which much was in common count most. What a series did beyond that counts up to CLIP deviations.
+    Days on which much was shared count most. What a series did beyond that counts up to CLIP deviations.
     """
     moved, squares = np.zeros(len(values)), np.zeros(len(values))
     shares = np.empty(values.shape)
@@ -115,7 +112,7 @@ def _standardised(innovations: Innovations) -> np.ndarray:
 
 
 def _correlation(own: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Of each row with each; -1 for a row that stood still."""
+    """Of each row with each; -1 for a constant row."""
     left, right = (rows - rows.mean(axis=1, keepdims=True) for rows in (own, theirs))
     sizes = np.outer(np.sqrt((left**2).sum(axis=1)), np.sqrt((right**2).sum(axis=1)))
     return np.where(sizes > 0, (left @ right.T) / np.where(sizes > 0, sizes, 1), -1.0)

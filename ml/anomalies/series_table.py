@@ -18,8 +18,8 @@ class SeriesTable(NamedTuple):
     """Series by periods.
 
     `y` is NaN where nothing was read, in units of the panel. `labelled` marks known anomalies. `groups` holds for each
-    peer column the number of each series' group, -1 for none. `rows` and `columns` say where each row of `asked`
-    (`unique_id, ds`, sorted) stands.
+    peer column the number of each series' group, -1 for none. `rows` and `columns` give the place of each row of
+    `asked` (`unique_id, ds`, sorted) in the table.
     """
 
     unique_ids: np.ndarray
@@ -29,15 +29,6 @@ class SeriesTable(NamedTuple):
     asked: pd.DataFrame
     rows: np.ndarray
     columns: np.ndarray
-
-    def chosen(self, series: np.ndarray) -> SeriesTable:
-        """The table of some of its series; `asked` stays whole."""
-        return self._replace(
-            unique_ids=self.unique_ids[series],
-            y=self.y[series],
-            labelled=self.labelled[series],
-            groups=tuple(group[series] for group in self.groups),
-        )
 
 
 def read_series(
@@ -74,7 +65,7 @@ def periods_per_week(freq: str) -> float:
 
 
 def column_of(table: SeriesTable, timestamp: pd.Timestamp) -> int:
-    """The first column of which every row lies later than a timestamp."""
+    """The first column with a row later than a timestamp."""
     later = table.columns[(table.asked["ds"] > timestamp).to_numpy()]
     return int(later.min(initial=table.y.shape[1]))
 

@@ -1,4 +1,4 @@
-"""The signs of something unusual that detectors look at, each in standard deviations or what is as rare."""
+"""The signs of something unusual that detectors look at, in standard deviations or what is as rare."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OF_PAST = ["whole past", "whole past of 24 periods", "turbulence of 24 periods"]
 SIGNS = OF_EXPECTATION + OF_PAST
 SHIFT_PERIODS = (7, 14)
 SHIFT_LARGEST = 3.0  # one value alone is no shift
-USUAL = 1.5  # standard deviations within which nobody would look twice
+USUAL = 1.5  # standard deviations; less is nothing unusual
 LARGEST = 50.0
 RARE_DIGITS = 3
 FEWEST_REPEATS = 3
@@ -39,7 +39,7 @@ def with_signs(innovations: Innovations) -> Innovations:
 
 
 def _deviation(innovations: Innovations) -> np.ndarray:
-    """How far a value lies from what the quick level led to expect.
+    """How far a value lies from what the quick level expects.
 
     A value that the slow level finds usual is a return, and counts for little.
     """
@@ -50,7 +50,7 @@ def _deviation(innovations: Innovations) -> np.ndarray:
 
 
 def _shift(innovations: Innovations, periods: int) -> np.ndarray:
-    """Moving sum of what the slow level did not expect (MOSUM), in its own standard deviations."""
+    """Moving mean of the deviations from the slow level (MOSUM), in its own standard deviations."""
     largest = SHIFT_LARGEST * innovations.spread_slow
     slow = np.clip(innovations.slow, -largest, largest)
     mean = _mean(slow, periods)
@@ -59,7 +59,7 @@ def _shift(innovations: Innovations, periods: int) -> np.ndarray:
 
 
 def _repeated(y: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """How rare a run of the same value is, if repeats come as often as they did so far, as a standard deviation.
+    """How rare a run of equal values is, if repeats go on to come as often as so far, in standard deviations.
 
     A chance of 10^-d is as rare as a normal value beyond about 2.15 times the root of d.
     """
@@ -72,7 +72,7 @@ def _repeated(y: np.ndarray, learned: np.ndarray) -> np.ndarray:
         # a series that has never changed is not frozen, and three equal values in a row mean nothing
         is_run = (pairs > repeats) & (run >= FEWEST_REPEATS)
         digits[:, period] = np.where(is_run, -run * np.log10((repeats + 1) / (pairs + 2)), 0)
-        # a rare run may be the anomaly, and is no measure for others
+        # a rare run may be an anomaly, so it does not count as usual
         counts = learned[:, period] & ((digits[:, period] < RARE_DIGITS) | (pairs < SETTLING))
         repeats, pairs = repeats + (counts & (run > 0)), pairs + counts
     return 2.15 * np.sqrt(np.maximum(digits, 0))
@@ -97,7 +97,7 @@ def _from_whole_past(innovations: Innovations) -> np.ndarray:
 
 
 def _in_own_rarity(values: np.ndarray) -> np.ndarray:
-    """Values so that 3 is what the share RARE_SHARE exceeded so far, in blocks that grow."""
+    """Values scaled so that the share RARE_SHARE of those before a block exceed 3; blocks grow."""
     sizes = np.abs(np.nan_to_num(values))
     result = np.zeros(values.shape)
     start = FIRST_BLOCK
@@ -110,7 +110,7 @@ def _in_own_rarity(values: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray, periods: int) -> np.ndarray:
-    """Of each value and those before it, of `periods` in all; what was not read counts as nothing unusual."""
+    """The mean of each value and those before it, `periods` in all; one that was not read counts as 0."""
     total = np.cumsum(np.pad(np.nan_to_num(values), ((0, 0), (periods, 0))), axis=1)
     mean: np.ndarray = (total[:, periods:] - total[:, :-periods]) / periods
     return mean

@@ -1,9 +1,10 @@
 """What neither demand nor supply explains in the daily flows of a product: falls, receipts, returns and standstills.
 
-A level by itself says little: a delivery is a spike and a sell-out a zero, and both are everyday. Its flows are judged
-instead. Units out follow a negative binomial distribution around what the product usually loses, times what the
-weekday, a price cut and the day of the whole store make of it. A receipt is judged by the sizes of the product's last
-deliveries and by the days between them. A score is -log10 of the probability of something at least as unusual.
+A level by itself says little: a delivery is a spike and a sell-out a zero, and both happen every day. So flows are
+judged. Units out follow a negative binomial distribution. Its mean is what usually goes out of the product, times
+factors for the weekday, for a price cut and for the day of the whole store. A receipt is judged by the sizes of the
+product's last deliveries and by the days between them. A score is -log10 of the probability of something at least as
+unusual.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ FOUND_COLUMNS = [
     "unique_id", "ds", "kind", "score", "observed", "expected", "spread", "days", "usual_days", "store_ratio",
 ]  # fmt: skip
 
-# The score from which a kind is reported: what a year of a thousand products exceeds a few times by chance.
+# The score from which a kind is reported: a thousand products exceed it by chance a few times a year.
 THRESHOLDS = {"fall": 6.0, "receipt": 4.5, "return": 5.5, "standstill": 4.5}
-# A return is a fall and a receipt right after it, neither of them likely: together they are less so.
+# A return is a fall and a receipt right after it. Each must be unlikely, but less so than one that is reported alone.
 LEAST_FALL_SCORE, LEAST_RECEIPT_SCORE = 3.0, 1.2
 
 KNOWN_DAYS = 20  # days in stock before the demand for a product is known
-KNOWN_RECEIPTS = 4  # receipts before its supply is
+KNOWN_RECEIPTS = 4  # receipts before the supply of a product is known
 MEMORY = 20  # days in stock that the moving average of units out reaches back
 RECEIPTS_REMEMBERED = 8
 PRICES_REMEMBERED = 56
 PROMOTED = 0.03  # a price so far below the usual one is a promotion
 STORE_PRIOR = 10.0  # units out by which the day of a store is drawn towards an ordinary one
-LEAST_STORE_RATIO = 0.7  # a quiet day of the store makes a fall no stranger than this
+LEAST_STORE_RATIO = 0.7  # a slow day of the store makes a fall no more unlikely than this
 LEAST_DEMAND = 0.02  # units a day
-LEAST_UNITS = 4  # off what was expected: fewer are one customer
-COOLDOWN = pd.Timedelta(days=7)  # what goes on meanwhile is one finding
+LEAST_UNITS = 4  # away from what was expected: fewer may be one customer
+COOLDOWN = pd.Timedelta(days=7)  # later findings of the product within it belong to the first
 
 
 class Demand(NamedTuple):
-    """What the products of a store share: factors of their usual demand, and how far a day strays from it."""
+    """What the products of a store share: factors of their usual demand, and how far days stray from it."""
 
     weekday: pd.Series  # by category and weekday
     lift: float  # of a promotion
@@ -85,9 +86,9 @@ def empty_findings() -> pd.DataFrame:
 
 
 def _usual_units_out(days: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Units out per day in stock as known before each row, and how many days in stock it is known from.
+    """Usual units out per day in stock before each row, and the number of days in stock that it comes from.
 
-    A moving average; what a day brings beyond three standard deviations counts only up to there.
+    A moving average; units out beyond three standard deviations count only up to there.
     """
     series, position = days.groupby("unique_id", sort=False).ngroup().to_numpy(), days.groupby("unique_id").cumcount()
     shape = (series[-1] + 1, int(position.max()) + 1)
@@ -114,9 +115,9 @@ def _is_promoted(days: pd.DataFrame) -> pd.Series:
 
 
 def _expect(days: pd.DataFrame) -> None:
-    """Add what each day was expected to bring: `expected` units, their `dispersion` and the `store_ratio` in it.
+    """Add to each day the `expected` units out, their `dispersion`, and the `store_ratio` that they contain.
 
-    What products share is learned month by month, from the months before. Until then nothing is expected: NaN.
+    What products share is learned month by month, from the months before. In the first month it is unknown: NaN.
     """
     days["expected"], days["dispersion"], days["store_ratio"] = np.nan, np.nan, 1.0
     teaches = days["in_stock"] & (days["days"] == 1) & (days["known_days"] >= KNOWN_DAYS)
@@ -209,7 +210,7 @@ def _negative_binomial(
 
 
 def _receipts(days: pd.DataFrame) -> pd.DataFrame:
-    """Receipts that are unlike the product's last ones in size, and come sooner than they do."""
+    """Receipts, scored by how unlike the product's last ones they are in size, and how much sooner they come."""
     received = days[days["units_in"] > 0].copy()
     product = received["unique_id"]
     received["since"] = received.groupby("unique_id")["ds"].diff().dt.days
@@ -236,7 +237,7 @@ def _returns(falls: pd.DataFrame, receipts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _usual_receipts(values: pd.Series, product: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Median of a product's last receipts before each, and how far receipts strayed from it so far."""
+    """Median of the product's receipts before each, and how far receipts strayed from it so far."""
 
     def median(of: pd.Series, last: int, least: int) -> pd.Series:
         return of.groupby(product).transform(lambda value: value.shift().rolling(last, min_periods=least).median())
@@ -256,7 +257,7 @@ def _found(
 
 
 def _first_of_each(found: pd.DataFrame) -> pd.DataFrame:
-    """What follows a finding of its product within the cooldown belongs to it."""
+    """Leave out what follows a finding of the same product within the cooldown."""
     found = found.sort_values(["unique_id", "ds", "score"], ascending=[True, True, False], ignore_index=True)
     same = found["unique_id"] == found["unique_id"].shift()
     return found[~(same & (found["ds"] - found["ds"].shift() <= COOLDOWN))].reset_index(drop=True)

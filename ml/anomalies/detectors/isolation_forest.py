@@ -1,7 +1,7 @@
-"""Isolation Forest over the signs (Liu, Ting and Zhou, 2008): what is unusual as a whole, if in no sign alone.
+"""Isolation Forest over the signs (Liu, Ting and Zhou, 2008): finds what is unusual as a whole, even if no sign is.
 
-It learns from simulated clean demand. So no anomaly of a panel teaches it that anomalies are usual, and no series
-changes another's scores.
+It learns from simulated clean demand. So the anomalies of a panel never look usual to it, and no series changes
+another's scores.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ml.anomalies.innovations import Innovations
 from ml.anomalies.signs import OF_EXPECTATION
 
 TREES = 100
-TREE_ROWS = 4096  # what lies beyond the rows of a tree looks all the same to it, and anomalies are few in a thousand
+TREE_ROWS = 4096  # a tree cannot tell apart what lies beyond its rows, and few values in a thousand lie far out
 
 
 def fit(_: Innovations, seed: int) -> Score:
@@ -42,7 +42,7 @@ def _forest(seed: int) -> Score:
 def _furthest_first(innovations: Innovations) -> np.ndarray:
     """How far out the signs of each value are, in logarithms.
 
-    Given the signs as they are, a forest overlooks a value that is far out in one of them alone: a random tree rarely
-    splits on that one before it runs out of rows.
+    A forest over the signs themselves overlooks a value that is far out in only one of them: a random tree rarely
+    splits on that sign before it runs out of rows.
     """
     return np.log1p(-np.sort(-np.abs(innovations.signs[..., : len(OF_EXPECTATION)]), axis=-1))

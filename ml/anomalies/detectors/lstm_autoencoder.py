@@ -1,7 +1,7 @@
-"""An LSTM autoencoder over innovations and signs (see lstm): what it cannot retell is unusual.
+"""An LSTM autoencoder over innovations and signs (see `ml.anomalies.lstm`): what it cannot reconstruct is unusual.
 
-It learns from simulated clean demand. So no anomaly of a panel teaches it that anomalies are usual, and no series
-changes another's scores.
+It learns from simulated clean demand. So the anomalies of a panel never look usual to it, and no series changes
+another's scores.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ml.anomalies.signs import LARGEST, OF_EXPECTATION
 
 EXTRA = ("deep", "autograd")
 
-PERIODS = 14  # that are read before the newest is retold: two weeks of days, and longer found no more
+PERIODS = 14  # in a sequence: two weeks of days; longer ones found no more
 STEPS = 150  # of training; twice as many found no more
-SERIES_AT_A_TIME = 50  # what is computed of more at once leaves the processor's cache
+SERIES_AT_A_TIME = 50  # more at once do not fit into the processor's cache
 
 
 def fit(_: Innovations, seed: int) -> Score:
     """See `Detector`. The score is the root mean square error of the newest period, 1 where it is usual.
 
-    Two periods more would find some anomalies a day or two late, and then say of the wrong day what was unusual.
+    The errors of the two periods before would find some more anomalies a day or two late, but blame the wrong day.
     """
     return _autoencoder(seed)
 
@@ -38,7 +38,7 @@ def _autoencoder(seed: int) -> Score:
     def errors(innovations: Innovations) -> np.ndarray:
         inputs = _inputs(innovations)
         parts = np.array_split(inputs, max(len(inputs) // SERIES_AT_A_TIME, 1))
-        # more threads would add up in another order
+        # more threads would add numbers up in another order
         with threadpool_limits(1):
             return np.concatenate([newest_errors(weights, part, PERIODS) for part in parts])
 

@@ -1,7 +1,6 @@
-"""Spectral residual: what stands out of a window once its usual frequencies are taken away (Ren et al., 2019).
+"""Spectral residual: what is left of a window without its usual frequencies (Ren et al., 2019).
 
-It looks at what the smoothing did not expect, in standard deviations. So neither a season stands out nor what peers
-share.
+It looks at deviations from what was expected, in standard deviations. So it finds neither seasons nor what peers share.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from ml.anomalies.detection import CONTEXT, Score
 from ml.anomalies.innovations import Innovations
 from ml.anomalies.signs import OF_EXPECTATION
 
-AHEAD = 5  # the last value is repeated, since a transform sees the end of its window badly
-NEIGHBOURS = 3  # frequencies whose mean is what is usual
+AHEAD = 5  # repeats of the last value, since a transform sees the end of its window badly
+NEIGHBOURS = 3  # neighbouring frequencies; their mean is what is usual
 BEFORE = 21  # saliencies that the last one is compared with
 LARGEST = 10.0  # standard deviations
 
@@ -27,7 +26,7 @@ def fit(_: Innovations, seed: int) -> Score:
 def _score(innovations: Innovations) -> np.ndarray:
     deviations = np.clip(innovations.signs[..., OF_EXPECTATION.index("value")], -LARGEST, LARGEST)
     padded = np.pad(deviations, ((0, 0), (CONTEXT - 1, 0)))
-    # series by series: the windows of all would not fit
+    # series by series, since the windows of all would not fit into memory
     scores = np.stack([_saliency(sliding_window_view(series, CONTEXT)) for series in padded])
     return np.where(np.isfinite(innovations.y), scores, 0.0)
 

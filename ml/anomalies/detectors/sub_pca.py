@@ -1,6 +1,6 @@
-"""Subsequence PCA: two weeks that the main shapes of simulated clean weeks cannot put together again.
+"""Subsequence PCA: finds two weeks that the main shapes of simulated clean weeks cannot reconstruct.
 
-What is left of each window after its projection on the principal components is measured in what is left of clean ones.
+The residual of each window after its projection on the principal components is measured in residuals of clean ones.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ml.anomalies.detection import WARM_UP, Score
 from ml.anomalies.innovations import Innovations
 
 WINDOW = 14
-COMPONENTS = 3  # slow rises and falls; what else there is in clean demand is noise
+COMPONENTS = 3  # slow rises and falls; the rest of clean demand is noise
 LARGEST = 10.0  # standard deviations
 
 
 def fit(_: Innovations, seed: int) -> Score:
-    """See `Detector`. The score is the root mean square of what is left, in its clean standard deviations."""
+    """See `Detector`. The score is the root mean square of the residual, in clean standard deviations."""
     return _score
 
 

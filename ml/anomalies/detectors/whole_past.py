@@ -1,6 +1,6 @@
-"""How far the values, their level and their turbulence lie outside of all that the series has shown.
+"""Compares values, their level and their turbulence with the whole past of the series.
 
-It asks for no season and no peers, and suits series of many periods that are watched one by one.
+It needs no season and no peers, and suits long series that are watched one by one.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from ml.anomalies.detection import Score
 from ml.anomalies.innovations import Innovations
 from ml.anomalies.signs import OF_PAST
 
-THRESHOLD = 4.0  # a third above what three in a thousand values exceeded so far
+THRESHOLD = 4.0  # a third above the score that three in a thousand values exceeded so far
 
 
 def fit(_: Innovations, seed: int) -> Score:
-    """See `Detector`. A score of 3 is what three in a thousand values exceeded so far."""
+    """See `Detector`. Three in a thousand values so far exceeded a score of 3."""
     return _furthest
 
 

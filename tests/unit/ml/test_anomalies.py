@@ -264,7 +264,7 @@ def test_no_past_takes_the_prior():
     assert thresholds(np.zeros((1, 5)), np.zeros((1, 5), dtype=bool), prior, 0.001)[0] == prior.threshold(0.001)[0]
 
 
-def test_an_episode_is_reported_once_and_again_after_a_quiet_week():
+def test_an_episode_is_reported_once_and_again_after_its_cooldown():
     kinds = np.full((2, 40), None, dtype=object)
     for series, period, kind in [
         (0, 10, "spike"),
@@ -276,7 +276,7 @@ def test_an_episode_is_reported_once_and_again_after_a_quiet_week():
         (1, 33, "spike"),
     ]:
         kinds[series, period] = kind
-    reported = first_of_episode(kinds != None, kinds, quiet=7)  # noqa: E711
+    reported = first_of_episode(kinds != None, kinds, cooldown=7)  # noqa: E711
     assert list(zip(*np.nonzero(reported), strict=True)) == [(0, 10), (0, 16), (0, 32), (1, 33)]
 
 
