@@ -142,9 +142,9 @@
 {% endmacro %}
 
 
-{# What the tables rest on beside the readings. Tables that were built with other settings cannot be added to. Of the rules
-   only their ids, thresholds and conditions count: their words may change. The seed is read from its file, since this
-   build has not loaded it yet. #}
+{# What the tables depend on beside the readings. Tables that were built with other settings cannot be added to. Of the
+   rules only their ids, thresholds and conditions count: their words may change. The seed is read from its file, since
+   this build has not loaded it yet. #}
 {% macro build_settings() %}
     {%- set seed = graph.nodes['seed.inventory.anomaly_rules'] -%}
     {%- set query -%}
@@ -194,7 +194,7 @@
 
 {# The oldest of the models' newest good builds: whatever came later is new to at least one of them. A model whose table
    does not exist yet is built whole, beside the others. So is one whose table no build finished since the accepted
-   readings, on which all rest, were built whole: its table is dropped. #}
+   readings, which all others read, were built whole: its table is dropped. #}
 {% macro last_good_build(nodes) %}
     {%- set builds = [] -%}
     {%- for node in nodes -%}

@@ -26,7 +26,7 @@
 
         ),
 
-        -- A day rests on 37 before it, and on the four weeks until stock last moved. Nothing is before the day whose first
+        -- A day is compared with 37 before it, and with the four weeks until stock last moved. Nothing is before the day whose first
         -- reading follows none.
         recent_days as materialized (
 

@@ -39,7 +39,7 @@ observed as (
 
 ),
 
--- Only what some label is meant for can be scored: that a shelf is empty is true, and no label says so.
+-- Only detectors that some label expects can be scored: an empty shelf is true, and has no label.
 scored as (
 
     select
@@ -54,7 +54,7 @@ scored as (
 
 ),
 
--- every anomaly of a detector, its own and those of a rule that it found as well
+-- all anomalies that a detector found, including those that are published as another detector's
 found_by as (
 
     select
@@ -158,7 +158,7 @@ precisions as (
 
 ),
 
--- how precise a detector is can be said of all that it found, not of a kind
+-- Precision is known for all anomalies of a detector, not by kind: a false alert has no kind of label.
 final as (
 
     select

@@ -12,8 +12,8 @@ anomalies as (
 
 ),
 
--- An anomaly is the label's when it is of the same product, or of its whole category or store, on a day of it or in the
--- three days after: some facts show only then.
+-- An anomaly belongs to a label if it is of the same product, or of its whole category or store, on a day of the label
+-- or in the three days after: some anomalies show only then.
 final as (
 
     select
@@ -34,7 +34,7 @@ final as (
     inner join anomalies
         on
             labels.store_location = anomalies.store_location
-            -- that a note is wrong says nothing of the readings
+            -- a wrong note says nothing about the readings
             and (labels.expected_detector = 'text') = (anomalies.method = 'text')
             and coalesce(
                 labels.product_id = anomalies.product_id, labels.category = anomalies.category,

@@ -26,7 +26,7 @@
 
         ),
 
-        -- A reading rests on the twenty before it. Nothing is before a reading that follows none.
+        -- A reading is compared with the twenty before it. Nothing is before a reading that follows none.
         recent_levels as materialized (
 
             select

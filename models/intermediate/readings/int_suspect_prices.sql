@@ -24,7 +24,7 @@ accepted_readings as not materialized (
 
     ),
 
-    -- A judgement rests on its product's recent past. A dip or a jump may have begun before what is judged again.
+    -- A reading is judged by its product's recent past. A dip or a jump may have begun before what is judged again.
     readings as materialized (
 
         select

@@ -42,7 +42,7 @@ rules as (
 
     ),
 
-    -- A judgement rests on its product's recent past. A dip or a jump may have begun before what is judged again.
+    -- A reading is judged by its product's recent past. A dip or a jump may have begun before what is judged again.
     readings as materialized (
 
         select
