@@ -6,6 +6,7 @@ optionally known-future columns (float), which have values in rows beyond the la
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,6 +40,7 @@ DETECTION_COLUMNS = [
 ]
 TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
+OLD_SPELLINGS = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}  # of pandas
 LOOKED_AT = 2_000  # letters of a text; nobody reads further
 
 
@@ -47,14 +49,20 @@ def read_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Dat
 
     Raises ValueError that names the column, and the row or series, at fault.
     """
+    return typed_panel(panel, extra_columns).sort_values(["unique_id", "ds"], ignore_index=True)
+
+
+def typed_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.DataFrame:
+    """The same as `read_panel`, its rows in the order they were given."""
     wanted = ["unique_id", "ds", "y", *extra_columns]
     missing = [column for column in wanted if column not in panel.columns]
     if missing:
-        raise ValueError(f"the panel lacks the column {', '.join(missing)} (found: {', '.join(panel.columns)})")
-    result = panel[wanted].copy()
-    if result["unique_id"].isna().any():
-        raise ValueError(f"unique_id is empty in row {int(np.argmax(result['unique_id'].isna())) + 1}")
-    result["unique_id"] = result["unique_id"].astype(str)
+        raise ValueError(
+            f"the panel lacks the column {', '.join(missing)} (found: {', '.join(map(str, panel.columns))})"
+        )
+    result = panel[wanted].reset_index(drop=True)
+    result["unique_id"] = _texts(result["unique_id"])
+    _check_filled(result["unique_id"])
     result["ds"] = _timestamps(result["ds"])
     for column in ["y", *extra_columns]:
         result[column] = _numbers(result[column])
@@ -62,16 +70,43 @@ def read_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Dat
     if doubled.any():
         first = result[doubled].iloc[0]
         raise ValueError(f"series {first.unique_id!r} has more than one row for {first.ds}")
-    return result.sort_values(["unique_id", "ds"], ignore_index=True)
+    return result
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Values as text, empty where there are none. Lone surrogates are no text, and no file takes them."""
+
+    def text(value: object) -> str:
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        return str(value).encode("utf-8", "replace").decode()
+
+    given = values.astype(object)
+    return given.where(given.notna(), "").map(text).astype(object)
+
+
+def _check_filled(texts: pd.Series) -> None:
+    if (texts == "").any():
+        raise ValueError(f"{texts.name} is empty in row {int(np.argmax(texts == '')) + 1}")
 
 
 def _timestamps(values: pd.Series) -> pd.Series:
+    """Raises ValueError for numbers as well: they may be days, seconds or 20260105."""
+    if values.isna().any():
+        raise ValueError(f"ds is empty in row {int(np.argmax(values.isna())) + 1}")
+    if len(values) and pd.api.types.is_numeric_dtype(values):
+        raise ValueError(f"ds is a number in row 1, not a time: {values.iloc[0]}")
     try:
-        timestamps = pd.to_datetime(values, utc=True).astype("datetime64[ns, UTC]")
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"ds cannot be read as time: {error}") from error
-    if timestamps.isna().any():
-        raise ValueError(f"ds is empty in row {int(np.argmax(timestamps.isna())) + 1}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a spelling that pandas does not know
+            timestamps = pd.to_datetime(values, utc=True)
+    except (ValueError, TypeError):  # the rows differ in their spelling, or one is no time
+        timestamps = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
+    unreadable = ~timestamps.between(pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC"))
+    if unreadable.any():
+        row = int(np.argmax(unreadable))
+        raise ValueError(f"ds cannot be read as time in row {row + 1}: {str(values.iloc[row])[:60]!r}")
+    timestamps = timestamps.astype("datetime64[ns, UTC]")
     naive: pd.Series = timestamps.dt.tz_localize(None)
     return naive
 
@@ -81,7 +116,7 @@ def _numbers(values: pd.Series) -> pd.Series:
     broken = (numbers.isna() & values.notna()) | np.isinf(numbers)
     if broken.any():
         row = int(np.argmax(broken))
-        raise ValueError(f"{values.name} is not a finite number in row {row + 1}: {values.iloc[row]!r}")
+        raise ValueError(f"{values.name} is not a finite number in row {row + 1}: {str(values.iloc[row])[:60]!r}")
     return numbers
 
 
@@ -91,11 +126,14 @@ def anchored(freq: str, timestamps: pd.Series) -> str:
     A panel of weeks that begin on Mondays does not fit pandas' "W", which means Sundays: it would lose every value.
     Raises ValueError for a frequency that pandas does not know, or that the timestamps do not follow.
     """
-    spelled = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}.get(freq, freq)
+    unit = freq.lstrip("0123456789")
+    spelled = freq.removesuffix(unit) + OLD_SPELLINGS.get(unit, unit)
     try:
         offset = pd.tseries.frequencies.to_offset(spelled)
     except ValueError as error:
         raise ValueError(f"unknown frequency {freq!r}; use one of pandas, such as D, W, h or MS") from error
+    if offset.n <= 0:
+        raise ValueError(f"the frequency {freq!r} leads nowhere; use one such as D, W, h or MS")
     choices = [offset]
     if len(timestamps):
         first = timestamps.iloc[0]
@@ -170,14 +208,16 @@ def read_notes(notes: pd.DataFrame) -> pd.DataFrame:
     wanted = ["note_id", "product_id", "category", "note"]
     missing = [column for column in wanted if column not in notes.columns]
     if missing:
-        raise ValueError(f"the notes lack the column {', '.join(missing)} (found: {', '.join(notes.columns)})")
-    if notes["note_id"].isna().any():
-        raise ValueError(f"note_id is empty in row {int(np.argmax(notes['note_id'].isna())) + 1}")
+        raise ValueError(
+            f"the notes lack the column {', '.join(missing)} (found: {', '.join(map(str, notes.columns))})"
+        )
     result = notes[wanted].reset_index(drop=True)
-    for column in wanted[1:]:
-        result[column] = result[column].fillna("").astype(str)
-    # lone surrogates are no text, and no file takes them
-    result["note"] = result["note"].str[:LOOKED_AT].map(lambda note: note.encode("utf-8", "replace").decode())
+    for column in wanted:
+        # an id that is a number in every row stays one
+        if column != "note_id" or not pd.api.types.is_integer_dtype(result[column]):
+            result[column] = _texts(result[column])
+    _check_filled(result["note_id"])
+    result["note"] = result["note"].str[:LOOKED_AT]
     for column in ("quantity", "units_in"):
         given = notes[column] if column in notes.columns else pd.Series(np.nan, notes.index)
         result[column] = pd.to_numeric(given, errors="coerce").astype(float).to_numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import click
 import pandas as pd
 
 AS_TEXT: dict[str, Any] = {"dtype": str, "keep_default_na": False, "encoding_errors": "replace"}
+# a series may be called 007 or NA, and 20260105 is a day
+AS_PANEL: dict[str, Any] = {"converters": {"unique_id": str}, "dtype": {"ds": str}}
 
 
 def read_table(path: Path, *, as_text: bool = False) -> pd.DataFrame:
@@ -20,26 +23,57 @@ def read_table(path: Path, *, as_text: bool = False) -> pd.DataFrame:
         raise click.ClickException(f"{path}: no such file. Check the path.")
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            table = pd.read_parquet(path)
+            return table.reset_index() if any(table.index.names) else table
         if path.suffix == ".csv":
-            return pd.read_csv(path, **(AS_TEXT if as_text else {}))
+            return pd.read_csv(path, **(AS_TEXT if as_text else AS_PANEL))
         if path.suffix == ".ndjson":
-            with path.open(encoding="utf-8", errors="replace") as lines:
-                return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+            return pd.DataFrame(_json_lines(path))
     except Exception as error:
-        raise click.ClickException(f"{path}: cannot be read ({error}). Write it again as CSV or Parquet.") from error
+        reason = " ".join(str(error).split())[:200].removesuffix(".")
+        raise click.ClickException(
+            f"{path}: cannot be read ({reason}). Write it again as CSV in UTF-8, or as Parquet."
+        ) from error
     raise click.ClickException(f"{path}: unknown ending '{path.suffix}'. Use .csv, .parquet or .ndjson.")
+
+
+def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"line {number}: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is no JSON object")
+            yield row
+
+
+def check_writable(path: Path) -> None:
+    """Raise click.ClickException where `write_table` would refuse a path, before anybody has waited for the result."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise click.ClickException(f"{path}: unknown ending '{path.suffix}'. Use .csv or .parquet.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{path}: the folder cannot be made ({error.strerror}).") from error
+    if path.is_dir():
+        raise click.ClickException(f"{path}: is a folder. Name a file.")
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as CSV or Parquet, by the ending of the path; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
     # another process may write the same file at the same time
     temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    if path.suffix == ".parquet":
-        frame.to_parquet(temporary, index=False)
-    elif path.suffix == ".csv":
-        frame.to_csv(temporary, index=False)
-    else:
-        raise click.ClickException(f"{path}: unknown ending '{path.suffix}'. Use .csv or .parquet.")
-    temporary.rename(path)
+    try:
+        if path.suffix == ".parquet":
+            frame.to_parquet(temporary, index=False)
+        else:
+            frame.to_csv(temporary, index=False)
+        temporary.rename(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise click.ClickException(f"{path}: cannot be written ({error.strerror or error}).") from error

@@ -74,6 +74,8 @@ def detect(
     if not len(table.unique_ids):
         return empty_detections()
     share = allowed_share(alert_budget, min(periods_per_week(freq), SHORTEST_WEEK))
+    if train_end is not None and table.asked["ds"].min() > train_end:
+        raise ValueError(f"nothing to learn from: train_end ({train_end}) lies before the first row")
     blocks = _blocks(table, train_end)
     everyone, referred = np.arange(len(table.unique_ids)), _references(table)
     references = _stages(table, referred, season, blocks, referred, None)

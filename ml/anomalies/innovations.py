@@ -49,6 +49,9 @@ class Innovations(NamedTuple):
         return Innovations(*(array[:, start:end] for array in self))
 
 
+LARGEST_LOGARITHM = 700.0  # beyond, a float overflows
+
+
 def in_logarithms(y: np.ndarray) -> np.ndarray:
     """log(1 + y), continued to negative values by its mirror image."""
     return np.sign(y) * np.log1p(np.abs(y))
@@ -56,7 +59,7 @@ def in_logarithms(y: np.ndarray) -> np.ndarray:
 
 def from_logarithms(x: np.ndarray) -> np.ndarray:
     """The inverse of `in_logarithms`."""
-    return np.sign(x) * np.expm1(np.abs(x))
+    return np.sign(x) * np.expm1(np.minimum(np.abs(x), LARGEST_LOGARITHM))
 
 
 def least_spread(expected: np.ndarray) -> np.ndarray:

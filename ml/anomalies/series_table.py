@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ml.frames import anchored, read_panel
+from ml.frames import anchored, read_panel, typed_panel
 
 # A table that is nearly empty comes from a stray timestamp, and might not fit into memory.
 MOST_PERIODS, SPARSEST = 20_000, 50
@@ -41,7 +41,9 @@ def read_series(
     """
     missing = [column for column in peers if column not in panel.columns]
     if missing:
-        raise ValueError(f"the panel lacks the column {', '.join(missing)} (found: {', '.join(panel.columns)})")
+        raise ValueError(
+            f"the panel lacks the column {', '.join(missing)} (found: {', '.join(map(str, panel.columns))})"
+        )
     asked = read_panel(panel)
     rows, unique_ids = pd.factorize(asked["unique_id"])
     columns = _columns(asked["ds"], rows, freq)
@@ -51,11 +53,19 @@ def read_series(
     if labels:
         known = pd.MultiIndex.from_frame(asked[["unique_id", "ds"]]).isin(list(labels))
         labelled[rows[known], columns[known]] = True
-    # the last row of a series says which peers it has
-    kept = panel.assign(unique_id=panel["unique_id"].astype(str)).drop_duplicates("unique_id", keep="last")
-    kept = kept.set_index("unique_id").reindex(unique_ids)
-    groups = tuple(pd.factorize(kept[column])[0] for column in peers)
+    groups = tuple(pd.factorize(column)[0] for column in _peers(panel, unique_ids, peers))
     return SeriesTable(np.asarray(unique_ids), y, labelled, groups, asked[["unique_id", "ds"]], rows, columns)
+
+
+def _peers(panel: pd.DataFrame, unique_ids: Sequence[str], peers: Sequence[str]) -> Iterator[pd.Series]:
+    """For each peer column, what the earliest row of each series says: a later one may not change earlier alerts."""
+    if not peers:
+        return
+    typed = typed_panel(panel)
+    earliest = typed.sort_values(["unique_id", "ds"]).drop_duplicates("unique_id").index
+    for column in peers:
+        values = pd.Series(panel[column].to_numpy()[earliest], typed["unique_id"].to_numpy()[earliest])
+        yield values.reindex(unique_ids)
 
 
 def periods_per_week(freq: str) -> float:
@@ -74,13 +84,14 @@ def _columns(ds: pd.Series, rows: np.ndarray, freq: str) -> np.ndarray:
     if ds.empty:
         return np.zeros(0, dtype=int)
     freq = anchored(freq, ds)
-    edges = pd.date_range(ds.min(), ds.max(), freq=freq)
     longest = int(np.bincount(rows).max())
-    if len(edges) > max(MOST_PERIODS, SPARSEST * longest):
+    periods = int((ds.max() - ds.min()) / pd.Timedelta(days=7) * periods_per_week(freq)) + 1
+    if periods > max(MOST_PERIODS, SPARSEST * longest):
         raise ValueError(
-            f"the panel spans {len(edges):,} periods of {freq} from {ds.min()} to {ds.max()}, "
+            f"the panel spans {periods:,} periods of {freq} from {ds.min()} to {ds.max()}, "
             f"but no series has more than {longest:,} values; check the first and last timestamps, and the freq"
         )
+    edges = pd.date_range(ds.min(), ds.max(), freq=freq)
     columns = np.searchsorted(edges.to_numpy(), ds.to_numpy(), side="right") - 1
     # within a series each row gets a column of its own
     place = np.arange(len(rows))

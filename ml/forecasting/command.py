@@ -10,7 +10,7 @@ import pandas as pd
 from ml.forecasting import forecast, forecasters
 from ml.forecasting.scores import score
 from ml.frames import anchored, read_panel
-from ml.panel_files import read_table, write_table
+from ml.panel_files import check_writable, read_table, write_table
 from ml.registry import names_of
 
 
@@ -33,7 +33,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
 @click.option("--step", type=click.IntRange(min=1), help="periods between cutoffs (default: the horizon)")
 @click.option("--future", callback=_names, help="known-future columns, separated by commas")
 @click.option("--models", callback=_names, help="models, separated by commas (default: all)")
-@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="forecast frame, .csv or .parquet")
 def command(
     panel_file: Path,
@@ -48,6 +48,7 @@ def command(
     out: Path,
 ) -> None:
     """Forecast a panel from its last cutoffs that leave a whole horizon each, and score the forecasts."""
+    check_writable(out)
     try:
         panel = read_panel(read_table(panel_file), future)
         read = panel.loc[panel["y"].notna(), "ds"]

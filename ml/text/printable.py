@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from ml.text.rules.contact_details import masked
 
@@ -12,6 +11,5 @@ SHOWN = 60
 
 def quoted(text: str) -> str:
     """A text in quotes: contact details masked, control and direction characters left out, cut where it is long."""
-    visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in masked(text))
-    short = re.sub(r" +", " ", visible).strip()
+    short = re.sub(r" +", " ", masked(text)).strip()
     return f"“{short if len(short) <= SHOWN else short[: SHOWN - 1].rstrip() + '…'}”"

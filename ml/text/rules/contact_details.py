@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
-EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+EMAIL = re.compile(r"[\w.+-]{1,64}(?:@| ?[\[(]at[\])] ?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
-CARD = re.compile(r"(?<![\d.,])[2-6]\d{3}(?:[ -]?\d{2,6}){2,4}(?![\d.,]?\d)")
+CARD = re.compile(r"(?<!\d)(?<!\d[.,])[2-6]\d{3}(?:[ ._-]{0,2}\d{2,6}){2,4}(?![.,]?\d)")
 CARD_END = re.compile(r"\bcard\b(?: \w+){0,2} (?:ending|ends|end|no\.?|number)(?: \w+)? ?[x*]*\d{4}\b", re.IGNORECASE)
 PHONE = re.compile(
-    r"(?<![\w.,/-])(?:"
+    r"(?<![\w/-])(?<!\d[.,])(?:"
     r"\+\d{1,3}[ .-]?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]?\d{2,5}){1,4}"  # +44 20 7946 0000
+    r"|(?=[\d .-]{15})00[1-9]\d{0,2}(?:[ .-]\d{1,5}){2,5}"  # 0044 20 7946 0000
     r"|\(\d{2,5}\)[ .-]?\d{3,4}(?:[ .-]?\d{2,5}){1,2}"  # (415) 555 0123
     r"|0\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}"  # 020 7946 0000
     r"|\d{3}[ .-]\d{3}[ .-]\d{4}"  # 415-555-0123
     r"|\d{3}[ -]\d{4}"  # 555 0123
-    r"|(?<=tel )\d{7,12}|(?<=phone )\d{7,12}|(?<=call )\d{7,12}|(?<=ring )\d{7,12}|0[1-9]\d{8,9}"
+    r"|(?:(?<=tel[ :.])|(?<=phone[ :])|(?<=mobile[ :])|(?<=call[ :])|(?<=ring[ :])) ?\d{7,12}|0[1-9]\d{8,9}"
     r")(?![\w/]|[.,]\d)",
     re.IGNORECASE,
 )
@@ -37,7 +39,18 @@ def masked(text: str) -> str:
     return _mask(text)[0]
 
 
+def plain(text: str) -> str:
+    """A text in the letters, digits, dashes and spaces that everybody types, without invisible characters: what looks
+    like a number is one."""
+    if text.isascii() and text.isprintable():
+        return text
+    spelled = {"C": " ", "Z": " ", "Cf": "", "Pd": "-"}
+    kinds = ((letter, unicodedata.category(letter)) for letter in unicodedata.normalize("NFKC", text))
+    return "".join(spelled.get(kind, spelled.get(kind[0], letter)) for letter, kind in kinds)
+
+
 def _mask(text: str) -> tuple[str, list[str]]:
+    text = plain(text)
     kinds: list[str] = []
     for pattern, accepts, kind in KINDS:
 

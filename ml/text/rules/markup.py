@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-FORMULA = re.compile(r"^\s*(?:=[\w+(@'\"-]|@\w+\(|[+-]\s*[A-Za-z]+\(|[=+@-]\w*\|)")
+FORMULA = re.compile(r"^\s*(?:=[\w+(@'\"-]|@\w+\(|[+-]\s*[A-Za-z]+\(|[=+@-][\w+*/.()-]*\|)")
 MARKUP = re.compile(r"<\s*/?\s*[a-z!][^<>]{0,200}>|javascript:|&(?:lt|gt|#\d+);|\{\{.{0,100}\}\}", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 

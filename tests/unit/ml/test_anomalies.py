@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ml.anomalies import detect, detectors
 from ml.anomalies.calibration import Tail, allowed_share, clean_tail, thresholds
 from ml.anomalies.episodes import first_of_episode
+from ml.anomalies.series_table import read_series
 from ml.frames import DETECTION_COLUMNS
 from ml.registry import names_of
 
@@ -294,3 +295,15 @@ def test_cutting_off_the_future_changes_no_score(y, end):
     whole = find(frame, peers=[], all_rows=True)
     cut = find(frame[frame["ds"] <= last], peers=[], all_rows=True)
     pd.testing.assert_frame_equal(cut, whole[whole["ds"] <= last].reset_index(drop=True), check_dtype=False)
+
+
+def test_a_later_change_of_peers_changes_no_earlier_row():
+    frame = pd.concat(
+        pd.DataFrame({"unique_id": name, "ds": pd.date_range("2025-01-01", periods=3), "y": 1.0, "store": name[0]})
+        for name in ("a1", "a2", "b1")
+    )
+    moved = frame.copy()
+    moved.loc[(moved["unique_id"] == "a2") & (moved["ds"] > "2025-01-02"), "store"] = "b"
+    for panel in (frame, moved, moved.sample(frac=1, random_state=1)):
+        assert read_series(panel, "D", ["store"]).groups[0].tolist() == [0, 0, 1]
+    assert read_series(frame, "D", ["unique_id"]).groups[0].tolist() == [0, 1, 2]

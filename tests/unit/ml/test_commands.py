@@ -89,6 +89,9 @@ def test_detect_names_a_weekly_series_in_a_daily_panel(tmp_path):
         ("y", float("inf"), "y is not a finite number in row 3"),
         ("ds", "2025-01-02", "series 'a' has more than one row for 2025-01-02"),
         ("y", None, "lacks the column y"),
+        ("ds", "yesterday", "ds cannot be read as time in row 3: 'yesterday'"),
+        ("ds", "9999-12-31", "ds cannot be read as time in row 3"),
+        ("unique_id", "", "unique_id is empty in row 3"),
     ],
 )
 def test_detect_names_bad_input_in_one_line(panel_file, tmp_path, column, value, reported):
@@ -102,3 +105,77 @@ def test_detect_names_bad_input_in_one_line(panel_file, tmp_path, column, value,
     assert result.exit_code == 1
     assert reported in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "reported"),
+    [
+        (["--freq", "0D"], "the frequency '0D' leads nowhere"),
+        (["--freq", "-1D"], "the frequency '-1D' leads nowhere"),
+        (["--freq", "1ns"], "check the first and last timestamps, and the freq"),
+        (["--train-end", "2020-01-01"], "nothing to learn from"),
+        (["--out", "found.txt"], "unknown ending '.txt'"),
+        (["--out", "panel.csv/found.csv"], "the folder cannot be made"),
+    ],
+)
+def test_detect_names_a_bad_setting_in_one_line(panel_file, monkeypatch, options, reported):
+    monkeypatch.chdir(panel_file.parent)
+    result = CliRunner().invoke(detect, ["--panel", "panel.csv", "--out", "found.csv", *options])
+    assert result.exit_code == 1
+    assert reported in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "y", "reported"), [(0, 1.0, "holds no values"), (140, None, "holds no values"), (1, 1.0, "0 alerts")]
+)
+def test_detect_takes_a_panel_with_hardly_a_value(panel_file, tmp_path, recwarn, rows, y, reported):
+    pd.read_csv(panel_file).head(rows).assign(y=y).to_csv(panel_file, index=False)
+    result = CliRunner().invoke(detect, ["--panel", str(panel_file), "--out", str(tmp_path / "d.csv")])
+    assert result.exit_code == 0, result.output
+    assert reported in result.output
+    assert len(pd.read_csv(tmp_path / "d.csv")) == rows * len(installed_names(detectors))
+    assert not [str(warning.message) for warning in recwarn if warning.category is RuntimeWarning]
+
+
+def test_detect_reports_that_nothing_follows_train_end(panel_file, tmp_path):
+    options = ["--panel", str(panel_file), "--out", str(tmp_path / "d.csv"), "--train-end", "2030-01-01"]
+    assert "ends before --train-end" in CliRunner().invoke(detect, options).output
+
+
+def test_detect_keeps_names_and_order_of_the_rows(panel_file, tmp_path):
+    panel = pd.read_csv(panel_file)
+    panel = pd.concat([panel.assign(unique_id=name) for name in ("NA", "007")]).sample(frac=1, random_state=1)
+    panel.to_csv(panel_file, index=False)
+    result = CliRunner().invoke(detect, ["--panel", str(panel_file), "--out", str(tmp_path / "d.csv")])
+    assert result.exit_code == 0, result.output
+    found = pd.read_csv(tmp_path / "d.csv", dtype=str, keep_default_na=False)
+    for _, rows in found.groupby("method"):
+        assert rows[["unique_id", "ds"]].values.tolist() == panel[["unique_id", "ds"]].values.tolist()
+
+
+def test_detect_reads_each_spelling_of_a_day_alike(panel_file, tmp_path):
+    panel = pd.read_csv(panel_file)
+    written = []
+    for spelling in ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%dT00:00:00Z", "%Y-%m-%d 02:00:00+02:00"):
+        ds = pd.to_datetime(panel["ds"]).dt.strftime(spelling)
+        # one row in another spelling
+        panel.assign(ds=[panel["ds"].iloc[0], *ds[1:]]).to_csv(panel_file, index=False)
+        options = ["--panel", str(panel_file), "--out", str(tmp_path / "d.csv")]
+        result = CliRunner().invoke(detect, options)
+        assert result.exit_code == 0, result.output
+        written.append((tmp_path / "d.csv").read_bytes())
+    assert len(set(written)) == 1
+
+
+def test_numbers_are_no_days(panel_file, tmp_path):
+    panel = pd.read_csv(panel_file)
+    panel.assign(ds=20250101 + np.arange(140)).to_parquet(tmp_path / "panel.parquet")
+    options = ["--panel", str(tmp_path / "panel.parquet"), "--out", str(tmp_path / "d.csv")]
+    assert "ds is a number in row 1" in CliRunner().invoke(detect, options).output
+
+
+def test_a_series_named_by_the_index_is_read(panel_file, tmp_path):
+    pd.read_csv(panel_file).set_index("unique_id").to_parquet(tmp_path / "panel.parquet")
+    options = ["--panel", str(tmp_path / "panel.parquet"), "--out", str(tmp_path / "d.csv")]
+    assert CliRunner().invoke(detect, options).exit_code == 0

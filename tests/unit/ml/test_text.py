@@ -70,6 +70,7 @@ def test_a_name_that_changes_a_little_is_no_anomaly():
         ("LUNCH BAG cafÃ©", "wrong encoding"),
         ("BLUE DOORMAT call 020 7946 0991", "a phone number"),
         ("=cmd|' /C calc'!A0", "a spreadsheet formula"),
+        ("-2+3+cmd|' /C calc'!A0", "a spreadsheet formula"),
         ("<img src=x onerror=alert(1)>", "markup"),
     ],
 )
@@ -114,10 +115,20 @@ def test_a_score_depends_on_nothing_later():
         ("card ending 4417", "[card number]"),
         ("to DE89 3704 0044 0532 0130 00", "to [bank account]"),
         ("deliver to 14 Mill Lane", "deliver to [address]"),
+        # as others type them
+        ("\uff14\uff11\uff11\uff11 1111 1111 1111", "[card number]"),
+        ("4111\u20131111\u20131111\u20131111", "[card number]"),
+        ("4111\u200b1111\n1111\u20091111", "[card number]"),
+        ("paid,4111.1111.1111.1111.", "paid,[card number]."),
+        ("jane\uff20shop.com, joe [at] shop.com", "[e-mail address], [e-mail address]"),
+        ("tel: 2079460991", "tel:[phone number]"),
+        ("0044 20 7946 0991", "[phone number]"),
+        ("020\u00a07946\u00a00991", "[phone number]"),
         # a barcode, an order, a size, a number without the check digit of a card
         ("ean 4006381333931", "ean 4006381333931"),
         ("po 98231, 45x30cm", "po 98231, 45x30cm"),
         ("4111 1111 1111 1112", "4111 1111 1111 1112"),
+        ("lot 0012 34 56 78", "lot 0012 34 56 78"),
     ],
 )  # fmt: skip
 def test_contact_details_are_masked_and_nothing_else_is(text, shown):
@@ -193,3 +204,43 @@ def test_the_command_says_what_is_missing(tmp_path):
     assert result.exit_code == 1
     assert "lack the column product_id, category" in result.output
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_texts_of_numbers_only_are_judged():
+    assert len(detect_text(names(120).assign(note=[str(place) for place in range(120)]), seed=1)) == 120
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_command_takes_ids_of_any_kind(tmp_path, ending):
+    frame = names(60)
+    rows = frame.to_dict("records")
+    rows[3] |= {"note_id": 7, "product_id": "\ud800", "category": None}
+    rows[4] |= {"note_id": "\ud800", "product_id": 5}
+    (tmp_path / "notes.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / f"out.{ending}"
+    result = CliRunner().invoke(command, ["--notes", str(tmp_path / "notes.ndjson"), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    found = pd.read_csv(out) if ending == "csv" else pd.read_parquet(out)
+    assert found["note_id"].tolist() == [*frame["note_id"][:3], "7", "?", *frame["note_id"][5:]]
+
+
+def test_parquet_types_are_texts():
+    frame = names(60)
+    typed = frame.assign(note=[note.encode() for note in frame["note"]], category=frame["category"].astype("category"))
+    pd.testing.assert_frame_equal(detect_text(typed, seed=1), detect_text(frame, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("content", "reported"),
+    [
+        ('{"note_id": 1}\n{bad', "line 2: "),
+        ("[1, 2]", "line 1 is no JSON object"),
+        ('{"note_id": "", "product_id": "P", "category": "C", "note": "a"}', "note_id is empty in row 1"),
+    ],
+)
+def test_the_command_names_a_bad_line(tmp_path, content, reported):
+    (tmp_path / "notes.ndjson").write_text(content)
+    result = CliRunner().invoke(command, ["--notes", str(tmp_path / "notes.ndjson"), "--out", str(tmp_path / "o.csv")])
+    assert result.exit_code == 1
+    assert reported in result.output
+    assert len(result.output.strip().splitlines()) == 1
