@@ -54,6 +54,12 @@ detectors as (
 
 ),
 
+current_stock as (
+
+    select * from {{ ref('int_current_stock') }}
+
+),
+
 findings as (
 
     select * from stock_anomalies
@@ -123,6 +129,16 @@ also_found as (
 
 ),
 
+store_values as (
+
+    select
+        store_location,
+        {{ exact_sum('stock_value') }} as stock_value
+    from current_stock
+    group by store_location
+
+),
+
 final as (
 
     select
@@ -132,7 +148,13 @@ final as (
         -- the documented name of the column is a keyword
         detectors.method,  -- noqa: RF04
         findings.kind,
-        detectors.severity,
+        -- a rule knows what its kind is worth; what a model finds is worth what it is off by
+        case
+            when findings.value_off is null then detectors.severity
+            when findings.value_off >= {{ var('severe_share') }} * store_values.stock_value then 'high'
+            when findings.value_off >= {{ var('severe_share') }} / 10 * store_values.stock_value then 'medium'
+            else 'info'
+        end as severity,
         findings.store_location,
         findings.category,
         findings.product_id,
@@ -149,6 +171,8 @@ final as (
     from findings
     inner join detectors
         on findings.detector = detectors.detector
+    left join store_values
+        on findings.store_location = store_values.store_location
     left join also_found
         on findings.anomaly_id = also_found.anomaly_id
     anti join same_facts

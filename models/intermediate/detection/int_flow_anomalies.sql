@@ -42,6 +42,7 @@ final as (
         described.observed as observed_value,
         described.expected as expected_value,
         described.score,
+        abs(described.observed - described.expected) * product_flows.price as value_off,
         case described.kind
             when 'return'
                 then format('{:,.0f} back in {}; {}', product_flows.units_in, described.period, described.expectation)

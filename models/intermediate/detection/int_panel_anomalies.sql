@@ -24,6 +24,7 @@ final as (
         cast(detections.observed as double) as observed_value,
         cast(detections.expected as double) as expected_value,
         cast(detections.score as double) as score,
+        abs(detections.observed - detections.expected) * demand_panel.avg_price as value_off,
         format(
             '{}; {:,.0f} to {:,.0f} were expected, and its peers sold {}',
             case detections.kind

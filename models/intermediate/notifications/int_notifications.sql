@@ -29,6 +29,7 @@ single_anomalies as (
     select
         detector,
         kind,
+        severity,
         store_location,
         category,
         product_id,
@@ -49,6 +50,7 @@ silent_products as (
     select
         anomalies.detector,
         anomalies.kind,
+        anomalies.severity,
         anomalies.store_location,
         cast(null as varchar) as category,
         cast(null as varchar) as product_id,
@@ -63,7 +65,7 @@ silent_products as (
             anomalies.store_location = current_stock.store_location
             and anomalies.product_id = current_stock.product_id
     where anomalies.detector = 'stale_product'
-    group by anomalies.detector, anomalies.kind, anomalies.store_location
+    group by anomalies.detector, anomalies.kind, anomalies.severity, anomalies.store_location
 
 ),
 
@@ -79,8 +81,8 @@ final as (
 
     select
         detectors.notification_type,
-        detectors.severity,
         detectors.cooldown_days,
+        notified.severity,
         notified.detector,
         notified.store_location,
         notified.category,

@@ -22,6 +22,7 @@ final as (
         daily_stock.category,
         {{ series_id('daily_stock.store_location', 'daily_stock.category') }} as unique_id,
         cast(daily_stock.event_date as timestamp) as ds,
+        daily_stock.avg_price,
         case
             when {{ day_of('daily_stock.last_reading_at') }} = daily_stock.event_date
                 then cast(daily_stock.units_out as double)
