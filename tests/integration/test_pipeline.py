@@ -399,7 +399,7 @@ def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
         measured = {
             (store, category): (units_out, units_in)
             for store, category, units_out, units_in in connection.execute(
-                "select store_location, category, sum(units_out), sum(units_in) from fct_stock_metrics series by all"
+                "select store_location, category, sum(units_out), sum(units_in) from fct_stock_metrics group by all"
             ).fetchall()
         }
     sold: dict[tuple[str, str], int] = defaultdict(int)

@@ -50,7 +50,10 @@ scored as (
     from detectors
     where
         detector in (select labels.expected_detector from labels)
-        or method in ('statistical', 'machine learning')
+        or (
+            method in ('statistical', 'machine learning')
+            and (published or detector in (select anomalies.detector from anomalies))
+        )
 
 ),
 

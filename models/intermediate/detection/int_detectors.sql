@@ -24,6 +24,7 @@ final as (
         severity,
         threshold,
         threshold_unit,
+        true as published,
         notification_type,
         cooldown_days,
         message
@@ -34,6 +35,7 @@ final as (
         label,
         method,  -- noqa: RF04
         severity,
+        published,
         notification_type,
         cooldown_days,
         message
