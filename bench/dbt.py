@@ -29,7 +29,7 @@ CATEGORIES = 5
 NEW_READINGS = 10_000
 MEMORY_LIMIT = "8GB"
 # everything that is computed from readings by SQL; forecasts and outliers are Python
-ON_MODELS = ("int_forecasts+", "int_panel_detections+")
+ON_MODELS = ("int_forecasts+", "int_panel_detections+", "int_unexplained_flows+", "int_text_detections+")
 CORE = (
     *("int_accepted_readings", "int_stock_dips", "int_store_closures", "int_suspect_readings", "int_stock_levels"),
     *("int_as_of", "int_stock_metrics", "int_daily_stock", "int_late_readings"),
