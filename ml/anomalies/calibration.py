@@ -14,6 +14,7 @@ TAIL = 0.10  # of a series' scores, from which its threshold is scaled
 FAR = 0.003  # the rarest share that the simulation still shows well; beyond it scores are extrapolated
 LEFT_OUT = 0.02  # share of the largest past scores: they may be anomalies that nobody has labelled
 PRIOR_PERIODS = 1000  # of a series' own past that count as much as the simulation
+CALMER = np.log(2)  # by so much may a series' own past lower the start of its tail
 USED = 0.7  # of the budget: thresholds aim at less, since the future of a series is never quite like its past
 LARGEST_SHARE = 0.003  # of clean periods that may alert, however few a week has
 SMALLEST = 1e-9
@@ -53,5 +54,7 @@ def thresholds(scores: np.ndarray, counted: np.ndarray, clean: Tail, share: floa
     known = counted.sum(axis=1)
     rank = ((1 - TAIL) * (known - np.ceil(LEFT_OUT * known))).astype(int)
     own = np.nan_to_num(np.log(np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]))
+    # where most periods sell nothing, their scores say little of those that sell
+    own = np.maximum(own, clean.start - CALMER)
     weight = known / (known + PRIOR_PERIODS)
     return Tail(weight * own + (1 - weight) * clean.start, clean.decay).threshold(share)

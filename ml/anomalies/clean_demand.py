@@ -9,26 +9,32 @@ import numpy as np
 from ml.anomalies.innovations import Innovations, smooth
 from ml.anomalies.signs import with_signs
 
-MEANS = (0.3, 3.0, 30.0, 300.0)
+# units a day; what mostly sells nothing teaches a detector little, but has thresholds of its own
+TAUGHT_MEANS = (0.3, 3.0, 30.0, 300.0)
+MEANS = (0.03, 0.1, *TAUGHT_MEANS)
 SERIES, PERIODS = 40, 420
 
 
 @cache
-def clean_innovations() -> Innovations:
-    """The innovations of SERIES series of each of MEANS units a day, one mean after the other."""
-    demand = _demand()
+def clean_innovations(means: tuple[float, ...] = TAUGHT_MEANS) -> Innovations:
+    """The innovations of SERIES series of each of these means, in units a day, one mean after the other."""
+    demand = _demand(means)
     return with_signs(smooth(demand, np.zeros(demand.shape, dtype=bool), 7))
 
 
-def _demand() -> np.ndarray:
-    """Clean daily demand: a week, a slow drift and negative binomial noise."""
+def _demand(means: tuple[float, ...]) -> np.ndarray:
+    """Clean daily demand: a week, a slow drift and negative binomial noise, or rare sales of several units."""
     random = np.random.Generator(np.random.Philox(key=17))
-    shape = (len(MEANS) * SERIES, PERIODS)
+    shape = (len(means) * SERIES, PERIODS)
     week = np.exp(random.normal(0, 0.25, (shape[0], 7)))[:, np.arange(PERIODS) % 7]
     drift = np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=1))
-    mean = np.repeat(MEANS, SERIES)[:, None] * week * drift
+    mean = np.repeat(means, SERIES)[:, None] * week * drift
     evenness = np.exp(random.uniform(np.log(15), np.log(150), (shape[0], 1)))
-    return random.poisson(random.gamma(evenness, mean / evenness)).astype(float)
+    demand = random.poisson(random.gamma(evenness, mean / evenness)).astype(float)
+    # where a sale is rare, its size is what varies: half of those who buy one take another
+    is_rare = np.repeat(np.array(means) < TAUGHT_MEANS[0], SERIES)[:, None]
+    sales = random.poisson(mean / 2) * random.geometric(0.5, shape)
+    return np.where(is_rare, sales, demand)
 
 
 def nearest_mean(levels: np.ndarray) -> np.ndarray:

@@ -307,3 +307,17 @@ def test_a_later_change_of_peers_changes_no_earlier_row():
     for panel in (frame, moved, moved.sample(frac=1, random_state=1)):
         assert read_series(panel, "D", ["store"]).groups[0].tolist() == [0, 0, 1]
     assert read_series(frame, "D", ["unique_id"]).groups[0].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["isolation_forest", "seasonal_smoothing"])
+def test_series_that_mostly_sell_nothing_keep_to_the_budget(name):
+    random = np.random.default_rng(5)
+    days, count = 365, 80
+    ds = pd.date_range("2025-01-01", periods=days)
+    # one day in twelve sells, one to four units
+    sales = (random.random((count, days)) < 1 / 12) * random.integers(1, 5, (count, days)).astype(float)
+    panel = pd.concat(
+        [pd.DataFrame({"unique_id": f"s{row:02}", "ds": ds, "y": each}) for row, each in enumerate(sales)]
+    )
+    alerts = detect(panel, detectors=[name], season=7, seed=1, alert_budget=0.02)
+    assert len(alerts) <= 0.02 * count * (days - 56) / 7
