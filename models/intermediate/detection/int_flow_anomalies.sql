@@ -20,10 +20,7 @@ described as (
             '{:,.0f} ± {:,.0f} were expected, and the rest of the store sold {}',
             expected,
             spread,
-            case
-                when store_ratio between 0.8 and 1.25 then 'as usual'
-                else format('{:.0f} % of the usual', 100 * store_ratio)
-            end
+            {{ against_usual('store_ratio') }}
         ) as expectation,
         case when days = 1 then 'a day' else format('{:.0f} days', days) end as period
     from unexplained_flows

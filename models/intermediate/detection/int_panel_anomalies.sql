@@ -34,10 +34,7 @@ final as (
             end,
             detections.expected_low,
             detections.expected_high,
-            case
-                when detections.peer_ratio between 0.8 and 1.25 then 'as usual'
-                else format('{:.0f} % of the usual', 100 * detections.peer_ratio)
-            end
+            {{ against_usual('detections.peer_ratio') }}
         ) as evidence,
         {{ row_digest([
             'detections.method', 'demand_panel.store_location', 'demand_panel.category', 'demand_panel.ds'

@@ -2,7 +2,7 @@ with
 
 messages as (
 
-    {% if notes_are_landed() %}
+    {% if data_files_exist('landing_notes/publish_date=*/*.parquet') %}
         select * from {{ source('inventory_notes', 'landing_notes') }}
     {% else %}
         select

@@ -17,7 +17,7 @@ labels as (
         cast(null as varchar) as "end",  -- noqa: RF04
         cast(null as varchar) as event_timestamp
     where false
-    {% if has_labels() %}
+    {% if data_files_exist('events/*.truth/anomalies.csv') %}
         union all by name
         select * from {{ source('simulation', 'labels') }}
     {% endif %}
