@@ -79,6 +79,8 @@ def _data(data_dir: Path) -> Iterator[str]:
     for folder in ("landing", "landing_notes", "raw"):
         for path in sorted((data_dir / folder).rglob("*.parquet")):
             yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
+    for path in data_dir.glob("stores.csv"):
+        yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     for pattern in ("warehouse/*.duckdb", "export/*.db"):
         for path in sorted(data_dir.glob(pattern)):
             yield f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"

@@ -1,0 +1,36 @@
+with
+
+-- all columns but the first are optional
+stores as (
+
+    select
+        cast(null as varchar) as store_location,
+        cast(null as varchar) as name,  -- noqa: RF04
+        cast(null as varchar) as region,
+        cast(null as varchar) as country,
+        cast(null as varchar) as time_zone
+    where false
+    {% if data_files_exist('stores.csv') %}
+        union all by name
+        select * from {{ source('masters', 'stores') }}
+    {% endif %}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        trim(store_location) as store_location,
+
+        -- text
+        nullif(trim(name), '') as name,  -- noqa: RF04
+        nullif(trim(region), '') as region,
+        upper(nullif(trim(country), '')) as country,
+        nullif(trim(time_zone), '') as time_zone
+
+    from stores
+
+)
+
+select * from renamed

@@ -1,0 +1,87 @@
+"""`stores.csv` in the data folder: what it says of the stores, and what is said of a file that cannot be meant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.integration.dbt.project import Project
+from tests.integration.dbt.test_data_folders import READING
+from tests.integration.oracle import Event
+from tests.integration.test_metrics import write_raw
+
+
+def stores(data_dir: Path) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        return connection.execute("select * from stores order by all").fetchall()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    data_dir = tmp_path_factory.mktemp("stores")
+    write_raw(data_dir, [READING])
+    return Project(data_dir)
+
+
+def test_a_file_describes_the_stores_that_send_readings(tmp_path):
+    write_raw(
+        tmp_path,
+        [
+            Event(store, "P1", "Toys", 9, "1.00", datetime(2026, 1, 1))
+            for store in ("Store_A", "Café; 'Süd'", "store_a")
+        ],
+    )
+    project = Project(tmp_path)
+    project.build("--select", "+stores")
+    unknown = ("Unknown", None, "UTC")
+    assert stores(tmp_path) == [(name, name, *unknown) for name in ("Café; 'Süd'", "Store_A", "store_a")]
+
+    # as spreadsheets save it: a byte order mark, semicolons, carriage returns, quotes, blanks, a row that ends early
+    lines = [
+        "Store_Location;Name;Region;Country;Time_Zone",
+        "Store_A ; Main Street;North;us;America/Chicago",
+        "\"Café; 'Süd'\";Café;;DE-BY",
+        "Store_Z;Not open yet;South;US;UTC",
+        "",
+    ]
+    (tmp_path / "stores.csv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    project.build("--select", "+stores")
+    assert stores(tmp_path) == [
+        ("Café; 'Süd'", "Café", "Unknown", "DE-BY", "UTC"),
+        ("Store_A", "Main Street", "North", "US", "America/Chicago"),
+        ("store_a", "store_a", *unknown),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        (
+            "store,region\nStore_A,North\n",
+            ["its column 'store' is none of store_location", "no column 'store_location'"],
+        ),
+        ("store_location,timezone\nStore_A,UTC\n", ["its column 'timezone' is none of"]),
+        ("store_location,region\nStore_A,North\nStore_B,\n Store_A,South\n", ["Store_A stands in it 2 times"]),
+        ("store_location,region\n,North\n", ["row 1 names no store"]),
+        ("store_location,region\nStore_A,North,South\n", ["its column 'column2'"]),
+        ('store_location,region\nStore_A,"No\nrth"\n', ["row 1 holds a control character"]),
+        (
+            "store_location,country,time_zone\nStore_A,Germany,CEST+1\n",
+            ["Store_A has the country 'Germany'", "Store_A has the time zone 'CEST+1'"],
+        ),
+        ("", ["no column 'store_location'"]),
+        ("store_location,region\nStore_A,Süd\n", ["it is not in UTF-8"]),
+    ],
+)
+def test_a_file_that_cannot_be_meant_stops_the_build_and_names_its_faults(project, capfd, content, messages):
+    (project.data_dir / "stores.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(AssertionError):
+        project.build("--select", "int_as_of", with_seeds=False)
+    output = capfd.readouterr().out
+    assert "Traceback" not in output
+    (line,) = {line for line in output.splitlines() if "stores.csv: " in line}
+    for message in messages:
+        assert message in line
