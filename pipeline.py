@@ -76,7 +76,7 @@ def fingerprint(data_dir: Path) -> str:
 
 
 def _data(data_dir: Path) -> Iterator[str]:
-    for folder in ("landing", "landing_notes", "raw"):
+    for folder in ("landing", "landing_notes", "landing_actions", "raw"):
         for path in sorted((data_dir / folder).rglob("*.parquet")):
             yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
     for path in data_dir.glob("stores.csv"):

@@ -1,4 +1,5 @@
-"""The event contracts: what a stock reading and an inventory note are, and why a message is neither.
+"""The event contracts: what a stock reading, an inventory note and a notification action are, and why a message is
+none of them.
 
 A reading is the level on hand of one product in one store at one time, never a movement. Values that look wrong but
 are well formed (negative stock, price 0, a jump, an empty note) are data: they are accepted here, and the rules judge
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,9 +27,12 @@ QUANTITY_LIMIT = 10**12
 PRICE_LIMIT = 10**9
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-NAMES = ("note_id", "product_id", "category", "store_location")
+NAMES = ("note_id", "product_id", "category", "store_location", "action_id", "episode_id", "person", "assignee")
 Quantity = Annotated[int, msgspec.Meta(gt=-QUANTITY_LIMIT, lt=QUANTITY_LIMIT)]
 Price = Annotated[float, msgspec.Meta(gt=-PRICE_LIMIT, lt=PRICE_LIMIT)]
+UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
+COMMENT_LENGTH = 1_000
+Comment = Annotated[str, msgspec.Meta(max_length=COMMENT_LENGTH, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\Z")]
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +65,24 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     extra: str | None = None
 
 
+class Action(msgspec.Struct, frozen=True):
+    """What a person did with the episode of a notification; `event_timestamp` is UTC and `extra` as in a reading.
+
+    A snooze holds until `snoozed_until`. An assignment without `assignee` takes the one before back. `expected` says
+    that nothing is wrong.
+    """
+
+    action_id: str
+    episode_id: str
+    action: Literal["acknowledge", "snooze", "assign", "resolve", "reopen", "expected"]
+    person: str
+    event_timestamp: datetime
+    snoozed_until: UtcTime | None = None
+    assignee: str | None = None
+    comment: Comment | None = None
+    extra: str | None = None
+
+
 class Rejection(msgspec.Struct, frozen=True):
     """Why a message is not an event: `kind` is one word to count by, `detail` what to look at."""
 
@@ -71,7 +93,7 @@ class Rejection(msgspec.Struct, frozen=True):
         return f"{self.kind}: {self.detail}"
 
 
-Event = TypeVar("Event", Reading, Note)
+Event = TypeVar("Event", Reading, Note, Action)
 
 
 class FractionalQuantityError(ValueError):
@@ -88,8 +110,12 @@ class Contract(Generic[Event]):
     def __init__(self, event: type[Event], noun: str) -> None:
         self.noun = noun
         self._event: Callable[..., Event] = event
-        fields = [(field.name, field.type) for field in msgspec.structs.fields(event) if field.name != "extra"]
-        self.fields = tuple(name for name, _ in fields)
+        fields = [
+            (field.name, field.type) if field.required else (field.name, field.type, field.default)
+            for field in msgspec.structs.fields(event)
+            if field.name != "extra"
+        ]
+        self.fields = tuple(name for name, *_ in fields)
         self.names = tuple(name for name in NAMES if name in self.fields)
         payload = msgspec.defstruct("Payload", fields)
         only_these = msgspec.defstruct("OnlyThese", fields, gc=False, forbid_unknown_fields=True)
@@ -188,7 +214,7 @@ class Contract(Generic[Event]):
         extra: dict[str, Any] = {key: value for key, value in keys.items() if key not in self.fields}
         for name in self.names:
             sent = values[name]
-            if not names.is_tidy(sent):
+            if sent is not None and not names.is_tidy(sent):
                 problem = names.problem(sent)
                 if problem:
                     kind, detail = problem
@@ -210,6 +236,7 @@ class Columns(NamedTuple):
 
 READINGS = Contract(Reading, "stock reading")
 NOTES = Contract(Note, "inventory note")
+ACTIONS = Contract(Action, "notification action")
 FIELDS = READINGS.fields
 decode = READINGS.decode
 
@@ -228,7 +255,8 @@ def _column(name: str, events: list[Any]) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    types = {"quantity": pa.int64(), "price": pa.float64(), "event_timestamp": pa.timestamp("us", tz="UTC")}
+    time = pa.timestamp("us", tz="UTC")
+    types = {"quantity": pa.int64(), "price": pa.float64(), "event_timestamp": time, "snoozed_until": time}
     column = pa.array(list(map(attrgetter(name), events)), types.get(name, pa.string()))
     return pc.add(column, 0.0) if name == "price" else column  # -0.0 is 0.0
 

@@ -51,18 +51,21 @@ class Merge(NamedTuple):
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(master: str, data_dir: Path) -> None:
     """Merge the small files of past days in landing, and of all but the newest batch in raw."""
-    landing, notes, raw = data_dir / "landing", data_dir / "landing_notes", data_dir / "raw"
+    landing, raw = data_dir / "landing", data_dir / "raw"
+    folders = [
+        folder for folder in (landing, data_dir / "landing_notes", data_dir / "landing_actions") if folder.exists()
+    ]
     if not landing.exists() and not raw.exists():
         raise click.ClickException(f"{data_dir}: holds neither landing nor raw. Check INVENTORY_DATA_DIR.")
     today = datetime.now(UTC).date()
     try:
         with ExitStack() as held:
-            for folder in filter(Path.exists, (landing, notes)):
+            for folder in folders:
                 held.enter_context(file_lock(folder, "compacting"))
             held.enter_context(file_lock(raw, "compacting"))
             if landing_merges(landing, today):
                 _refine_what_is_landed(data_dir, master)
-            for folder in (landing, notes):
+            for folder in folders:
                 compact_landing(folder, today)
             for table in COMPACTED_TABLES:
                 compact_batches(raw / table)

@@ -12,8 +12,9 @@ from tests.conftest import ROOT
 PACKAGES: dict[str, set[str]] = {
     "ingest": set(),
     "ml": set(),
-    "publish": {"ingest"},
-    "dashboards": {"publish", "ingest"},
+    "notify": {"ingest"},
+    "publish": {"ingest", "notify"},
+    "dashboards": {"publish", "notify", "ingest"},
 }
 ROOMS: dict[str, set[str]] = {
     "ingest.landing": set(),

@@ -1,0 +1,1 @@
+"""Notifications: what people do with them, and how they reach people."""

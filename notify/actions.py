@@ -1,0 +1,189 @@
+"""What people did with notifications, and the state that each episode has by it.
+
+An action is an event (`ingest.events.Action`). It lands as readings do, and nothing ever changes or removes it, so the
+landed files are the audit trail, and a state survives every rebuild. A state is what all actions of its episode add up
+to, in the order of their timestamps; an action that arrives twice counts once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ingest import names
+from ingest.durable_files import file_lock
+from ingest.events import ACTIONS, COMMENT_LENGTH, Action
+from ingest.landing.commit import MESSAGE_ID, land, to_table
+
+FOLDER = "landing_actions"
+TOPIC = "actions"
+
+
+class ActionError(ValueError):
+    """An action that says too little or holds what no text should; nothing is recorded."""
+
+
+class EpisodeState(NamedTuple):
+    """What people made of an episode.
+
+    `status` is open, acknowledged, snoozed, resolved or expected. `person` gave it at `acted_at` (UTC). `comment` is
+    the newest one.
+    """
+
+    status: str
+    person: str
+    assignee: str | None
+    snoozed_until: datetime | None
+    comment: str | None
+    acted_at: datetime
+
+    def current_status(self, is_found_open: bool, last_seen_at: datetime, now: datetime) -> str:
+        """The status to show for an episode that the last build found open or not, last seen then: open, acknowledged,
+        snoozed or resolved.
+
+        A snooze ends at its time. What was resolved is open again if it was seen after that. What was expected stays
+        resolved.
+        """
+        if not is_found_open or self.status == "expected":
+            return "resolved"
+        if self.status == "snoozed" and self.snoozed_until and now >= self.snoozed_until:
+            return "open"
+        if self.status == "resolved" and last_seen_at > self.acted_at:
+            return "open"
+        return self.status
+
+
+def new_action(
+    episode_id: str,
+    action: str,
+    person: str,
+    *,
+    action_id: str | None = None,
+    snoozed_until: datetime | None = None,
+    assignee: str | None = None,
+    comment: str | None = None,
+) -> Action:
+    """An action of now. A form that may be sent twice passes an id of its own, so that it counts once.
+
+    Raises ActionError.
+    """
+    now = datetime.now(UTC)
+    comment = names.tidy(comment) if comment else None
+    if action == "snooze" and (snoozed_until is None or snoozed_until <= now):
+        raise ActionError("a snooze needs a time to end that is still to come")
+    if action == "assign" and not assignee:
+        raise ActionError("an assignment needs somebody to assign to")
+    if comment and len(comment) > COMMENT_LENGTH:
+        raise ActionError(f"the comment has {len(comment):,} characters; {COMMENT_LENGTH:,} at most")
+    raw = {
+        "action_id": action_id or secrets.token_hex(16),
+        "episode_id": episode_id,
+        "action": action,
+        "person": person,
+        "event_timestamp": now,
+        "snoozed_until": snoozed_until,
+        "assignee": assignee,
+        "comment": comment or None,
+    }
+    try:
+        event = ACTIONS.decode(msgspec.json.encode(raw), now)
+    except (UnicodeEncodeError, msgspec.ValidationError) as error:  # bytes that are no text, a time without a zone
+        raise ActionError(str(error)) from error
+    if not isinstance(event, Action):
+        raise ActionError(str(event))
+    return event
+
+
+def record_action(data_dir: Path, action: Action) -> None:
+    """Land an action; when this returns, it outlives a power cut. Raises OSError where the folder cannot be written."""
+    record_actions(data_dir, [action])
+
+
+def record_actions(data_dir: Path, actions: Sequence[Action]) -> None:
+    """Land actions, all or none. Raises ActionError where one is none."""
+    published = datetime.now(UTC)
+    ids = ([int(published.timestamp() * 1_000_000)] * len(actions), range(len(actions)), [0] * len(actions))
+    messages = [msgspec.json.encode(msgspec.structs.asdict(action)) for action in actions]
+    table = _table(ids, published, messages)
+    for problem in table["error"].drop_null().to_pylist():
+        raise ActionError(problem)
+    with file_lock(data_dir / FOLDER, "recording an action", wait=True):
+        land(data_dir / FOLDER, TOPIC, 0, table)
+
+
+def _table(ids: tuple[Any, ...], published: datetime, messages: list[bytes]) -> Any:
+    import pyarrow as pa
+
+    return to_table(ACTIONS, TOPIC, 0, ids, pa.array([published] * len(messages), pa.timestamp("us", "UTC")), messages)
+
+
+def current_states(data_dir: Path) -> dict[str, EpisodeState]:
+    """The state of each episode that somebody acted on, by its id.
+
+    The landed files are listed at each call, and only new ones are read.
+    """
+    while True:
+        try:
+            return _states(landed_actions(data_dir))
+        except FileNotFoundError:  # compaction took it meanwhile
+            continue
+
+
+def actions_of(data_dir: Path, episode_id: str) -> list[Action]:
+    """The audit trail of an episode, oldest first."""
+    return [action for action in _in_order(landed_actions(data_dir)) if action.episode_id == episode_id]
+
+
+def landed_actions(data_dir: Path) -> tuple[tuple[Path, int], ...]:
+    """The landed files and their sizes: another value whenever there are other actions."""
+    # compaction gives a merged file the name of one that it merges, but never its size
+    return tuple((path, path.stat().st_size) for path in sorted((data_dir / FOLDER).glob("publish_date=*/*.parquet")))
+
+
+@lru_cache(maxsize=2)
+def _states(files: tuple[tuple[Path, int], ...]) -> dict[str, EpisodeState]:
+    states: dict[str, EpisodeState] = {}
+    for action in _in_order(files):
+        states[action.episode_id] = _after(states.get(action.episode_id), action)
+    return states
+
+
+def _in_order(files: tuple[tuple[Path, int], ...]) -> list[Action]:
+    arrivals = sorted((arrival for file in files for arrival in _read(*file)), key=lambda arrival: arrival[0])
+    first = {action.action_id: (action.event_timestamp, arrived, action) for arrived, action in reversed(arrivals)}
+    return [action for *_, action in sorted(first.values(), key=lambda each: each[:2])]
+
+
+@cache
+def _read(path: Path, size: int) -> list[tuple[tuple[Any, ...], Action]]:
+    """The actions of a landed file, each with its place in the order of arrival."""
+    import pyarrow.parquet as pq
+
+    place = ["publish_time", "topic", "partition", *MESSAGE_ID]
+    table = pq.ParquetFile(path).read(columns=[*place, *ACTIONS.fields, "error"])
+    rows = table.filter(table["error"].is_null()).to_pylist()
+    return [
+        (tuple(row[name] for name in place), Action(**{name: row[name] for name in ACTIONS.fields})) for row in rows
+    ]
+
+
+STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": "open", "expected": "expected"}
+
+
+def _after(state: EpisodeState | None, action: Action) -> EpisodeState:
+    assignee, comment = (state.assignee, state.comment) if state else (None, None)
+    comment = action.comment or comment
+    if action.action == "assign" or (action.action == "snooze" and action.snoozed_until is None):
+        assignee = action.assignee if action.action == "assign" else assignee
+        if state:  # its status stays, and who gave it
+            return state._replace(assignee=assignee, comment=comment)
+        return EpisodeState("open", action.person, assignee, None, comment, action.event_timestamp)
+    status = "snoozed" if action.action == "snooze" else STATUS_AFTER[action.action]
+    until = action.snoozed_until if status == "snoozed" else None
+    return EpisodeState(status, action.person, assignee, until, comment, action.event_timestamp)
