@@ -57,7 +57,7 @@ def main(real: Path | None) -> None:
         draw_sawtooth(demand)
         draw_season(demand)
         draw_stock_outs(demand)
-        draw_promotions(demand, pd.read_parquet(truth / "promotions.parquet"))
+        draw_promotions(demand, pd.read_csv(truth / "promotions.csv"))
         with (spoiled.with_suffix(".truth") / "anomalies.csv").open(newline="") as file:
             anomalies = list(csv.DictReader(file))
         draw_anomalies(log, EventLog(spoiled), anomalies)

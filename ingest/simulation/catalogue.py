@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 HELD_OUT_DAYS = 28  # the truth goes on for a forecast horizon after the last event
+REGIONS, COUNTRY = ("North", "South", "West"), "GB"
 CLOSING_DAYS = {(1, 1), (12, 25)}
 WEEKDAY_FACTORS = np.array([0.85, 0.8, 0.9, 1.0, 1.25, 1.4, 0.8])  # Monday first, mean 1
 SEASON_AMPLITUDE = 0.35

@@ -22,6 +22,8 @@ from ingest.simulation.event_files import truth_folder
 DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+|\.notes)?\.ndjson")
 # about two anomalous notes a store and week
 NOTES, NOTE_DAYS, ANOMALY_SHARE = 3000, 60, 0.035
+# what a shop says of itself, in the data folder beside its events
+MASTERS = ("stores.csv", "promotions.csv")
 BUILT = ("raw", "warehouse", "forecast_cache", "text_cache", "dbt", "export")
 
 
@@ -47,6 +49,9 @@ def land_events(data_dir: Path, source: Path | None) -> None:
             if (data_dir / "landing").exists():
                 return
             generate_data.command.main(["--profile", "demo", *folder], standalone_mode=False)
+            for master in demo_masters(data_dir):
+                if not (data_dir / master.name).exists():
+                    shutil.copy(master, data_dir / master.name)
         source = demo
     is_demo = source.resolve().parent == events.resolve() and DEMO_NAME.fullmatch(source.name)
     makes_way = demo.exists() and not is_demo
@@ -70,6 +75,12 @@ def _land_notes(data_dir: Path, demo: Path) -> None:
     load.command.main(["--notes", "--source", str(notes), *folder], standalone_mode=False)
 
 
+def demo_masters(data_dir: Path) -> list[Path]:
+    """What the demo says of its stores and promotions; empty where an earlier version made the demo."""
+    truth = truth_folder(data_dir / "events" / "demo.ndjson")
+    return [truth / name for name in MASTERS if (truth / name).exists()]
+
+
 def remove_demo(data_dir: Path) -> None:
     """Remove the demo's events and truth, what was landed from them, and everything built on it.
 
@@ -89,6 +100,10 @@ def remove_demo(data_dir: Path) -> None:
                 shutil.rmtree(folder)
     except FolderBusyError as error:
         raise click.ClickException(str(error)) from error
+    for master in demo_masters(data_dir):
+        used = data_dir / master.name
+        if used.exists() and used.read_bytes() == master.read_bytes():
+            used.unlink()
     demo = events / "demo.ndjson"
     for file in (demo, demo.with_suffix(".notes.ndjson")):
         shutil.rmtree(truth_folder(file), ignore_errors=True)

@@ -37,7 +37,7 @@ from ingest.simulation.event_files import FORMATS, event_file, refuse_existing, 
 from ingest.simulation.event_log import EventLog
 from ingest.simulation.introduce_anomalies import put_many, write_introduced
 from ingest.simulation.store import Readings, Store, StoreDays
-from ingest.simulation.truth_files import demand_file, write_products, write_promotions
+from ingest.simulation.truth_files import demand_file, write_products, write_promotions, write_stores
 
 CHUNK_DAYS = 10
 RECENT = ("negative", "price_zero", "unit_error", "price_jump", "conflicting")  # within the last three days
@@ -72,7 +72,7 @@ def command(
     """Write synthetic stock readings, and beside them the truth.
 
     FILE.truth holds demand, sales, lost sales, receipts and levels by day (until 28 days after the last event), the
-    products, the promotions, and in the tiny and demo profile the wrong readings that were put in.
+    products, the promotions, the stores, and in the tiny and demo profile the wrong readings that were put in.
     """
     size = PROFILES[profile]
     out = out or data_dir / "events" / f"{profile}{'.parquet' if profile == '100m' else '.ndjson'}"
@@ -103,7 +103,8 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
     with atomic_write(out) as unfinished, atomic_write(truth) as unfinished_truth:
         unfinished_truth.mkdir()
         write_products(catalogue, unfinished_truth / "products.parquet")
-        write_promotions(catalogue, unfinished_truth / "promotions.parquet")
+        write_promotions(catalogue, unfinished_truth / "promotions.csv")
+        write_stores(catalogue, unfinished_truth / "stores.csv")
         count = 0
         waiting: list[Readings] = []
         with (

@@ -1,17 +1,19 @@
-"""Files of the truth behind generated events: demand by day, products, promotions."""
+"""Files of the truth behind generated events: demand by day, products, promotions, stores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from ingest.simulation.catalogue import PROMOTION_DEMAND, PROMOTION_PRICE, Catalogue
+from ingest.simulation.catalogue import COUNTRY, REGIONS, Catalogue
 from ingest.simulation.store import StoreDays
 
 
@@ -84,7 +86,7 @@ def write_products(catalogue: Catalogue, path: Path) -> None:
 
 
 def write_promotions(catalogue: Catalogue, path: Path) -> None:
-    """The calendar of promotions: first and last day, and what they do to price and demand."""
+    """The calendar of promotions as a shop hands it in: each product's first and last days, in all stores."""
     steps = np.diff(catalogue.promotion.astype(np.int8), axis=1, prepend=0, append=0)
     product, start = np.nonzero(steps == 1)
     _, stop = np.nonzero(steps == -1)
@@ -92,11 +94,15 @@ def write_promotions(catalogue: Catalogue, path: Path) -> None:
     table = pa.table(
         {
             "product_id": [catalogue.product_ids[position] for position in product],
-            "category": [catalogue.categories[catalogue.category[position]] for position in product],
             "start_date": pa.array(first_day + start),
             "end_date": pa.array(first_day + stop - 1),
-            "price_factor": pa.array(np.full(len(product), PROMOTION_PRICE)),
-            "demand_factor": pa.array(np.full(len(product), PROMOTION_DEMAND)),
         }
     )
-    pq.write_table(table, path)
+    pacsv.write_csv(table, path, pacsv.WriteOptions(quoting_style="none"))
+
+
+def write_stores(catalogue: Catalogue, path: Path) -> None:
+    """The stores as a shop describes them, the regions in turn."""
+    regions = list(islice(cycle(REGIONS), len(catalogue.stores)))
+    table = pa.table({"store_location": catalogue.stores, "region": regions, "country": [COUNTRY] * len(regions)})
+    pacsv.write_csv(table, path, pacsv.WriteOptions(quoting_style="none"))

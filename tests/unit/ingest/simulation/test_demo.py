@@ -10,7 +10,7 @@ from click import ClickException
 
 from ingest.durable_files import file_lock
 from ingest.landing.commit import landed_topics
-from ingest.simulation.demo import BUILT, land_events
+from ingest.simulation.demo import BUILT, MASTERS, land_events
 from tests.unit.ingest.test_events import EVENT
 
 
@@ -41,6 +41,15 @@ def test_the_demo_makes_way_for_somebodys_one_event(data_dir, tmp_path):
     assert landed_topics(data_dir / "landing") == ["own.ndjson"]
     assert names(data_dir) == ["events", "landing"]
     assert names(data_dir / "events") == []
+
+
+def test_what_the_demo_says_of_its_stores_goes_with_it_and_what_a_shop_says_stays(data_dir, tmp_path):
+    for name in MASTERS:
+        (data_dir / "events/demo.truth" / name).write_text("demo")
+        (data_dir / name).write_text("demo")
+    (data_dir / MASTERS[0]).write_text("a shop's own")
+    land_events(data_dir, one_event(tmp_path, "own.ndjson"))
+    assert names(data_dir) == ["events", "landing", MASTERS[0]]
 
 
 def test_files_that_only_begin_like_the_demos_stay(data_dir, tmp_path):
