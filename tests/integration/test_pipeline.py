@@ -328,6 +328,11 @@ MUTANTS = {
         ("fct_stock_ageing", "order by product_daily.event_date desc", "order by product_daily.event_date"),
         ("fct_stock_ageing", "<= 180", "< 180"),
     ],
+    "fct_lost_sales": [
+        ("fct_lost_sales", "coalesce(empty_intervals.next_reading_at, days.as_of),", "days.as_of,"),
+        ("fct_lost_sales", "range(14)", "range(13)"),
+        ("fct_lost_sales", "where stock_level = 0 and not is_suspect", "where stock_level = 0"),
+    ],
     "int_stock_anomalies": [
         ("negative_stock", "where quantity < 0", "where quantity <= -3"),
         ("excess_stock", "greatest(current_stock.order_up_to_level, 4)", "current_stock.order_up_to_level"),

@@ -50,6 +50,7 @@ SERVED = (
     "current_stock",
     "daily_stock",
     "int_notifications",
+    "lost_sales",
     "pipeline_status",
     "product_performance",
     "stock_ageing",

@@ -1,0 +1,24 @@
+with
+
+lost_sales as (
+
+    select * from {{ ref('fct_lost_sales') }}
+
+),
+
+final as (
+
+    select
+        store_location,
+        category,
+        product_id,
+        out_of_stock_hours,
+        lost_units,
+        lost_value,
+        weeks_ago,
+        event_date
+    from lost_sales
+
+)
+
+select * from final
