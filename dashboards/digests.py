@@ -35,6 +35,7 @@ def _digest(*parts: bytes) -> str:
 def _code() -> Iterator[Path]:
     yield HERE.parent / "requirements-superset.lock"
     yield from sorted(HERE.rglob("*.py"))
+    yield from sorted(path for path in (HERE / "today").rglob("*") if path.suffix in {".html", ".css"})
 
 
 def _applied() -> Iterator[Path]:

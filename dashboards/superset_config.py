@@ -17,7 +17,8 @@ from superset.utils.log import StdOutEventLogger
 from dashboards.access.connection import opener
 from dashboards.access.query_guard import QueryGuard, refuse_combined_queries
 from dashboards.access.sign_in import SecurityManager, protect_sign_in
-from dashboards.access.stores import ADMINISTRATOR, stores_of
+from dashboards.access.stores import shown_to
+from dashboards.today.views import today
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 HOME = DATA_DIR / "superset"
@@ -50,7 +51,7 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802
         query={"mode": "ro", "uri": "true", "check_same_thread": "false"},
     )
     roles = [role.name for role in security_manager.get_user_roles()] if "user" in g else []
-    params.setdefault("connect_args", {})["factory"] = opener(None if ADMINISTRATOR in roles else stores_of(roles))
+    params.setdefault("connect_args", {})["factory"] = opener(shown_to(roles))
     return url, params
 
 
@@ -104,6 +105,9 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     protect_sign_in(app)
     protect_privacy(app)
 
+
+BLUEPRINTS = [today]
+LOGO_TARGET_PATH = "/today/"
 
 ENABLE_CORS = False  # Superset allows servers of map tiles to read its answers
 TALISMAN_ENABLED = True

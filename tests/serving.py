@@ -76,7 +76,7 @@ class Site:
         shutil.copytree(
             self.data_dir / "superset", data_dir / "superset", ignore=shutil.ignore_patterns("server.*", "sessions")
         )
-        for package in ("dashboards", "publish", "ingest"):
+        for package in ("dashboards", "publish", "notify", "ingest"):
             shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "requirements-superset.lock", project)
         return Site(data_dir, free_port(), project)

@@ -1,6 +1,6 @@
 """The connection to a published file: what its user may see is all that it shows, whatever the SQL.
 
-For a user who is no administrator, temporary views with the tables' names hold his rows, and SQLite's authorizer
+For a user who may not write SQL, temporary views with the tables' names hold his rows, and SQLite's authorizer
 refuses the tables themselves. The authorizer learns only the name of the view or common table expression that reads a
 table, and any query can give that name to one of its own. So each view reads through an expression whose name is drawn
 again for each connection.
@@ -40,7 +40,7 @@ OPERATIONS_BETWEEN_CHECKS = 1_000
 # printf repeats such a character as often as the format asks, for seconds, before it finds the text too long
 REPEATED_CHARACTER = re.compile(r"%[-+ #!0-9,.*l]*c")
 
-# facts about the intake as a whole; a table without a store that is not named here is for administrators
+# facts about the intake as a whole; a table without a store that is not named here is for who sees the whole file
 TABLES_WITHOUT_STORE = {"pipeline_status", "detector_scores"}
 
 FUNCTIONS = frozenset(
@@ -61,8 +61,8 @@ FUNCTIONS = frozenset(
         "round sign sin sqrt tan trunc",
     )
 )
-# what SQLAlchemy asks to describe a table to an administrator
-ADMINISTRATOR_PRAGMAS = {
+# what SQLAlchemy asks to describe a table to whoever writes SQL
+DESCRIBING_PRAGMAS = {
     "database_list",
     "foreign_key_list",
     "index_info",
@@ -118,14 +118,14 @@ def _limits_in_plain_words() -> Iterator[None]:
 
 
 class Connection(sqlite3.Connection):
-    """A read-only connection that shows the rows of `stores`, or the whole file to an administrator (None)."""
+    """A read-only connection that shows the rows of `stores`, or the whole file (None)."""
 
     def __init__(self, *arguments: Any, stores: Stores | None, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.deadline = monotonic() + SECONDS_PER_QUERY
         self.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
         if stores is None:
-            authorize = _administrator_authorizer(self)
+            authorize = _whole_file_authorizer(self)
         else:
             key = secrets.token_hex(16)
             authorize = _authorizer(_create_views(self, stores, key), key)
@@ -214,14 +214,14 @@ def _authorizer(views: set[str], key: str) -> Authorizer:
     return authorize
 
 
-def _administrator_authorizer(connection: sqlite3.Connection) -> Authorizer:
-    """Let an administrator read all that the file holds, and describe it."""
+def _whole_file_authorizer(connection: sqlite3.Connection) -> Authorizer:
+    """Let an administrator or an analyst read all that the file holds, and describe it."""
     names = {row[0].lower() for row in connection.execute("SELECT name FROM main.sqlite_master")} | SCHEMA_TABLES
 
     def authorize(action: int, first: str | None, second: str | None, schema: str | None, reader: str | None) -> int:
         if action == sqlite3.SQLITE_READ:
             return _answer((first or "").lower() in names)
-        if action == sqlite3.SQLITE_PRAGMA and first in ADMINISTRATOR_PRAGMAS:
+        if action == sqlite3.SQLITE_PRAGMA and first in DESCRIBING_PRAGMAS:
             return sqlite3.SQLITE_OK
         return _answer(_permitted(action, first, second))
 

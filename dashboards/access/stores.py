@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ADMINISTRATOR = "Admin"
+ANALYST = "Analyst"
 EVERY_STORE = "All stores"
 PREFIX = "Store: "
 
@@ -45,9 +46,20 @@ def row_role(store: str) -> str:
 def stores_of(roles: Iterable[str]) -> Stores:
     """The stores that these roles open together. A role that opens no rows counts for nothing."""
     roles = set(roles)
-    if roles & {ADMINISTRATOR, EVERY_STORE}:
+    if roles & {ADMINISTRATOR, ANALYST, EVERY_STORE}:
         return Stores(every=True)
     return Stores(frozenset(role.removeprefix(PREFIX) for role in roles if role.startswith(PREFIX)))
+
+
+def shown_to(roles: Iterable[str]) -> Stores | None:
+    """What a connection shows these roles: their stores, or the whole file (None)."""
+    roles = set(roles)
+    return None if asks_freely(roles) else stores_of(roles)
+
+
+def asks_freely(roles: Iterable[str]) -> bool:
+    """Whether these roles may write SQL of their own, and read all that a published file holds."""
+    return not {ADMINISTRATOR, ANALYST}.isdisjoint(roles)
 
 
 def text_literal(value: str) -> str:

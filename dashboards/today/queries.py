@@ -1,0 +1,232 @@
+"""What the page says, from one connection that shows the viewer's rows and nothing else.
+
+Each function takes such a connection and the store that the page is narrowed to, if it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
+
+from dashboards.today.words import parse
+
+if TYPE_CHECKING:
+    from notify.actions import EpisodeState
+
+URGENT = {"critical", "high"}
+NOBODY = "N/A"  # what published rows about no single store, category or product are marked with
+
+
+@dataclass(frozen=True)
+class Notification:
+    """An episode as it stands now: as published, then as people have acted on it since."""
+
+    episode_id: str
+    severity: str
+    store_location: str
+    category: str
+    product_id: str
+    message: str
+    value_at_risk: float | None
+    first_seen_at: str
+    last_seen_at: str
+    occurrence_count: int
+    status: str
+    state: EpisodeState | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it needs somebody today."""
+        return self.status == "open" and self.severity in URGENT
+
+    @property
+    def headline(self) -> str:
+        """What has happened: the first sentence of the message, without the severity and store that stand beside it."""
+        return self._sentences[0]
+
+    @property
+    def details(self) -> str:
+        """Evidence, consequence and next step: the other sentences."""
+        return self._sentences[1]
+
+    @property
+    def _sentences(self) -> tuple[str, str]:
+        text = self.message.removeprefix(f"{self.severity.upper()} · ").removeprefix(f"{self.store_location} · ")
+        first, _, rest = text.partition(". ")
+        return (f"{first}.", rest) if rest else (text, "")
+
+
+def notifications(
+    connection: sqlite3.Connection,
+    states: Mapping[str, EpisodeState],
+    *,
+    store: str | None = None,
+    episode_id: str | None = None,
+    resolved: bool = False,
+) -> list[Notification]:
+    """What the last build found open, the most urgent first; with `resolved`, also what it found resolved."""
+    rows = connection.execute(
+        "SELECT episode_id, severity, store_location, category, product_id, notification, value_at_risk, "
+        "first_seen_at, last_seen_at, occurrence_count, status FROM notification_episodes "
+        "WHERE (:resolved OR status <> 'resolved') AND (:store IS NULL OR store_location = :store) "
+        "AND (:episode_id IS NULL OR episode_id = :episode_id) "
+        "ORDER BY severity_rank, value_at_risk DESC NULLS LAST, episode_id",
+        {"resolved": resolved, "store": store, "episode_id": episode_id},
+    )
+    now = datetime.now(UTC)
+    return [_current(row, states.get(row[0]), now) for row in rows.fetchall()]
+
+
+def _current(row: tuple[Any, ...], state: EpisodeState | None, now: datetime) -> Notification:
+    published = Notification(*row)
+    if state is None:
+        return published
+    status = state.current_status(published.status != "resolved", parse(published.last_seen_at), now)
+    return replace(published, status=status, state=state)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure now and a week before; None where it is not known."""
+
+    now: float | None
+    before: float | None
+
+    @property
+    def share(self) -> float | None:
+        """The change as a share of what it was."""
+        return self.now / self.before - 1 if self.now is not None and self.before else None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures of a store, or of all stores that the viewer sees (None)."""
+
+    store_location: str | None
+    quantity: Change
+    value: Change
+    lost_sales: Change
+    out_of_stock: Change
+    to_order: int
+    old_readings: int
+    last_reading_at: str
+
+
+@dataclass(frozen=True)
+class Days:
+    """The newest day of the tables, and the day a week before it, with which it is compared."""
+
+    newest: str
+    week_before: str
+
+
+def days(connection: sqlite3.Connection) -> Days:
+    query = "SELECT max(event_date), date(max(event_date), '-7 days') FROM daily_stock"
+    return Days(*connection.execute(query).fetchone())
+
+
+def summaries(connection: sqlite3.Connection, compared: Days, store: str | None) -> list[Summary]:
+    """A summary of each store, by name."""
+    rows = connection.execute(SUMMARIES, {"store": store, "newest": compared.newest, "before": compared.week_before})
+    return [
+        Summary(name, Change(*row[0:2]), Change(*row[2:4]), Change(*row[4:6]), Change(*row[6:8]), *row[8:])
+        for name, *row in rows.fetchall()
+    ]
+
+
+def total(parts: list[Summary]) -> Summary:
+    """The summary of several stores; there is at least one."""
+
+    def change(name: str) -> Change:
+        changes = [getattr(part, name) for part in parts]
+        return Change(_sum(change.now for change in changes), _sum(change.before for change in changes))
+
+    return Summary(
+        None,
+        change("quantity"),
+        change("value"),
+        change("lost_sales"),
+        change("out_of_stock"),
+        sum(part.to_order for part in parts),
+        sum(part.old_readings for part in parts),
+        max(part.last_reading_at for part in parts),
+    )
+
+
+def _sum(figures: Iterable[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to order for a store, or for a category of the only store."""
+
+    name: str
+    products: int
+    units: int
+    value: float | None
+
+
+def orders(connection: sqlite3.Connection, by: Literal["store_location", "category"], store: str | None) -> list[Order]:
+    """What to order, the greatest value first."""
+    rows = connection.execute(
+        f"SELECT {by}, count(*), sum(suggested_order), sum(suggested_order * price) AS value "
+        "FROM current_stock WHERE suggested_order > 0 AND (:store IS NULL OR store_location = :store) "
+        f"GROUP BY {by} ORDER BY value DESC NULLS LAST, {by}",
+        {"store": store},
+    )
+    return [Order(*row) for row in rows.fetchall()]
+
+
+def time_zone(connection: sqlite3.Connection, store: str | None) -> tzinfo:
+    """The time zone of the stores; UTC where they have several."""
+    query = "SELECT DISTINCT time_zone FROM stores WHERE :store IS NULL OR store_location = :store LIMIT 2"
+    zones = [zone for (zone,) in connection.execute(query, {"store": store}).fetchall()]
+    return ZoneInfo(zones[0]) if len(zones) == 1 else UTC
+
+
+SUMMARIES = """
+    WITH stock AS (
+        SELECT
+            store_location,
+            sum(suggested_order > 0) AS to_order,
+            sum(is_stale) AS old_readings,
+            max(last_reading_at) AS last_reading_at
+        FROM current_stock
+        WHERE :store IS NULL OR store_location = :store
+        GROUP BY store_location
+    ),
+    by_day AS (
+        SELECT
+            store_location,
+            sum(CASE WHEN event_date = :newest THEN total_quantity END) AS quantity,
+            sum(CASE WHEN event_date = :before THEN total_quantity END) AS quantity_before,
+            sum(CASE WHEN event_date = :newest THEN total_stock_value END) AS value,
+            sum(CASE WHEN event_date = :before THEN total_stock_value END) AS value_before,
+            sum(CASE WHEN event_date = :newest THEN out_of_stock_count END) AS out_of_stock,
+            sum(CASE WHEN event_date = :before THEN out_of_stock_count END) AS out_of_stock_before
+        FROM daily_stock
+        WHERE event_date IN (:newest, :before)
+        GROUP BY store_location
+    ),
+    lost AS (
+        SELECT
+            store_location,
+            sum(CASE WHEN weeks_ago = 0 THEN lost_value ELSE 0 END) AS lost,
+            sum(CASE WHEN weeks_ago = 1 THEN lost_value ELSE 0 END) AS lost_before
+        FROM lost_sales
+        GROUP BY store_location
+    )
+    SELECT
+        store_location, quantity, quantity_before, value, value_before, coalesce(lost, 0), coalesce(lost_before, 0),
+        out_of_stock, out_of_stock_before, to_order, old_readings, last_reading_at
+    FROM stock
+    LEFT JOIN by_day USING (store_location)
+    LEFT JOIN lost USING (store_location)
+    ORDER BY store_location
+"""

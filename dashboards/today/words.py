@@ -1,0 +1,75 @@
+"""Figures and times as the pages write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+UNKNOWN = "\N{EN DASH}"
+
+
+def parse(timestamp: str) -> datetime:
+    """A published timestamp, which is UTC."""
+    return datetime.fromisoformat(timestamp).replace(tzinfo=UTC)
+
+
+def units(value: float | None) -> str:
+    """A whole number with its thousands, also of money: nobody orders by cents."""
+    return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def number(value: float | None) -> str:
+    """A number of which one decimal matters, such as days."""
+    return UNKNOWN if value is None else f"{value:,.1f}"
+
+
+def share(value: float | None) -> str:
+    """A change, with its sign."""
+    return UNKNOWN if value is None else f"{value:+.1%}".replace("-", "\N{MINUS SIGN}")
+
+
+def date(value: str | datetime | None) -> str:
+    """A day, such as 5 Nov 2026."""
+    if value is None:
+        return UNKNOWN
+    day = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return f"{day.day} {day:%b %Y}"
+
+
+def since(timestamp: str, now: datetime) -> str:
+    """A day of the past; of the last half year without its year."""
+    day = date(timestamp)
+    return day.rpartition(" ")[0] if now - parse(timestamp) < timedelta(days=180) else day
+
+
+def time(timestamp: datetime) -> str:
+    """A day and time with its zone, such as 5 Nov 2026, 14:30 UTC."""
+    return f"{date(timestamp)}, {timestamp:%H:%M %Z}"
+
+
+def ago(since: datetime, now: datetime) -> str:
+    """How long ago something was, in the unit that suits it."""
+    passed = now - since
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        count = passed // length
+        if count >= (2 if unit == "day" else 1):
+            return f"{count:,} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def count(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+WRITTEN: dict[str, Callable[[Any], str]] = {"units": units, "money": units, "number": number, "date": date}
+
+
+def written(value: Any, kind: str, now: datetime) -> str:
+    """A value of a list, by the kind of its column."""
+    if kind == "age":
+        return UNKNOWN if value is None else ago(parse(value), now)
+    if kind in WRITTEN:
+        return WRITTEN[kind](value)
+    return UNKNOWN if value is None else str(value)
