@@ -38,6 +38,7 @@ SUBCOMMANDS = {
     "build": ("pipeline", "Refine what is landed, build the warehouse and publish it."),
     "export": ("publish.export", "Publish the warehouse as SQLite files."),
     "status": ("publish.status", "Show what is landed, built, published and waiting."),
+    "notifications": ("notify.command", "Show what needs attention, act on it, send it to people."),
     "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),
     "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
     "detect-text": ("ml.text.command", "Score the texts of any notes or product names."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from ingest.landing.commit import MESSAGE_ID, land, to_table
 
 FOLDER = "landing_actions"
 TOPIC = "actions"
+SECOND = timedelta(seconds=1)
 
 
 class ActionError(ValueError):
@@ -106,21 +107,34 @@ def record_action(data_dir: Path, action: Action) -> None:
 
 
 def record_actions(data_dir: Path, actions: Sequence[Action]) -> None:
-    """Land actions, all or none. Raises ActionError where one is none."""
-    published = datetime.now(UTC)
-    ids = ([int(published.timestamp() * 1_000_000)] * len(actions), range(len(actions)), [0] * len(actions))
-    messages = [msgspec.json.encode(msgspec.structs.asdict(action)) for action in actions]
-    table = _table(ids, published, messages)
-    for problem in table["error"].drop_null().to_pylist():
-        raise ActionError(problem)
+    """Land actions, all or none. Raises ActionError where one is none.
+
+    What is recorded after another action on the same episode also has a later timestamp, by a second at least: tables
+    show whole seconds, and clocks may go back.
+    """
     with file_lock(data_dir / FOLDER, "recording an action", wait=True):
-        land(data_dir / FOLDER, TOPIC, 0, table)
+        states = current_states(data_dir)
+        land_actions(data_dir, [_later(action, states.get(action.episode_id)) for action in actions])
 
 
-def _table(ids: tuple[Any, ...], published: datetime, messages: list[bytes]) -> Any:
+def _later(action: Action, state: EpisodeState | None) -> Action:
+    if state is None or action.event_timestamp >= (earliest := state.acted_at.replace(microsecond=0) + SECOND):
+        return action
+    return msgspec.structs.replace(action, event_timestamp=earliest)
+
+
+def land_actions(data_dir: Path, actions: Sequence[Action]) -> None:
+    """Land actions as they are. The caller holds the folder. Raises ActionError where one is none."""
     import pyarrow as pa
 
-    return to_table(ACTIONS, TOPIC, 0, ids, pa.array([published] * len(messages), pa.timestamp("us", "UTC")), messages)
+    now, count = datetime.now(UTC), len(actions)
+    published = pa.array([now] * count, pa.timestamp("us", "UTC"))
+    ids = ([int(now.timestamp() * 1_000_000)] * count, range(count), [0] * count)
+    messages = [msgspec.json.encode({name: getattr(action, name) for name in ACTIONS.fields}) for action in actions]
+    table = to_table(ACTIONS, TOPIC, 0, ids, published, messages)
+    for problem in table["error"].drop_null().to_pylist():
+        raise ActionError(problem)
+    land(data_dir / FOLDER, TOPIC, 0, table)
 
 
 def current_states(data_dir: Path) -> dict[str, EpisodeState]:

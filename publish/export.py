@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+from notify.publication import apply_actions, show_actions
 from publish.audit import audit_build
 from publish.destinations import Destination
 from publish.destinations.sqlite import SqliteFiles
@@ -16,9 +18,11 @@ from publish.publication import PublicationRefusedError, publication_list, read_
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(data_dir: Path) -> None:
     """Publish the serving tables of the last good build as SQLite files in DATA/export."""
+    destination = SqliteFiles(data_dir / "export", partial(apply_actions, data_dir))
     try:
-        for place, outcome in publish(data_dir, SqliteFiles(data_dir / "export")).items():
+        for place, outcome in publish(data_dir, destination).items():
             click.echo(f"  {place}: {outcome}")
+        show_actions(data_dir)
     except PublicationRefusedError as error:
         raise click.ClickException(f"not published: {error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SqliteFiles:
-    """A destination: a SQLite file for each database, in one folder."""
+    """A destination: a SQLite file for each database, in one folder.
+
+    `before_commit` gets each file that was written and compared with the warehouse, before readers see it.
+    """
 
     folder: Path
+    before_commit: Callable[[Path], None] = lambda _: None
 
     def publish(
         self, connection: duckdb.DuckDBPyConnection, databases: dict[str, list[PublishedTable]]
@@ -35,7 +39,10 @@ class SqliteFiles:
         try:
             with file_lock(self.folder, "exporting"):
                 paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
-                return {str(path): _publish_database(connection, path, tables) for path, tables in paths.items()}
+                return {
+                    str(path): _publish_database(connection, path, tables, self.before_commit)
+                    for path, tables in paths.items()
+                }
         except FolderBusyError as error:
             raise PublicationRefusedError(f"another export is writing to {self.folder}. Wait for it to end.") from error
 
@@ -65,7 +72,12 @@ def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
         raise PublicationRefusedError(f"the exposure {EXPOSURE} does not list {', '.join(missing)}. Add it.")
 
 
-def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable]) -> str:
+def _publish_database(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    tables: list[PublishedTable],
+    before_commit: Callable[[Path], None],
+) -> str:
     stored = [table for table in tables if table.view_of is None]
     fingerprint = _fingerprint(connection, tables, stored)
     fingerprint_file = path.with_suffix(".fingerprint")
@@ -85,6 +97,7 @@ def _publish_database(connection: duckdb.DuckDBPyConnection, path: Path, tables:
             for table in stored:
                 _copy(connection, table, temporary)
             _audit(connection, stored, temporary)
+            before_commit(temporary)
             fingerprint_file.unlink(missing_ok=True)  # it is of the file that is about to be replaced
         fingerprint_file.write_text(fingerprint)
     return f"published, {rows:,} rows in {len(stored)} tables"

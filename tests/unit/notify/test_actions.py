@@ -17,6 +17,7 @@ from notify.actions import (
     EpisodeState,
     actions_of,
     current_states,
+    land_actions,
     new_action,
     record_action,
     record_actions,
@@ -29,6 +30,16 @@ NOW = datetime.now(UTC)
 def action(number: int, episode_id: str, kind: str, **fields: object) -> Action:
     """The action of that number, so many hours after the start."""
     return Action(f"action-{number}", episode_id, kind, "Anna", START + timedelta(hours=number), **fields)
+
+
+def test_what_comes_later_has_a_later_second_even_where_a_clock_went_back(tmp_path):
+    first = new_action("e1", "acknowledge", "Anna")
+    record_action(tmp_path, first)
+    record_action(tmp_path, new_action("e1", "resolve", "Anna"))
+    record_action(tmp_path, action(1, "e1", "reopen"))
+    assert current_states(tmp_path)["e1"].status == "open"
+    seconds = [int(each.event_timestamp.timestamp()) for each in actions_of(tmp_path, "e1")]
+    assert seconds[0] < seconds[1] < seconds[2]
 
 
 def test_the_state_of_an_episode_is_what_its_actions_add_up_to(tmp_path):
@@ -57,8 +68,9 @@ def test_order_and_repeats_change_no_state(tmp_path):
     record_actions(tmp_path / "in order", actions)
     shuffled = actions * 2
     random.Random(7).shuffle(shuffled)
+    (tmp_path / "shuffled" / FOLDER).mkdir(parents=True)
     for first in range(0, len(shuffled), 40):
-        record_actions(tmp_path / "shuffled", shuffled[first : first + 40])
+        land_actions(tmp_path / "shuffled", shuffled[first : first + 40])
     assert current_states(tmp_path / "shuffled") == current_states(tmp_path / "in order")
 
 
