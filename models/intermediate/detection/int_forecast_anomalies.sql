@@ -12,12 +12,6 @@ daily_stock as (
 
 ),
 
-forecasters as (
-
-    select * from {{ ref('forecasters') }}
-
-),
-
 rules as (
 
     select * from {{ ref('anomaly_rules') }}
@@ -33,9 +27,7 @@ lowest_forecasts as (
         min(forecasts.predicted_quantity) as lowest_quantity,
         arg_min(forecasts.event_date, forecasts.predicted_quantity) as lowest_date
     from forecasts
-    inner join forecasters
-        on forecasts.model_name = forecasters.label
-    where forecasters.notification_type = 'forecast'
+    where forecasts.is_chosen
     group by forecasts.store_location, forecasts.category, forecasts.cutoff_date
 
 ),

@@ -15,27 +15,25 @@ forecasts as (
 
 ),
 
+choices as (
+
+    select * from {{ ref('int_forecast_choices') }}
+
+),
+
 forecasters as (
 
     select * from {{ ref('forecasters') }}
 
 ),
 
-series as (
-
-    select distinct
-        store_location,
-        category
-    from {{ ref('int_daily_stock') }}
-
-),
-
 named as (
 
     select
-        series.store_location,
-        series.category,
-        cast(forecasts.cutoff as date) as cutoff_date,
+        choices.store_location,
+        choices.category,
+        choices.cutoff_date,
+        choices.is_chosen,
         cast(forecasts.ds as date) as event_date,
         cast(forecasts.y_hat as double) as predicted_quantity,
         cast(forecasts.lo80 as double) as lower_80,
@@ -47,8 +45,12 @@ named as (
     from forecasts
     inner join forecasters
         on forecasts.model = forecasters.forecaster
-    inner join series
-        on forecasts.unique_id = {{ series_id('series.store_location', 'series.category') }}
+    inner join choices
+        on
+            forecasts.model = choices.forecaster
+            and forecasts.unique_id = {{ series_id('choices.store_location', 'choices.category') }}
+            and cast(forecasts.cutoff as date) = choices.cutoff_date
+    where choices.is_published
 
 ),
 

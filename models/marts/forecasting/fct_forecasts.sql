@@ -16,6 +16,7 @@ final as (
         category,
         cutoff_date,
         event_date,
+        is_chosen,
         predicted_quantity,
         lower_80,
         upper_80,

@@ -9,17 +9,20 @@ forecast_bands as (
 final as (
 
     select
+        model_name,
+        store_location,
+        category,
+        event_date,
+        is_chosen,
         stock,
         stock_forecast,
         lower_80,
         upper_80,
         lower_95,
         upper_95,
-        store_location,
-        category,
-        model_name,
-        event_date,
-        cutoff_date
+        cutoff_date,
+        earlier_stock_forecast,
+        earlier_cutoff_date
     from forecast_bands
 
 )
