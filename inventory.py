@@ -39,6 +39,7 @@ SUBCOMMANDS = {
     "export": ("publish.export", "Publish the warehouse as SQLite files."),
     "status": ("publish.status", "Show what is landed, built, published and waiting."),
     "notifications": ("notify.command", "Show what needs attention, act on it, send it to people."),
+    "migrate-notifications": ("notify.migration", "Bring an older dashboard_notifications up to today's schema."),
     "backtest": ("ml.forecasting.command", "Score the forecasters on any panel."),
     "detect": ("ml.anomalies.command", "Score the anomaly detectors on any panel."),
     "detect-text": ("ml.text.command", "Score the texts of any notes or product names."),

@@ -20,9 +20,12 @@ def configuration() -> str:
     return _digest("\n".join(settings).encode(), *(path.read_bytes() for path in _code()))
 
 
-def to_apply(stores: set[str]) -> str:
-    """Of what is applied to Superset's database, which a server reads at any time: people, charts, a role per store."""
-    return _digest(repr(sorted(stores)).encode(), *(path.read_bytes() for path in (*_code(), *_applied())))
+def to_apply(stores: dict[str, str]) -> str:
+    """Of what is applied to Superset's database, which a server reads at any time: people, charts, a role per store.
+
+    `stores` are the published ones with their regions.
+    """
+    return _digest(repr(sorted(stores.items())).encode(), *(path.read_bytes() for path in (*_code(), *_applied())))
 
 
 def _digest(*parts: bytes) -> str:
@@ -34,8 +37,10 @@ def _digest(*parts: bytes) -> str:
 
 def _code() -> Iterator[Path]:
     yield HERE.parent / "requirements-superset.lock"
-    yield from sorted(HERE.rglob("*.py"))
-    yield from sorted(path for path in (HERE / "today").rglob("*") if path.suffix in {".html", ".css"})
+    for folder in (HERE, HERE.parent / "notify"):
+        yield from sorted(folder.rglob("*.py"))
+    for kind in ("html", "css"):
+        yield from sorted((HERE / "today").rglob(f"*.{kind}"))
 
 
 def _applied() -> Iterator[Path]:

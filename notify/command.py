@@ -143,12 +143,12 @@ def send(really: bool, data_dir: Path) -> None:
             outbox.drop_stale()
             digests = new_digests(data_dir, settings, outbox)
             for digest in digests:
-                service = check_address(resolve(digest.address, data_dir))
+                service = check_address(resolve(digest.address, data_dir)).service_name
                 if really:
                     keys = [(each.episode_id, each.reopened_count) for each in digest.episodes]
                     outbox.write(digest.delivery, keys)
                 else:
-                    click.echo(f"{digest.person}, by {service.url(privacy=True)}\n  {digest.delivery.title}")
+                    click.echo(f"{digest.person} by {service} ({digest.address.reference})\n  {digest.delivery.title}")
                     click.echo("".join(f"    {line}\n" for line in digest.delivery.body.splitlines() if line))
             if not really:
                 click.echo(f"{len(digests)} new, {outbox.waiting_count()} waiting; nothing was sent (--send sends)")

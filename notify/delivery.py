@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import unquote
 
 from ingest import names
-from notify.episodes import PUBLISHED, Episode, current_episodes
+from notify.episodes import Episode, current_episodes, regions
 from notify.outbox import Delivery, Outbox, new_delivery_id
 from notify.settings import Address, Settings, SettingsError, resolve
 
 ITEMS_PER_DIGEST = 20
 LONGEST_LINE = 500
+SHORTEST_PART = 5  # of an address, that may be a secret; a shorter one may be a word of the text
 ATTEMPTS = 3
 PAUSES = {"multiplier": 0.5, "max": 5.0}  # seconds, within a run; the outbox has longer ones
 SEVERITIES = ("critical", "high", "medium", "info")
@@ -39,7 +39,7 @@ class SendError(RuntimeError):
 
 def new_digests(data_dir: Path, settings: Settings, outbox: Outbox) -> list[Digest]:
     """A digest for each address that has not had all that its person should know."""
-    region_of = _regions(data_dir)
+    region_of = regions(data_dir)
     for_person: dict[str, list[Episode]] = {}
     for episode in current_episodes(data_dir):
         if episode.needs_attention:
@@ -55,12 +55,6 @@ def new_digests(data_dir: Path, settings: Settings, outbox: Outbox) -> list[Dige
                 delivery = Delivery(new_delivery_id(), login, address.reference, title, body)
                 digests.append(Digest(login, address, new, delivery))
     return digests
-
-
-def _regions(data_dir: Path) -> dict[str, str]:
-    path = data_dir / PUBLISHED
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as published:
-        return dict(published.execute("SELECT store_location, region FROM stores"))
 
 
 def _worded(episodes: list[Episode], link: str | None) -> tuple[str, str]:
@@ -178,9 +172,10 @@ def _apprise_log() -> Iterator[list[str]]:
 
 
 def _without_secrets(text: str, url: str, service: Any) -> str:
-    """The text without any part of the address that Apprise itself hides."""
-    shown = service.url(privacy=True)
-    for part in sorted({*re.split(r"[/:@?&=]+", url), *re.split(r"[/:@?&=]+", unquote(url))}, key=len, reverse=True):
-        if part and part not in shown:
-            text = text.replace(part, "***")
+    """The text without any part of the address but its host."""
+    parts = {
+        part for form in (url, unquote(url)) for part in re.split(r"[/:@?&=]+", form) if len(part) >= SHORTEST_PART
+    }
+    for part in sorted((parts | {service.user, service.password}) - {None, "", service.host}, key=len, reverse=True):
+        text = text.replace(part, "***")
     return _one_line(text)

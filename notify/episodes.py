@@ -58,16 +58,25 @@ def current_episodes(data_dir: Path) -> list[Episode]:
 
 def published_episodes(path: Path) -> list[Episode]:
     """The episodes of a published file, the most urgent first. Raises NotPublishedError."""
+    rows = _read(path, "SELECT * FROM notification_episodes ORDER BY severity_rank, value_at_risk DESC, episode_id")
+    return [_episode(row) for row in rows]
+
+
+def regions(data_dir: Path) -> dict[str, str]:
+    """The region of each published store. Raises NotPublishedError."""
+    rows = _read(data_dir / PUBLISHED, "SELECT store_location, region FROM stores")
+    return {row["store_location"]: row["region"] for row in rows}
+
+
+def _read(path: Path, query: str) -> list[dict[str, Any]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as published:
             published.row_factory = sqlite3.Row
-            rows = published.execute(
-                "SELECT * FROM notification_episodes ORDER BY severity_rank, value_at_risk DESC, episode_id"
-            ).fetchall()
-            return [_episode(dict(row)) for row in rows]
-    except (sqlite3.Error, KeyError) as error:
+            return [dict(row) for row in published.execute(query)]
+    except sqlite3.Error as error:
         raise NotPublishedError(
-            f"{path} holds no notification episodes ({error}). Run `inventory build`, or check INVENTORY_DATA_DIR."
+            f"{path} holds no notifications of today's version ({error}). Run `inventory build`, or check "
+            "INVENTORY_DATA_DIR."
         ) from error
 
 

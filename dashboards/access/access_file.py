@@ -14,6 +14,7 @@ from dashboards.access.stores import ADMINISTRATOR, EVERY_STORE, row_role
 
 FILE = Path(__file__).parents[1] / "access.yml"
 WHOLE_COMPANY = "N/A"  # what published rows of no single store are marked with
+NO_REGION = "Unknown"  # the region of a store of which stores.csv says none: nobody manages it
 
 
 class AccessError(ValueError):
@@ -37,44 +38,59 @@ class Access:
 def read_access(export: Path) -> Access:
     """What access.yml says of the stores that are published below `export`. Raises AccessError."""
     content = yaml.safe_load(FILE.read_text())
-    groups: dict[str, list[str]] = content.get("groups") or {}
     published = published_stores(export)
-    ambiguous = sorted(groups.keys() & published)
-    if ambiguous:
-        raise AccessError(f"access.yml: {', '.join(ambiguous)} names a group and a store. Rename the group.")
-    named: set[str] = set()
+    permissions = content["permissions"]
     users = {}
     for login, person in content["users"].items():
-        stores = person.get("stores", [])
-        if stores == "all":
-            roles = [EVERY_STORE]
-        elif isinstance(stores, list) and all(isinstance(store, str) for store in stores):
-            own = {store for name in stores for store in groups.get(name, [name])}
-            if WHOLE_COMPANY in own:
-                raise AccessError(
-                    f"access.yml: {login} has the store {WHOLE_COMPANY}, which marks rows of the whole company. "
-                    "Write `stores: all`, or rename the store."
-                )
-            named |= own
-            roles = [row_role(store) for store in sorted(own)]
-        else:
-            raise AccessError(f"access.yml: the stores of {login} are {stores!r}. Write `all`, or a list of names.")
-        unknown = set(person["roles"]) - {ADMINISTRATOR, *content["permissions"]}
+        unknown = set(person["roles"]) - {ADMINISTRATOR, *permissions}
         if unknown:
             raise AccessError(
                 f"access.yml: {login} has the role {', '.join(sorted(unknown))}. "
                 f"Write {ADMINISTRATOR} or one of the roles under permissions."
             )
-        users[login] = {"name": person["name"], "roles": [*person["roles"], *roles]}
-    return Access(content["permissions"], sorted(published | named), users)
+        own = _stores_of_person(login, person, published)
+        rows = [EVERY_STORE] if own is None else [row_role(store) for store in sorted(own)]
+        users[login] = {"name": person["name"], "roles": [*person["roles"], *rows]}
+    # a store that is named has its role before its first reading
+    named = {store for person in content["users"].values() for store in _list(person, "stores")}
+    return Access(permissions, sorted(published.keys() | named), users)
 
 
-def published_stores(export: Path) -> set[str]:
-    """The stores in the published data. Raises AccessError where the file does not say."""
+def _stores_of_person(login: str, person: dict[str, Any], published: dict[str, str]) -> set[str] | None:
+    """The stores that a person is given by name or by region; None for all. Raises AccessError."""
+    if person.get("stores") == "all":
+        return None
+    for kind in ("stores", "regions"):
+        names = person.get(kind, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise AccessError(f"access.yml: the {kind} of {login} are {names!r}. Write `all`, or a list of names.")
+    regions = set(published.values()) - {NO_REGION}
+    unknown = sorted(set(_list(person, "regions")) - regions)
+    if unknown:
+        raise AccessError(
+            f"access.yml: {login} has the region {', '.join(unknown)}, in which no store is. stores.csv in the data "
+            f"folder says which store is where; it names {', '.join(sorted(regions)) or 'no region'}."
+        )
+    own = {*_list(person, "stores"), *(store for store in published if published[store] in _list(person, "regions"))}
+    if WHOLE_COMPANY in own:
+        raise AccessError(
+            f"access.yml: {login} has the store {WHOLE_COMPANY}, which marks rows of the whole company. "
+            "Write `stores: all`, or rename the store."
+        )
+    return own
+
+
+def _list(person: dict[str, Any], kind: str) -> list[str]:
+    names = person.get(kind, [])
+    return names if isinstance(names, list) else []
+
+
+def published_stores(export: Path) -> dict[str, str]:
+    """The region of each store in the published data. Raises AccessError where the file does not say."""
     path = export / "inventory_metrics.db"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            rows = file.execute("SELECT DISTINCT store_location FROM current_stock").fetchall()
+            regions = dict(file.execute("SELECT store_location, region FROM stores").fetchall())
     except sqlite3.Error as error:
         raise AccessError(f"{path} does not say which stores there are ({error}). Run `make pipeline`.") from error
-    return {store for (store,) in rows} - {WHOLE_COMPANY, None}
+    return {store: region for store, region in regions.items() if store not in {WHOLE_COMPANY, None}}

@@ -9,14 +9,14 @@ import numpy as np
 from ml.anomalies.innovations import Innovations, smooth
 from ml.anomalies.signs import with_signs
 
-# units a day; what mostly sells nothing teaches a detector little, but has thresholds of its own
-TAUGHT_MEANS = (0.3, 3.0, 30.0, 300.0)
-MEANS = (0.03, 0.1, *TAUGHT_MEANS)
+# units a day
+RARE_MEANS, OFTEN_MEANS = (0.03, 0.1), (0.3, 3.0, 30.0, 300.0)
+MEANS = RARE_MEANS + OFTEN_MEANS
 SERIES, PERIODS = 40, 420
 
 
 @cache
-def clean_innovations(means: tuple[float, ...] = TAUGHT_MEANS) -> Innovations:
+def clean_innovations(means: tuple[float, ...] = MEANS) -> Innovations:
     """The innovations of SERIES series of each of these means, in units a day, one mean after the other."""
     demand = _demand(means)
     return with_signs(smooth(demand, np.zeros(demand.shape, dtype=bool), 7))
@@ -32,7 +32,7 @@ def _demand(means: tuple[float, ...]) -> np.ndarray:
     evenness = np.exp(random.uniform(np.log(15), np.log(150), (shape[0], 1)))
     demand = random.poisson(random.gamma(evenness, mean / evenness)).astype(float)
     # where a sale is rare, its size is what varies: half of those who buy one take another
-    is_rare = np.repeat(np.array(means) < TAUGHT_MEANS[0], SERIES)[:, None]
+    is_rare = np.repeat(np.isin(means, RARE_MEANS), SERIES)[:, None]
     sales = random.poisson(mean / 2) * random.geometric(0.5, shape)
     return np.where(is_rare, sales, demand)
 

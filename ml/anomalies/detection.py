@@ -104,7 +104,7 @@ class _Block(NamedTuple):
 def _fitted(
     fit: Detector, references: Innovations, blocks: list[tuple[int, int]], seed: int, threshold: float | None
 ) -> list[_Block]:
-    clean = clean_innovations(MEANS)
+    clean = clean_innovations()
     fitted: list[_Block] = []
     for start, end in blocks:
         score = fit(references.between(0, start), seed)

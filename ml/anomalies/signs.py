@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ml.anomalies.innovations import Innovations, spread_of
+from ml.anomalies.sparse_demand import rarity_of_sales
 
 OF_EXPECTATION = ["value", "level of 7 periods", "level of 14 periods", "repeated value"]
 OF_PAST = ["whole past", "whole past of 24 periods", "turbulence of 24 periods"]
@@ -27,9 +28,10 @@ FIRST_BLOCK, BLOCK_GROWTH = 200, 1.3  # fewer values do not show what is rare
 
 def with_signs(innovations: Innovations) -> Innovations:
     """Innovations with their signs: positive where a value is high. Nothing looks at a later period."""
-    found = [_deviation(innovations)]
-    found += [_shift(innovations, periods) for periods in SHIFT_PERIODS]
+    found = [_deviation(innovations), *(_shift(innovations, periods) for periods in SHIFT_PERIODS)]
     found.append(_repeated(innovations.y, innovations.learned))
+    is_sparse, rare = rarity_of_sales(innovations.y, innovations.learned, SHIFT_PERIODS)
+    found = [np.where(is_sparse, *signs) for signs in zip(rare, found, strict=True)]
     past = _from_whole_past(innovations)
     turbulence = np.minimum(np.abs(innovations.fast / innovations.spread_fast), TURBULENCE_LARGEST)
     found += [_in_own_rarity(sign) for sign in (past, _mean(past, LONG_PERIODS), _mean(turbulence, LONG_PERIODS))]

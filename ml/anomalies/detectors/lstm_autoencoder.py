@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ml.anomalies.clean_demand import clean_innovations
+from ml.anomalies.clean_demand import OFTEN_MEANS, clean_innovations
 from ml.anomalies.detection import WARM_UP, Score
 from ml.anomalies.innovations import Innovations
 from ml.anomalies.signs import LARGEST, OF_EXPECTATION
@@ -42,7 +42,8 @@ def _autoencoder(seed: int) -> Score:
         with threadpool_limits(1):
             return np.concatenate([newest_errors(weights, part, PERIODS) for part in parts])
 
-    clean = clean_innovations()
+    # from series that mostly sell nothing, it would learn to expect nothing
+    clean = clean_innovations(OFTEN_MEANS)
     is_usual = clean.seen >= WARM_UP
     inputs = _inputs(clean)
     with threadpool_limits(1):

@@ -274,6 +274,12 @@ ADDRESSES = [
     "/superset/dashboard/p/zz/",
     "/superset/language_pack/xx/",
     "/api/v1/me/?form_data=5",
+    "/api/v1/async_event/",
+    "/api/v1/database/oauth2/",
+    "/api/v1/database/oauth2/?state=x&code=y",
+    "/superset/fetch_datasource_metadata?datasourceKey=x",
+    "/superset/fetch_datasource_metadata?datasourceKey=1__junk",
+    "/api/v1/explore/?datasource_type=junk&datasource_id=1",
 ]
 
 
@@ -303,6 +309,9 @@ def malformed(site: Site) -> Iterator[Request]:
         yield Request(f"{name} as a form", "POST", "/api/v1/chart/data", form={"form_data": json.dumps(body)})
     for path in ADDRESSES:
         yield Request(path, "GET", path)
+    for people in ("users", "roles", "groups"):
+        yield Request(f"an action on {people}", "POST", f"/{people}/action/junk/1")
+        yield Request(f"an action on many {people}", "POST", f"/{people}/action_post", form={"action": "junk"})
     yield Request("a number as account", "PUT", "/api/v1/me/", json=5)
     yield Request("another name", "PUT", "/api/v1/me/", json={"first_name": "Mallory"})
 

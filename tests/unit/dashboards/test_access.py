@@ -12,6 +12,7 @@ import yaml
 
 from dashboards.access import access_file
 from dashboards.access.access_file import Access, AccessError, published_stores, read_access
+from dashboards.access.stores import stores_of
 from dashboards.digests import to_apply
 from tests.conftest import ROOT
 
@@ -23,14 +24,24 @@ def access() -> dict[str, Any]:
 
 def test_everybody_but_the_administrator_has_stores(access):
     for login, person in access["users"].items():
-        assert person["roles"] == ["Admin"] or (person["roles"] == ["Manager"] and person["stores"]), login
+        assert person["roles"] == ["Admin"] or ("Manager" in person["roles"] and person["stores"]), login
 
 
-def test_managers_change_nothing_but_their_own_settings(access):
+def test_managers_and_analysts_change_nothing_but_their_own_settings(access):
     own = {
-        ("can_write", "CurrentUserRestApi"),
-        ("can_write", "DashboardFilterStateRestApi"),
-        ("can_write", "DashboardPermalinkRestApi"),
+        "Manager": {
+            ("can_write", "CurrentUserRestApi"),
+            ("can_write", "DashboardFilterStateRestApi"),
+            ("can_write", "DashboardPermalinkRestApi"),
+        },
+        "Analyst": {
+            ("all_database_access", "all_database_access"),
+            ("can_write", "ExploreFormDataRestApi"),
+            # what is open in their own SQL editor
+            ("can_delete", "TabStateView"),
+            ("can_delete_query", "TabStateView"),
+            ("can_delete", "TableSchemaView"),
+        },
     }
     for role, permissions in access["permissions"].items():
         writing = {
@@ -38,23 +49,30 @@ def test_managers_change_nothing_but_their_own_settings(access):
             for permission in permissions
             if any(word in permission[0] for word in ("write", "edit", "add", "delete", "save", "import", "all_"))
         }
-        assert writing == own, role
+        assert writing == own[role], role
 
 
 def test_managers_have_no_sql(access):
-    for permissions in access["permissions"].values():
-        for action, target in permissions:
-            assert "sql" not in f"{action} {target}".lower()
-            assert action not in {"database_access", "schema_access", "all_database_access", "all_datasource_access"}
-            # older ways to the data, and pages that ask for more than a chart shows
-            assert (action, target) not in {
-                ("can_explore_json", "Superset"),
-                ("can_query", "Api"),
-                ("can_drill", "Dashboard"),
-            }
+    for action, target in access["permissions"]["Manager"]:
+        assert "sql" not in f"{action} {target}".lower()
+        assert action not in {"database_access", "schema_access", "all_database_access", "all_datasource_access"}
+        # older ways to the data, and pages that ask for more than a chart shows
+        assert (action, target) not in {
+            ("can_explore_json", "Superset"),
+            ("can_query", "Api"),
+            ("can_drill", "Dashboard"),
+        }
+
+
+def test_analysts_see_no_people(access):
+    for _, target in access["permissions"]["Analyst"]:
+        assert not any(word in target for word in ("User", "Role", "Group", "Security", "RowLevel", "Log")), target
 
 
 # ------------------------------------------------------------------ roles from the data
+
+
+REGIONS = {"Store_A": "North", "Store_C": "North", "Store_B": "South"}
 
 
 @pytest.fixture
@@ -65,8 +83,10 @@ def export(tmp_path: Path) -> Path:
 
 def publish(export: Path, *stores: str | None) -> None:
     with closing(sqlite3.connect(export / "inventory_metrics.db")) as file, file:
-        file.execute("create table if not exists current_stock (store_location text)")
-        file.executemany("insert into current_stock values (?)", [(store,) for store in stores])
+        file.execute("create table if not exists stores (store_location text, region text)")
+        file.executemany(
+            "insert into stores values (?, ?)", [(store, REGIONS.get(store, "Unknown")) for store in stores]
+        )
 
 
 def read(monkeypatch: pytest.MonkeyPatch, export: Path, people: str) -> Access:
@@ -93,31 +113,49 @@ def test_the_demo_users_keep_their_stores(export):
     roles = {login: person["roles"] for login, person in read_access(export).users.items()}
     assert roles == {
         "admin": ["Admin"],
+        "analyst": ["Manager", "Analyst", "All stores"],
         "regional": ["Manager", "All stores"],
         "store_a": ["Manager", "Store: Store_A"],
         "store_b": ["Manager", "Store: Store_B"],
     }
 
 
-def test_a_person_sees_stores_and_groups(export, monkeypatch):
+def test_a_person_sees_the_named_stores_and_those_of_a_region(export, monkeypatch):
+    publish(export, "Store_C", "Store_D")
     listed = """
-groups: {North: [Store_A, Later]}
-users: {ann: {name: Ann A, roles: [Manager], stores: [North, Store_B]}, bob: {name: Bob B, roles: [Manager]}}
+users:
+  ann: {name: Ann A, roles: [Manager], regions: [North], stores: [Later]}
+  bob: {name: Bob B, roles: [Manager]}
 """
     access = read(monkeypatch, export, listed)
-    assert access.users["ann"]["roles"] == ["Manager", "Store: Later", "Store: Store_A", "Store: Store_B"]
+    assert access.users["ann"]["roles"] == ["Manager", "Store: Later", "Store: Store_A", "Store: Store_C"]
     assert access.users["bob"]["roles"] == ["Manager"]
-    assert access.stores == [
-        "Later",
-        "Store_A",
-        "Store_B",
-    ]  # a store that is named has its role before its first reading
+    # a store that is named has its role before its first reading
+    assert access.stores == ["Later", "Store_A", "Store_B", "Store_C", "Store_D"]
+
+
+def test_a_store_that_moves_to_another_region_is_applied(export):
+    before = to_apply(published_stores(export))
+    with closing(sqlite3.connect(export / "inventory_metrics.db")) as file, file:
+        file.execute("update stores set region = 'West' where store_location = 'Store_B'")
+    assert to_apply(published_stores(export)) != before
+
+
+def test_a_new_store_is_seen_by_who_sees_all_stores_and_nobody_else(export):
+    publish(export, "Store_New")
+    for login, person in read_access(export).users.items():
+        stores = stores_of(person["roles"])
+        assert stores.every == (login in {"admin", "analyst", "regional"}), login
+        assert "Store_New" not in stores.names
 
 
 @pytest.mark.parametrize(
     ("people", "message"),
     [
-        ("groups: {Store_A: [Store_B]}\nusers: {}", "Store_A names a group and a store"),
+        ("users: {ann: {name: Ann A, roles: [Manager], regions: [East]}}", "ann has the region East, .* North, South"),
+        # nobody has said yet who manages those
+        ("users: {ann: {name: Ann A, roles: [Manager], regions: [Unknown]}}", "ann has the region Unknown"),
+        ("users: {ann: {name: Ann A, roles: [Manager], regions: North}}", "the regions of ann are 'North'"),
         ("users: {ann: {name: Ann A, roles: [Manager], stores: Store_A}}", "the stores of ann are 'Store_A'"),
         ("users: {ann: {name: Ann A, roles: [Manager], stores: [1]}}", "the stores of ann are"),
         ("users: {ann: {name: Ann A, roles: [Manager], stores: null}}", "the stores of ann are None"),

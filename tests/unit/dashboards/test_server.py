@@ -103,7 +103,10 @@ def test_another_port_than_the_running_servers_is_refused(data_dir, command):
 
 def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
     """Code reaches both; people and charts reach a server through its database, and settings only its start."""
-    code = ["requirements-superset.lock", "dashboards/apply.py", "dashboards/access/sign_in.py"]
+    code = [
+        *("requirements-superset.lock", "dashboards/apply.py", "dashboards/access/sign_in.py", "notify/actions.py"),
+        *("dashboards/today/templates/today/base.html", "dashboards/today/static/today.css"),
+    ]
     applied = ["dashboards/access.yml", "dashboards/assets/charts/chart.yaml"]
     for name in (*code, *applied):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +114,7 @@ def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
     monkeypatch.setattr(digests, "HERE", tmp_path / "dashboards")
 
     def both() -> tuple[str, str]:
-        return digests.to_apply({"Store_A"}), digests.configuration()
+        return digests.to_apply({"Store_A": "North"}), digests.configuration()
 
     for name in (*code, *applied):
         before = both()
@@ -121,7 +124,7 @@ def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
     before = both()
     monkeypatch.setenv("SUPERSET_PORT", "1")
     assert both() == before
-    assert digests.to_apply({"Store_A", "Store_B"}) != before[0]
+    assert digests.to_apply({"Store_A": "North", "Store_B": "North"}) != before[0]
     monkeypatch.setenv("SUPERSET_TLS", "1")
     assert both()[0] == before[0]
     assert both()[1] != before[1]

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import betabinom
 
 from ml.anomalies import detect, detectors
 from ml.anomalies.calibration import Tail, allowed_share, clean_tail, thresholds
 from ml.anomalies.episodes import first_of_episode
 from ml.anomalies.series_table import read_series
+from ml.anomalies.sparse_demand import rarity_of_sales
 from ml.frames import DETECTION_COLUMNS
 from ml.registry import names_of
 
@@ -321,3 +323,51 @@ def test_series_that_mostly_sell_nothing_keep_to_the_budget(name):
     )
     alerts = detect(panel, detectors=[name], season=7, seed=1, alert_budget=0.02)
     assert len(alerts) <= 0.02 * count * (days - 56) / 7
+
+
+@pytest.mark.parametrize("every", [8, 30])
+def test_a_sale_beyond_all_of_a_sparse_series_is_found(every):
+    """Sales of one to three units now and then, until one of 40. A sale of 3 is as usual as before, even after it."""
+    random = np.random.default_rng(every)
+    sales = (random.random((20, DAYS)) < 1 / every) * random.integers(1, 4, (20, DAYS)).astype(float)
+    sales[:, 300], sales[:, 320] = 40, 3
+    ds = pd.date_range(START, periods=DAYS)
+    frame = pd.concat(pd.DataFrame({"unique_id": f"s{row:02}", "ds": ds, "y": y}) for row, y in enumerate(sales))
+    found = find(frame, peers=[])
+    days = (found["ds"] - START).dt.days
+    assert (days == 300).sum() == 20
+    assert set(found.loc[days == 300, "kind"]) == {"spike"}
+    assert not (days == 320).any()
+    assert len(found) - 20 <= 0.02 * len(frame) / 7
+
+
+def test_a_sparse_series_that_sells_every_day_has_shifted():
+    random = np.random.default_rng(6)
+    y = (random.random(DAYS) < 1 / 8).astype(float)
+    y[300:314] = 1
+    frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range(START, periods=DAYS), "y": y})
+    found = find(frame, peers=[])
+    assert set(found.loc[(found["ds"] - START).dt.days.between(300, 313), "kind"]) == {"level_shift"}
+
+
+def test_the_rarity_of_sales_by_hand():
+    """One unit on each tenth day, 20 times; then 21 units, and nothing for as long again.
+
+    The 21 units are twice 1 + 20, so their size has a chance of 2^-21, and a sale one of 1 in 10. The chance of none in
+    so many days falls from day to day.
+    """
+    y = np.where(np.arange(400) % 10 == 0, 1.0, 0.0)
+    y[200], y[201:] = 21, 0
+    is_sparse, (size, _, run) = rarity_of_sales(y[None], np.ones((1, 400), dtype=bool), [7])
+    assert is_sparse[0, 20:].all()
+    assert size[0, 200] == pytest.approx(2.15 * np.sqrt(21 * np.log10(2) + 1), rel=0.01)
+    assert size[0, 201:].max() == 0
+    assert (np.diff(run[0, 200:260]) > 0).all()
+
+
+def test_the_number_of_sales_in_a_window_by_hand():
+    """Sales on every tenth day, then on two days in a row: beta-binomial with a mean of 0.1, as if known from 30."""
+    y = np.where(np.arange(401) % 10 == 0, 1.0, 0.0)
+    y[391:] = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+    _, (_, sales, _) = rarity_of_sales(y[None], np.ones((1, 401), dtype=bool), [7])
+    assert sales[0, 400] == pytest.approx(2.15 * np.sqrt(-np.log10(betabinom.sf(1, 7, 3, 27))), rel=0.02)

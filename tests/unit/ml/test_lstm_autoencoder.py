@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("autograd", reason="no extra deep here: `make setup-dev` installs it")
 
-from ml.anomalies.clean_demand import clean_innovations
+from ml.anomalies.clean_demand import OFTEN_MEANS, clean_innovations
 from ml.anomalies.detection import WARM_UP
 from ml.anomalies.detectors import lstm_autoencoder
 from ml.anomalies.lstm import newest_errors, trained
@@ -59,7 +59,7 @@ def test_training_again_gives_the_same_bytes(waves):
 
 
 def test_clean_demand_scores_about_1():
-    clean = clean_innovations()
+    clean = clean_innovations(OFTEN_MEANS)
     scores = lstm_autoencoder.fit(clean, 1)(clean)
     assert scores.shape == clean.y.shape
     assert (scores[clean.seen >= WARM_UP] ** 2).mean() == pytest.approx(1, rel=0.01)
