@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,6 +154,16 @@ def open_outbox(data_dir: Path) -> Iterator[Outbox]:
             yield Outbox(connection)
         finally:
             connection.close()
+
+
+def outbox_counts(data_dir: Path) -> tuple[int, int] | None:
+    """How many messages were sent, and how many wait; None where nobody has sent any."""
+    path = data_dir / FOLDER / "outbox.db"
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        row = connection.execute("SELECT count(sent_at), count(*) - count(sent_at) FROM deliveries").fetchone()
+    return row[0], row[1]
 
 
 def new_delivery_id() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from notify.outbox import outbox_counts
 from publish.server_state import running_server
 
 FOUND_BY_RULES = "select count(*) from anomalies where method = 'rule-based'"
@@ -130,6 +131,9 @@ def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
             f"{one(FOUND_BY_RULES)} by rules, {one(FOUND_BY_MODELS)} by models, {one(FOUND_IN_NOTES)} in notes",
         )
         yield "open notifications", one("select count(*) from dashboard_notifications")
+    counts = outbox_counts(data_dir)
+    if counts:
+        yield "messages to people", f"{counts[0]:,} sent, {counts[1]:,} waiting"
     yield "SQLite files", ", ".join(str(file) for file in sorted(path.parent.glob("*.db")))
 
 

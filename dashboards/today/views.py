@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +24,7 @@ from dashboards.today import words
 from dashboards.today.lists import FILTERS, LISTS, ROWS_PER_PAGE, read_list
 from dashboards.today.queries import NOBODY, Notification, days, notifications, orders, summaries, time_zone, total
 from notify.actions import ActionError, actions_of, current_states, new_action, record_action
+from notify.publication import show_actions
 
 HERE = Path(__file__).parent
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
@@ -229,6 +231,8 @@ def act(episode_id: str) -> Any:
         )
     except ActionError as error:
         return _render("message.html", title="Nothing was recorded", text=f"{error}."), 400
+    # the pages of Superset follow; this page shows it already
+    threading.Thread(target=show_actions, args=(DATA_DIR,)).start()
     back = request.form.get("back", "")
     # only addresses below this one, so that no form leads elsewhere
     back = back if back.startswith(url_for("today.page")) else url_for("today.page")

@@ -24,7 +24,7 @@ from click.testing import CliRunner
 
 from dev.pulsar_broker import free_port
 from notify.command import command
-from notify.outbox import open_outbox
+from notify.outbox import open_outbox, outbox_counts
 from tests.conftest import ROOT
 from tests.unit.notify.published import publish_episodes
 
@@ -184,6 +184,7 @@ def test_what_fails_is_tried_again_and_waits_in_the_outbox(tmp_path, mailbox):
     assert result.exit_code == 1
     assert "1 could not be sent; the next run tries them again" in result.output
     assert send(tmp_path, "--send").output == "0 new, 1 waiting\n", "not before its pause is over"
+    assert outbox_counts(tmp_path) == (1, 1)
     with open_outbox(tmp_path) as outbox:
         outbox._connection.execute("UPDATE deliveries SET due_at = written_at")
         outbox._connection.commit()
