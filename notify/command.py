@@ -140,24 +140,29 @@ def send(really: bool, data_dir: Path) -> None:
     try:
         settings = read_settings(data_dir)
         with open_outbox(data_dir) as outbox:
-            outbox.drop_stale()
+            if really:
+                outbox.drop_stale()
+            failed = 0
             digests = new_digests(data_dir, settings, outbox)
             for digest in digests:
-                service = check_address(resolve(digest.address, data_dir)).service_name
+                try:
+                    service = check_address(resolve(digest.address, data_dir)).service_name
+                except (SettingsError, SendError) as error:
+                    failed += 1
+                    click.echo(f"{digest.person} ({digest.address.reference}): {error}")
+                    continue
                 if really:
                     keys = [(each.episode_id, each.reopened_count) for each in digest.episodes]
                     outbox.write(digest.delivery, keys)
                 else:
                     click.echo(f"{digest.person} by {service} ({digest.address.reference})\n  {digest.delivery.title}")
                     click.echo("".join(f"    {line}\n" for line in digest.delivery.body.splitlines() if line))
-            if not really:
-                click.echo(f"{len(digests)} new, {outbox.waiting_count()} waiting; nothing was sent (--send sends)")
-                return
-            failed = send_due(data_dir, settings, outbox, click.echo)
+            if really:
+                failed += send_due(data_dir, settings, outbox, click.echo)
             waiting = outbox.waiting_count()
-    except (SettingsError, SendError, NotPublishedError, FolderBusyError) as error:
+    except (SettingsError, NotPublishedError, FolderBusyError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{len(digests)} new, {waiting} waiting")
+    click.echo(f"{len(digests)} new, {waiting} waiting" + ("" if really else "; nothing was sent (--send sends)"))
     if failed:
         raise click.ClickException(f"{failed} could not be sent; the next run tries them again.")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from ingest import names
 from notify.episodes import Episode, current_episodes, regions
@@ -64,10 +64,16 @@ def _worded(episodes: list[Episode], link: str | None) -> tuple[str, str]:
     stores = sorted({episode.store_location for episode in episodes})
     if len(stores) == 1:
         title += f" in {_one_line(stores[0])}"
-    lines = [f"• {_one_line(episode.notification)}" for episode in episodes[:ITEMS_PER_DIGEST]]
+    lines = [_item(episode, link) for episode in episodes[:ITEMS_PER_DIGEST]]
     if len(episodes) > ITEMS_PER_DIGEST:
         lines.append(f"… and {len(episodes) - ITEMS_PER_DIGEST} less urgent ones.")
     return title, "\n\n".join([*lines, *([f"All that is open: {link}"] if link else [])])
+
+
+def _item(episode: Episode, link: str | None) -> str:
+    """What has happened, and the page where one acts on it."""
+    page = f"\n  {link.rstrip('/')}/notifications/{quote(episode.episode_id)}" if link else ""
+    return f"• {_one_line(episode.notification)}{page}"
 
 
 def _one_line(text: str) -> str:

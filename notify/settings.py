@@ -76,7 +76,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. `link` is the page that a message points to."""
+    """The whole file. `link` is the address of the page `/today`, to which messages point."""
 
     people: dict[str, Person]
     routes: list[Route]

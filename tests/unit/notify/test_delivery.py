@@ -127,8 +127,10 @@ def test_each_episode_is_sent_once(tmp_path, mailbox):
     ]
     assert text(mailbox.messages[0]).splitlines() == [
         "• HIGH · Store_A · P1 is out of stock.",
+        "  https://stock.example.com/today/notifications/aaaaaaaa01",
         "",
         "• CRITICAL · P2",
+        "  https://stock.example.com/today/notifications/b2",
         "",
         "All that is open: https://stock.example.com/today",
     ]
@@ -287,16 +289,6 @@ def test_secrets_come_from_the_environment_or_a_file_and_are_shown_nowhere(tmp_p
         ("", "Expected `object`"),
         ("people: {}\nroutes: [{to: [ann]}]", "route 1 goes to ann, who is not among the people"),
         ("people: {a: {name: A, send_to: [{}]}}\nroutes: []", "an address of a names not exactly one of"),
-        ("people: {a: {name: A, send_to: [{env: NOT_SET}]}}\nroutes: [{to: a}]", "NOT_SET, which is not set"),
-        ("people: {a: {name: A, send_to: [{file: none}]}}\nroutes: [{to: a}]", "cannot be read (FileNotFoundError)"),
-        (
-            "people: {a: {name: A, send_to: [{url: 'bogus://x'}]}}\nroutes: [{to: a}]",
-            "is no address that Apprise knows",
-        ),
-        (
-            "people: {a: {name: A, send_to: [{url: 'mailto://h?from=x@h.com&to=a@h.com,b@h.com'}]}}\nroutes: [{to: a}]",
-            "names several recipients",
-        ),
         ("people: {}\nroutes: [{to: [], severty: high}]", "unknown field `severty`"),
         ("people: {}\nroutes: [{to: [], severity: hgh}]", "Invalid enum value 'hgh'"),
     ],
@@ -309,6 +301,26 @@ def test_a_fault_of_the_settings_is_said_in_one_line(tmp_path, content, problem)
     assert result.exit_code == 1
     assert problem in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ({"env": "NOT_SET"}, "(env:NOT_SET): notifications.yml takes an address from NOT_SET, which is not set"),
+        ({"file": "none"}, "none, which cannot be read (FileNotFoundError)"),
+        ({"url": "bogus://x"}, "is no address that Apprise knows"),
+        ({"url": "mailto://h?from=x@h.com&to=a@h.com,b@h.com"}, "names several recipients"),
+    ],
+)
+def test_an_address_that_is_none_keeps_nobody_else_from_his_message(tmp_path, webhook, address, problem):
+    publish_episodes(tmp_path, {})
+    people = {"a": {"name": "A", "stores": "all", "send_to": [address]}}
+    people["b"] = {"name": "B", "stores": "all", "send_to": [{"url": webhook.url}]}
+    configure(tmp_path, people, [{"to": ["a", "b"]}])
+    result = send(tmp_path, "--send")
+    assert result.exit_code == 1
+    assert problem in result.output
+    assert len(webhook.requests) == 1
 
 
 def test_one_sender_at_a_time(tmp_path):
