@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from dashboards.assets.bundle import currency, source_files
+
 HERE = Path(__file__).parent
 
 
@@ -25,7 +27,8 @@ def to_apply(stores: dict[str, str]) -> str:
 
     `stores` are the published ones with their regions.
     """
-    return _digest(repr(sorted(stores.items())).encode(), *(path.read_bytes() for path in (*_code(), *_applied())))
+    named = repr((sorted(stores.items()), currency()))
+    return _digest(named.encode(), *(path.read_bytes() for path in (*_code(), *_applied())))
 
 
 def _digest(*parts: bytes) -> str:
@@ -38,11 +41,9 @@ def _digest(*parts: bytes) -> str:
 def _code() -> Iterator[Path]:
     yield HERE.parent / "requirements-superset.lock"
     for folder in (HERE, HERE.parent / "notify"):
-        yield from sorted(folder.rglob("*.py"))
-    for kind in ("html", "css"):
-        yield from sorted((HERE / "today").rglob(f"*.{kind}"))
+        yield from sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".html", ".css", ".js"})
 
 
 def _applied() -> Iterator[Path]:
     yield HERE / "access.yml"
-    yield from sorted((HERE / "assets").rglob("*.yaml"))
+    yield from source_files(HERE)

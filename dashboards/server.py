@@ -153,7 +153,8 @@ def _prepare(home: Path) -> None:
         raise click.ClickException(str(error)) from error
     if applied.exists() and applied.read_text() == state and (home / "superset.db").exists():
         return
-    from dashboards.apply import AssetError, apply
+    from dashboards.apply import apply
+    from dashboards.assets.bundle import AssetError
 
     terminal = sys.stdout
     # one apply logs little, so each replaces the log of the one before

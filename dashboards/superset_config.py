@@ -18,6 +18,7 @@ from dashboards.access.connection import opener
 from dashboards.access.query_guard import QueryGuard, refuse_combined_queries
 from dashboards.access.sign_in import SecurityManager, protect_sign_in
 from dashboards.access.stores import shown_to
+from dashboards.looks.views import looks
 from dashboards.today.views import today
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
@@ -100,13 +101,15 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     """What Superset has no setting for."""
     from dashboards.access.malformed import refuse_malformed
     from dashboards.access.privacy import protect_privacy
+    from dashboards.looks.views import adapt_looks
 
     refuse_malformed(app)
     protect_sign_in(app)
     protect_privacy(app)
+    adapt_looks(app)
 
 
-BLUEPRINTS = [today]
+BLUEPRINTS = [looks, today]
 LOGO_TARGET_PATH = "/today/"
 
 ENABLE_CORS = False  # Superset allows servers of map tiles to read its answers
@@ -142,6 +145,24 @@ DATA_CACHE_CONFIG = CACHE_CONFIG | {"CACHE_DIR": str(HOME / "cache" / "data"), "
 
 # ------------------------------------------------------------------ looks
 
+FAVICONS = [{"href": "/looks/icon.svg", "type": "image/svg+xml"}]
+APP_ICON = "/looks/logo.svg"
+THEME_DEFAULT = {
+    "token": {
+        "brandAppName": APP_NAME,
+        "brandLogoAlt": APP_NAME,
+        "brandLogoUrl": APP_ICON,
+        "brandLogoHref": LOGO_TARGET_PATH,
+        "brandLogoHeight": "26px",
+        "brandLogoMargin": "17px 0",
+        "colorPrimary": "#2166AC",
+        "colorLink": "#2166AC",
+        "fontFamily": "Inter, Helvetica, Arial, sans-serif",
+    },
+    "algorithm": "default",
+}
+THEME_DARK = None  # the colours of severities are made for a white page
+
 FEATURE_FLAGS = {
     "CACHE_QUERY_BY_USER": True,  # an answer is kept for the user who asked
     "ENABLE_TEMPLATE_PROCESSING": False,
@@ -149,13 +170,13 @@ FEATURE_FLAGS = {
 }
 ROW_LIMIT = 5000
 SQL_MAX_ROW = 20_000
-# red and orange are kept for what is critical or high: see label_colors in assets/dashboards
+# red and orange are kept for what is critical or high: see MARKS in assets/charts
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
         "id": "inventory",
         "label": "Inventory",
         "isDefault": True,
-        "colors": ["#2166AC", "#4D4D4D", "#4393C3", "#92C5DE", "#5E4FA2", "#999999"],
+        "colors": ["#2166AC", "#4D4D4D", "#5E4FA2", "#01665E", "#8C6D31", "#4393C3", "#8E8E8E"],
     }
 ]
 EXTRA_SEQUENTIAL_COLOR_SCHEMES = [

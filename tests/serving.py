@@ -78,6 +78,8 @@ class Site:
         )
         for package in ("dashboards", "publish", "notify", "ingest"):
             shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for described in ("models/serving", "models/docs"):
+            shutil.copytree(ROOT / described, project / described)
         shutil.copy(ROOT / "requirements-superset.lock", project)
         return Site(data_dir, free_port(), project)
 

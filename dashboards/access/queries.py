@@ -1,4 +1,5 @@
-"""What managers may ask of the data: a saved chart, or the values of a dashboard's filter, narrowed by filters.
+"""What managers may ask of the data: a saved chart, the rows behind it, or the values of a dashboard's filter, narrowed
+by filters.
 
 None of it is SQL. Beneath that, no query of theirs combines queries or reads a second table, however it came about.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 RESULT_TYPES = {"full", "results", "post_processed"}
+ROWS = "drill_detail"  # the rows behind a number: all columns of the dataset, narrowed by filters
 # the others fill gaps or fit models, which takes more time and memory the finer the steps that are asked for
 POST_PROCESSING = {
     "aggregate",
@@ -47,6 +49,15 @@ class Offer:
 
     columns: frozenset[str]
     metrics: frozenset[str]
+
+
+# how Superset counts the rows behind a number
+ROW_COUNT = Offer(
+    frozenset(),
+    frozenset(
+        {json.dumps({"expressionType": "SQL", "label": "COUNT(*)", "sqlExpression": "COUNT(*)"}, sort_keys=True)}
+    ),
+)
 
 
 def chart_offer(queries: Iterable[dict[str, Any]]) -> Offer:

@@ -10,6 +10,8 @@ from flask import g
 from dashboards.access.queries import (
     QUERIES_PER_REQUEST,
     RESULT_TYPES,
+    ROW_COUNT,
+    ROWS,
     Offer,
     QueryRefusedError,
     chart_offer,
@@ -61,13 +63,15 @@ def _check_context(context: Any) -> None:
     if dataset.type != "table":
         raise QueryRefusedError("Only a dataset may be asked.")
     columns = {column.column_name for column in dataset.columns}
-    offers = _offers(dataset.id)
+    offers = [*_offers(dataset.id), ROW_COUNT]
+    rows = Offer(frozenset(columns), frozenset())
     for query in context.queries:
         if query.datasource not in (None, dataset):
             raise QueryRefusedError("All queries of a request read the same dataset.")
-        if str(query.result_type or context.result_type) not in RESULT_TYPES:
+        kind = str(query.result_type or context.result_type)
+        if kind not in {*RESULT_TYPES, ROWS}:
             raise QueryRefusedError("This kind of result is not offered.")
-        check_query(query, columns, offers)
+        check_query(query, columns, [rows] if kind == ROWS else offers)
 
 
 def _offers(dataset_id: int) -> list[Offer]:

@@ -14,7 +14,7 @@ import yaml
 from tests.serving import Client, Site
 
 REMOVED = "store_b"
-CHART, DATASET = "charts/data_freshness.yaml", "datasets/inventory_metrics/pipeline_status.yaml"
+CHART, DATASET = "data_freshness", "pipeline_status"
 
 
 @dataclass
@@ -60,16 +60,12 @@ def change(dashboards: Path) -> None:
     del access["users"][REMOVED]
     access["users"]["regional"]["stores"] = ["Store_A"]
     (dashboards / "access.yml").write_text(yaml.safe_dump(access))
-    chart = yaml.safe_load((dashboards / "assets" / CHART).read_text())
-    (dashboards / "assets" / CHART).unlink()
-    (dashboards / "assets" / DATASET).unlink()
-    for path in (dashboards / "assets/dashboards").glob("*.yaml"):
+    (dashboards / "charts" / f"{CHART}.yaml").unlink()
+    (dashboards / "datasets" / f"{DATASET}.yaml").unlink()
+    for path in (dashboards / "pages").glob("*.yaml"):
         page = yaml.safe_load(path.read_text())
-        gone = {name for name, part in page["position"].items() if chart["uuid"] in str(part)}
-        page["position"] = {name: part for name, part in page["position"].items() if name not in gone}
-        for part in page["position"].values():
-            if isinstance(part, dict) and "children" in part:
-                part["children"] = [child for child in part["children"] if child not in gone]
+        for row in page["rows"]:
+            row.pop(CHART, None)
         path.write_text(yaml.safe_dump(page, sort_keys=False))
     with (dashboards / "superset_config.py").open("a") as configuration:
         configuration.write('APP_NAME = "Other name"\n')
@@ -97,7 +93,7 @@ def test_whoever_is_not_listed_is_out(before, user):
 
 def test_sessions_and_tokens_of_a_removed_user_end_at_once(before):
     assert not before.removed.is_signed_in()
-    assert before.removed.ask("/api/v1/dashboard/inventory").status_code in {401, 403, 404}
+    assert before.removed.ask("/api/v1/dashboard/overview").status_code in {401, 403, 404}
     assert bearer(before.site, before.token) in {401, 422}
     assert not (before.site.data_dir / "superset/passwords" / REMOVED).exists()
 
@@ -116,10 +112,10 @@ def test_what_has_left_the_folder_leaves_superset_and_what_was_made_by_hand_stay
     charts = {name for (name,) in rows(before.site, "select slice_name from slices")}
     assert "How fresh the data are" not in charts
     assert "Made by hand" in charts
-    files = before.site.project / "dashboards/assets"
+    files = before.site.project / "dashboards"
     assert len(charts) == len(list((files / "charts").glob("*.yaml"))) + 1
     tables = {name for (name,) in rows(before.site, "select table_name from tables")}
-    assert tables == {path.stem for path in (files / "datasets").rglob("*.yaml")}
+    assert tables == {path.stem for path in (files / "datasets").glob("*.yaml")}
 
 
 def test_a_changed_configuration_is_served(before):

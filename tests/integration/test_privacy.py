@@ -20,8 +20,8 @@ PATHS = [
             "_info?q=(keys:!(edit_columns))",
         )
     ),
-    "/api/v1/dashboard/inventory/charts",
-    "/api/v1/dashboard/inventory/datasets",
+    "/api/v1/dashboard/overview/charts",
+    "/api/v1/dashboard/overview/datasets",
     "/api/v1/css_template/",
     "/api/v1/css_template/related/changed_by",
     "/api/v1/dataset/1/drill_info/",
@@ -35,7 +35,7 @@ PATHS = [
     "/api/v1/user/1/avatar.png",
     "/datasource/get/table/1",
     "/superset/welcome/",
-    "/superset/dashboard/inventory/",
+    "/superset/dashboard/overview/",
     "/users/list/",
     "/users/show/1",
     "/users/userinfo/",
@@ -77,7 +77,7 @@ def explore_form(client) -> str:
 
 def permalink(client) -> str:
     state = {"dataMask": {"NATIVE_FILTER-store": {"filterState": {"value": ["Store_B"]}}}}
-    key = client.ask("/api/v1/dashboard/inventory/permalink", "POST", json=state).json()["key"]
+    key = client.ask("/api/v1/dashboard/overview/permalink", "POST", json=state).json()["key"]
     return f"/api/v1/dashboard/permalink/{key}"
 
 

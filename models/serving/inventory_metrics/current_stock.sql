@@ -6,33 +6,44 @@ current_stock as (
 
 ),
 
+performance as (
+
+    select * from {{ ref('fct_product_performance') }}
+
+),
+
 final as (
 
     select
-        store_location,
-        category,
-        product_id,
-        quantity,
-        price,
-        stock_value,
-        daily_units_out,
-        days_of_supply,
-        lead_time_days,
-        safety_stock,
-        reorder_point,
-        suggested_order,
-        excess_quantity,
-        excess_value,
-        days_without_out,
-        value_at_risk,
-        movement,
-        status,
-        is_stale,
-        is_out_of_stock,
-        last_reading_at,
-        sell_out_date,
-        planned_at
+        current_stock.store_location,
+        current_stock.category,
+        current_stock.product_id,
+        current_stock.quantity,
+        current_stock.price,
+        current_stock.stock_value,
+        current_stock.daily_units_out,
+        current_stock.days_of_supply,
+        current_stock.lead_time_days,
+        current_stock.safety_stock,
+        current_stock.reorder_point,
+        current_stock.suggested_order,
+        current_stock.excess_quantity,
+        current_stock.excess_value,
+        current_stock.days_without_out,
+        current_stock.value_at_risk,
+        current_stock.movement,
+        current_stock.status,
+        performance.abc_class,
+        current_stock.is_stale,
+        current_stock.is_out_of_stock,
+        current_stock.last_reading_at,
+        current_stock.sell_out_date,
+        current_stock.planned_at
     from current_stock
+    left join performance
+        on
+            current_stock.store_location = performance.store_location
+            and current_stock.product_id = performance.product_id
 
 )
 

@@ -83,18 +83,26 @@ def _axis(sql: str) -> dict[str, Any]:
 PLACES: dict[str, Any] = {
     "metric": lambda sql: {"metrics": [_ad_hoc(sql)]},
     "column": lambda sql: {"columns": [_ad_hoc(sql)]},
-    "base axis": lambda sql: {"columns": [_axis(sql)], "metrics": ["matters"]},
-    "renamed axis": lambda sql: {"columns": [_axis(sql) | {"label": sql}], "metrics": ["matters"]},
-    "group by": lambda sql: {"groupby": [_ad_hoc(sql)], "metrics": ["matters"]},
+    "base axis": lambda sql: {"columns": [_axis(sql)], "metrics": ["notifications"]},
+    "renamed axis": lambda sql: {"columns": [_axis(sql) | {"label": sql}], "metrics": ["notifications"]},
+    "group by": lambda sql: {"groupby": [_ad_hoc(sql)], "metrics": ["notifications"]},
     "order": lambda sql: {"columns": ["severity"], "orderby": [[_ad_hoc(sql), True]]},
     "filter": lambda sql: {"columns": ["severity"], "filters": [{"col": _ad_hoc(sql), "op": "!=", "val": "x"}]},
     "where": lambda sql: {"columns": ["severity"], "extras": {"where": f"1 = 1 OR severity = {sql}"}},
-    "having": lambda sql: {"metrics": ["matters"], "columns": ["severity"], "extras": {"having": f"1 OR '' = {sql}"}},
+    "having": lambda sql: {
+        "metrics": ["notifications"],
+        "columns": ["severity"],
+        "extras": {"having": f"1 OR '' = {sql}"},
+    },
     "series": lambda sql: {"columns": ["severity", _ad_hoc(sql)], "series_columns": [_ad_hoc(sql)], "series_limit": 5},
-    "limit metric": lambda sql: {"columns": ["severity"], "series_limit_metric": _ad_hoc(sql), "metrics": ["matters"]},
+    "limit metric": lambda sql: {
+        "columns": ["severity"],
+        "series_limit_metric": _ad_hoc(sql),
+        "metrics": ["notifications"],
+    },
     "column name": lambda sql: {"columns": [sql]},
     "metric name": lambda sql: {"metrics": [sql]},
-    "granularity": lambda sql: {"metrics": ["matters"], "granularity": sql, "time_range": "Last year"},
+    "granularity": lambda sql: {"metrics": ["notifications"], "granularity": sql, "time_range": "Last year"},
     "simple metric": lambda sql: {
         "metrics": [{"expressionType": "SIMPLE", "aggregate": "MAX", "label": "own", "column": {"column_name": sql}}]
     },
@@ -133,11 +141,17 @@ def _tricks_in_places(site: Site) -> Iterator[Request]:
 def _other_parts_of_charts(site: Site) -> Iterator[Request]:
     """Queries without SQL that reach for more than a saved chart has."""
     notes, stock = site.datasets["notification_episodes"], site.datasets["current_stock"]
-    columns = ["store_location", "product_id", "notification"]
+    columns = ["store_location", "episode_id", "notification"]
     for name, body in {
         "other columns": _chart_data(notes, {"columns": columns}),
         "samples": _chart_data(notes, {}, result_type="samples"),
-        "detail": _chart_data(notes, {"columns": columns}, result_type="drill_detail"),
+        "detail of SQL": _chart_data(notes, {"columns": [_ad_hoc(NOTES)]}, result_type="drill_detail"),
+        "detail by SQL": _chart_data(notes, {"extras": {"where": "1 OR 1"}}, result_type="drill_detail"),
+        "detail of another column": _chart_data(notes, {"columns": ["reading_count"]}, result_type="drill_detail"),
+        "detail with a metric": _chart_data(
+            notes, {"metrics": [_ad_hoc("max(notification)")]}, result_type="drill_detail"
+        ),
+        "another count": _chart_data(notes, {"metrics": [_ad_hoc("COUNT(*)")]}),
         "samples of one query": _chart_data(notes, {"columns": ["severity"], "result_type": "samples"}),
         "the text of a query": _chart_data(notes, {"columns": ["severity"]}, result_type="query"),
         "another dataset": _chart_data(stock, {"columns": columns}),
@@ -165,7 +179,7 @@ def _other_parts_of_charts(site: Site) -> Iterator[Request]:
                 ],
             },
         ),
-        "another time": _chart_data(notes, {"metrics": ["matters"], "time_offsets": ["1 week ago"]}),
+        "another time": _chart_data(notes, {"metrics": ["notifications"], "time_offsets": ["1 week ago"]}),
         "many queries": _chart_data(notes, *[{"columns": ["severity"]}] * 50),
         "made-up rows": _chart_data(
             notes,
@@ -333,6 +347,12 @@ def _saved(site: Site) -> Iterator[Request]:
     for column in ("store_location", "category"):
         body = _chart_data(stock, {"columns": [column], "orderby": [[column, True]]})
         yield Request(f"values of the filter {column}", "POST", "/api/v1/chart/data", body, saved=True)
+    for table in ("notification_episodes", "current_stock", "inventory", "pipeline_status"):
+        rows = f"/datasource/samples?datasource_type=table&datasource_id={site.datasets[table]}&per_page=50&page=1"
+        for name, filters in {"all": [], "of others": [{"col": "store_location", "op": "!=", "val": "x"}]}.items():
+            yield Request(f"rows of {table}, {name}", "POST", rows, json={"filters": filters}, saved=True)
+        body = _chart_data(site.datasets[table], {}, result_type="drill_detail")
+        yield Request(f"rows of {table} as a chart", "POST", "/api/v1/chart/data", body, saved=True)
     chart, dataset, queries = site.charts["What needs attention, most urgent first"]
     for condition in (
         {"op": "IS NOT NULL"},

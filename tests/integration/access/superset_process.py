@@ -130,7 +130,7 @@ class Asked:
         answer = self.clients[user].open(request.path, method=request.method, json=request.json, data=request.form)
         asked = {"user": user, "name": request.name, "saved": request.saved, "data": None}
         if request.saved and answer.is_json and answer.status_code == 200:
-            asked["data"] = [result["data"] for result in answer.json["result"]]
+            asked["data"] = [result["data"] for result in _results(answer.json)]
         return asked | self.seen(user, answer)
 
     def seen(self, user: str, answer: Any) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Asked:
 
     def every_address(self) -> list[dict[str, Any]]:
         """Each address of Superset, with the numbers of things that exist."""
-        values = {"pk": "1", "id_or_uuid": "1", "id_or_slug": "inventory", "dashboard_id_or_slug": "inventory"}
+        values = {"pk": "1", "id_or_uuid": "1", "id_or_slug": "overview", "dashboard_id_or_slug": "overview"}
         values |= {"datasource_type": "table", "column_name": "owners", "table_name": "metrics", "schema_name": "main"}
         found = []
         leaving = {"/logout/", "/login/logout/", "/lang/<string:locale>"}
@@ -276,11 +276,16 @@ def _text(answer: Any) -> str:
     if not answer.is_json:
         return answer.get_data(as_text=True)
     content = answer.json
-    results = content.get("result") if isinstance(content, dict) else None
-    for result in results if isinstance(results, list) else []:
+    for result in _results(content):
         if isinstance(result, dict):
             result.pop("query", None)
     return json.dumps(content)
+
+
+def _results(content: Any) -> list[Any]:
+    """What an answer holds: charts have several results, the rows behind a number one."""
+    result = content.get("result") if isinstance(content, dict) else None
+    return result if isinstance(result, list) else [result]
 
 
 if __name__ == "__main__":

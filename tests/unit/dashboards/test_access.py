@@ -60,7 +60,6 @@ def test_managers_have_no_sql(access):
         assert (action, target) not in {
             ("can_explore_json", "Superset"),
             ("can_query", "Api"),
-            ("can_drill", "Dashboard"),
         }
 
 

@@ -1,7 +1,8 @@
-"""Superset's assets against each other and against the dbt models, without a server."""
+"""Pages, charts and datasets against each other and against the serving models, without a server."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -10,42 +11,28 @@ import pytest
 import yaml
 
 from dashboards.access.connection import TABLES_WITHOUT_STORE
-from dashboards.apply import ASSETS, AssetError, read_assets
-from publish.destinations.sqlite_schema import sqlite_column
+from dashboards.assets.bundle import AssetError, read_assets, tables_of_pages
+from dashboards.assets.charts import MARKS, SEVERITIES
+from dashboards.assets.serving_models import read_models
 from tests.conftest import ROOT
 
-SEVERITY_COLOURS = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}
+DASHBOARDS = ROOT / "dashboards"
 
 
 @pytest.fixture(scope="module")
 def assets() -> dict[str, dict[str, Any]]:
-    return read_assets(ASSETS)
+    return read_assets()
 
 
 def of_kind(assets: dict[str, dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
     return {path: asset for path, asset in assets.items() if path.startswith(f"{kind}/")}
 
 
-def serving_columns() -> dict[str, dict[str, str]]:
-    """SQLite's type of every column of every serving model, as the models' YAML says."""
-    return {
-        model["name"]: {
-            column["name"]: written.declared
-            for column in model.get("columns", [])
-            if (written := sqlite_column(model["name"], column["name"], column["data_type"].upper()))
-        }
-        for path in (ROOT / "models" / "serving").rglob("*.yml")
-        for model in (yaml.safe_load(path.read_text()).get("models") or [])
-    }
+def placed(page: dict[str, Any]) -> list[dict[str, Any]]:
+    return [part["meta"] for name, part in page["position"].items() if name.startswith("CHART")]
 
 
-def test_datasets_have_the_models_columns_and_types(assets):
-    models = serving_columns()
-    for path, dataset in of_kind(assets, "datasets").items():
-        model = models[dataset["table_name"]]
-        for column in dataset["columns"]:
-            name = column["column_name"]
-            assert model.get(name) == column["type"], f"{path}: {name}"
+# ------------------------------------------------------------------ what every asset keeps
 
 
 def test_datasets_name_no_schema(assets):
@@ -54,118 +41,78 @@ def test_datasets_name_no_schema(assets):
 
 
 def test_each_table_tells_its_rows_stores_or_is_listed():
-    without_store = {table for table, columns in serving_columns().items() if "store_location" not in columns}
-    assert without_store == TABLES_WITHOUT_STORE
+    models = read_models(ROOT)
+    assert {name for name, model in models.items() if "store_location" not in model.columns} == TABLES_WITHOUT_STORE
 
 
-def test_a_pages_exposure_lists_what_its_charts_and_filters_read(assets):
-    datasets = {dataset["uuid"]: f"ref('{dataset['table_name']}')" for dataset in of_kind(assets, "datasets").values()}
-    charts = {chart["uuid"]: chart["dataset_uuid"] for chart in of_kind(assets, "charts").values()}
-    read = {
-        f"/superset/dashboard/{page['slug']}/": {
-            datasets[uuid]
-            for uuid in [
-                *(charts[part["meta"]["uuid"]] for name, part in page["position"].items() if name.startswith("CHART")),
-                *(
-                    target["datasetUuid"]
-                    for entry in page["metadata"]["native_filter_configuration"]
-                    for target in entry["targets"]
-                    if target
-                ),
-            ]
-        }
-        for page in of_kind(assets, "dashboards").values()
-    }
+def test_a_pages_exposure_lists_what_its_charts_and_filters_read():
     exposures = yaml.safe_load((ROOT / "models/serving/_serving__exposures.yml").read_text())["exposures"]
     exposed = {
         exposure["url"].removeprefix("http://127.0.0.1:8088"): set(exposure["depends_on"])
         for exposure in exposures
         if exposure["type"] == "dashboard"
     }
+    read = {address: {f"ref('{table}')" for table in tables} for address, tables in tables_of_pages().items()}
     assert exposed == read
 
 
-def test_metrics_are_over_columns_that_the_dataset_has(assets):
-    sql_words = {"sum", "avg", "count", "case", "when", "then", "else", "end", "in", "null"}
-    for path, dataset in of_kind(assets, "datasets").items():
-        columns = {column["column_name"] for column in dataset["columns"]}
-        for metric in dataset["metrics"]:
-            unquoted = "".join(metric["expression"].split("'")[::2])  # text in quotes names no column
-            for sign in "()*/=,":
-                unquoted = unquoted.replace(sign, " ")
-            words = {word for word in unquoted.split() if word[0].isalpha()}
-            unknown = {word for word in words if word.lower() not in sql_words} - columns
-            assert not unknown, f"{path}: {metric['metric_name']}"
-
-
-def test_every_chart_is_on_a_page_under_its_own_name(assets):
-    shown = {
-        part["meta"]["uuid"]: part["meta"]["sliceName"]
-        for page in of_kind(assets, "dashboards").values()
-        for name, part in page["position"].items()
-        if name.startswith("CHART")
-    }
-    charts = {chart["uuid"]: chart["slice_name"] for chart in of_kind(assets, "charts").values()}
-    assert shown == charts
-
-
-def test_rows_are_at_most_twelve_columns_wide(assets):
-    for page in of_kind(assets, "dashboards").values():
-        position = page["position"]
-        for name, row in position.items():
-            if name.startswith("ROW"):
-                assert sum(position[child]["meta"]["width"] for child in row["children"]) <= 12, name
+def test_at_most_eight_charts_stand_above_the_tabs():
+    for path in (DASHBOARDS / "pages").glob("*.yaml"):
+        page = yaml.safe_load(path.read_text())
+        assert sum(map(len, page["rows"])) <= 8, path.name
 
 
 def test_a_filter_reaches_exactly_the_charts_that_have_its_column(assets):
     datasets = {dataset["uuid"]: dataset for dataset in of_kind(assets, "datasets").values()}
     charts = {chart["uuid"]: chart for chart in of_kind(assets, "charts").values()}
     for path, page in of_kind(assets, "dashboards").items():
-        filters = {entry["name"]: entry for entry in page["metadata"]["native_filter_configuration"]}
-        assert list(filters) in (["Store", "Category", "Period"], []), path
-        for name, part in page["position"].items():
-            if not name.startswith("CHART"):
-                continue
-            chart = charts[part["meta"]["uuid"]]
-            columns = {column["column_name"] for column in datasets[chart["dataset_uuid"]]["columns"]}
-            adhoc = chart["params"].get("adhoc_filters", [])
-            has = {
-                "Store": "store_location" in columns,
-                "Category": "category" in columns,
-                "Period": any(entry["operator"] == "TEMPORAL_RANGE" for entry in adhoc),
-            }
-            for filter_name, is_reached in has.items():
-                reaches = filters and part["meta"]["chartId"] not in filters[filter_name]["scope"]["excluded"]
-                assert bool(reaches) == is_reached, f"{filter_name}: {chart['slice_name']}"
+        for filter_ in page["metadata"]["native_filter_configuration"]:
+            column = filter_["targets"][0].get("column", {}).get("name")
+            for meta in placed(page):
+                chart = charts[meta["uuid"]]
+                conditions = chart["params"]["adhoc_filters"]
+                columns = {each["column_name"] for each in datasets[chart["dataset_uuid"]]["columns"]}
+                is_reached = (
+                    column in columns if column else any(each["operator"] == "TEMPORAL_RANGE" for each in conditions)
+                )
+                reaches = meta["chartId"] not in filter_["scope"]["excluded"]
+                assert reaches == is_reached, f"{path}: {filter_['name']}, {chart['slice_name']}"
 
 
-def test_colours_are_the_agreed_ones_and_stand_beside_a_word(assets):
-    dashboard = assets["dashboards/inventory.yaml"]
-    assert SEVERITY_COLOURS.items() <= dashboard["metadata"]["label_colors"].items()
+def luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_marks_stand_out_against_white():
+    settings = (DASHBOARDS / "superset_config.py").read_text()
+    (listed,) = re.findall(r'"colors": \[(.*)\],?\n.*\n\]\nEXTRA_SEQUENTIAL', settings)
+    for colour in [*MARKS.values(), *re.findall(r"#\w{6}", listed)]:
+        assert 1.05 / (luminance(colour) + 0.05) >= 3, colour
+
+
+def test_a_colour_stands_beside_its_word(assets):
     params = assets["charts/open_notifications.yaml"]["params"]
-    shown = {entry["targetValue"]: entry["colorScheme"] for entry in params["conditional_formatting"]}
-    assert shown == SEVERITY_COLOURS
-    assert "severity" in params["all_columns"]
+    shown = {entry["targetValue"].partition(" ")[2]: entry["colorScheme"] for entry in params["conditional_formatting"]}
+    assert shown == SEVERITIES
+    assert "urgency" in params["all_columns"]
 
 
 def test_no_value_becomes_a_link(assets):
     """Tables would show HTML in a feed's values as such. No chart of these kinds may, nor one that is made for it."""
-    settings = {"table": "allow_render_html", "pivot_table_v2": "allowRenderHtml"}
     for path, chart in of_kind(assets, "charts").items():
-        assert chart["viz_type"] not in {"handlebars", "iframe", "markup"}, path
-        if setting := settings.get(chart["viz_type"]):
-            assert chart["params"].get(setting) is False, path
+        assert chart["viz_type"] not in {"handlebars", "iframe", "markup", "pivot_table_v2"}, path
+        if chart["viz_type"] == "table":
+            assert chart["params"]["allow_render_html"] is False, path
 
 
-def test_times_are_read_as_the_models_write_them(assets):
+def test_times_are_read_as_they_are_published(assets):
     for path, dataset in of_kind(assets, "datasets").items():
         for column in dataset["columns"]:
             name = column["column_name"]
-            is_time = name.endswith(("_date", "_at", "_timestamp")) or name == "as_of"
+            is_time = name.endswith(("_date", "_at", "_timestamp", "_until")) or name == "as_of"
             assert column["is_dttm"] == is_time, f"{path}: {name}"
-            if is_time:
-                wanted = "%Y-%m-%d" if name.endswith("_date") else "%Y-%m-%d %H:%M:%S"
-                assert column["python_date_format"] == wanted, f"{path}: {name}"
 
 
 def test_sources_are_opened_read_only(assets):
@@ -175,23 +122,77 @@ def test_sources_are_opened_read_only(assets):
         assert not database["allow_file_upload"], path
 
 
+# ------------------------------------------------------------------ faults, and a page more
+
+
+@pytest.fixture
+def dashboards(tmp_path: Path) -> Path:
+    """A copy of what assets are made from."""
+    for folder in ("pages", "charts", "datasets"):
+        copytree(DASHBOARDS / folder, tmp_path / "dashboards" / folder)
+    for folder in ("serving", "docs"):
+        copytree(ROOT / "models" / folder, tmp_path / "models" / folder)
+    (tmp_path / "dashboards/filters.yaml").write_text((DASHBOARDS / "filters.yaml").read_text())
+    return tmp_path / "dashboards"
+
+
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "message"),
     [
-        ("charts/stock_value.yaml", "metric: stock_value", "metric: sales", "has no metric sales"),
-        ("charts/stock_value.yaml", "x_axis: event_date", "x_axis: week", "has no column week"),
-        ("charts/stock_value.yaml", "dataset_uuid: 8", "dataset_uuid: 0", "its dataset is in no file"),
-        ("datasets/inventory_metrics/daily_stock.yaml", "database_uuid: 1", "database_uuid: 0", "database is in no"),
-        ("dashboards/inventory.yaml", "uuid: 8cbf67f6", "uuid: 00000000", "CHART-needs_you_today shows a chart that"),
-        ("databases/inventory.yaml", "be2dff05-ebc2-54bb-83fd-02628e867170", "1f3233b1-31f4-5ae1-becf-fa77a0fc772e",
-         "has the uuid of databases/inventory.yaml"),
+        ("charts/stock_value", "metric: stock_value", "metric: sales", "stock_value.yaml: daily_stock has no metric s"),
+        ("charts/stock_value", "over: event_date", "over: week", "has no column week"),
+        ("charts/stock_value", "dataset: daily_stock", "dataset: daily", "datasets/daily.yaml does not exist"),
+        ("charts/stock_value", "kind: trend", "kind: trent", "the kind trent is none of tile, trend"),
+        ("charts/stock_value", "over: event_date", "", "charts/stock_value.yaml: over must be there"),
+        ("charts/stock_value", "title: Stock value", "title: Units on hand", "has the title of"),
+        ("charts/stock_value", "kind:", "widht: 3\nkind:", "widht is nothing that a trend has"),
+        ("datasets/daily_stock", "SUM(units_out)", "SUM(sales)", "units_out_sum: daily_stock has no column sales"),
+        ("datasets/daily_stock", "format: money", "format: gold", "stock_value: the format is none of"),
+        ("pages/overview", "needs_you_today", "needs_you", "pages/overview.yaml: charts/needs_you.yaml does not exist"),
+        ("pages/overview", "forecast: 12", "forecast: 13", "the row of forecast is wider than 12"),
+        ("pages/overview", "forecast: 12", "needs_you_today: 12", "shows needs_you_today twice"),
+        ("pages/overview", "filters: [store,", "filters: [shop,", "filters.yaml has no filter shop"),
+        ("pages/regions", "stores: 12", "", "charts/stores.yaml: no page shows it"),
     ],
 )  # fmt: skip
-def test_a_fault_is_reported_with_its_file(tmp_path: Path, file: str, right: str, wrong: str, message: str):
-    copytree(ASSETS, tmp_path / "assets")
-    path = tmp_path / "assets" / file
+def test_a_fault_is_reported_with_its_file(dashboards: Path, file: str, right: str, wrong: str, message: str):
+    path = dashboards / f"{file}.yaml"
     text = path.read_text()
     assert right in text
-    path.write_text(text.replace(right, wrong))
-    with pytest.raises(AssetError, match=message):
-        read_assets(tmp_path / "assets")
+    path.write_text(text.replace(right, wrong, 1))
+    with pytest.raises(AssetError, match=re.escape(message)):
+        read_assets(dashboards)
+
+
+def example(heading: str) -> dict[str, str]:
+    """The files of CONTRIBUTING's example below a heading: a block of YAML after each path."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    return dict(
+        re.findall(r"`dashboards/([\w/]+\.yaml)`.*?```yaml\n(.*?)```", re.sub("(?m)^   ", "", section), re.DOTALL)
+    )
+
+
+def test_a_page_is_one_file_as_contributing_says(dashboards: Path):
+    before = read_assets(dashboards)
+    files = example("Add a page")
+    assert len(files) == 1
+    for path, content in files.items():
+        (dashboards / path).write_text(content)
+    after = read_assets(dashboards)
+    (name,) = (path for path in after.keys() - before.keys())
+    assert name == "dashboards/shrinkage.yaml"
+    assert len(placed(after[name])) == 3
+    # nothing else changes but the menu of each page
+    for path, asset in before.items():
+        if not path.startswith("dashboards/"):
+            assert after[path] == asset
+        else:
+            assert "/superset/dashboard/shrinkage/" in str(after[path]["position"]["MARKDOWN-menu"])
+
+
+def test_a_chart_is_one_file_and_its_place(dashboards: Path):
+    for path, content in example("Add a chart").items():
+        (dashboards / path).write_text(content)
+    page = dashboards / "pages/regions.yaml"
+    page.write_text(page.read_text().replace("rows:\n", "rows:\n  - {units_in: 12}\n"))
+    assert "charts/units_in.yaml" in read_assets(dashboards)

@@ -107,7 +107,8 @@ def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
         *("requirements-superset.lock", "dashboards/apply.py", "dashboards/access/sign_in.py", "notify/actions.py"),
         *("dashboards/today/templates/today/base.html", "dashboards/today/static/today.css"),
     ]
-    applied = ["dashboards/access.yml", "dashboards/assets/charts/chart.yaml"]
+    applied = ["dashboards/access.yml", "dashboards/filters.yaml", "dashboards/charts/chart.yaml"]
+    applied += ["models/serving/inventory_metrics/_stock__models.yml", "models/docs/columns.md"]
     for name in (*code, *applied):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)

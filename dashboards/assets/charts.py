@@ -1,0 +1,289 @@
+"""A chart: the content of `charts/<chart>.yaml`, and Superset's parameters and query for it.
+
+A file names its `kind`, its `dataset` and what the kind needs of it; `params` are Superset's own, for what is special
+to one chart. How a kind looks is written here once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dashboards.assets.datasets import money
+from dashboards.assets.identity import uuid_of
+from dashboards.assets.serving_models import Column
+
+# always beside the word; medium is too light for a line or a bar, so those have darker shades of their own
+SEVERITIES = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}
+MARKS = {"critical": "#B2182B", "high": "#D6604D", "medium": "#A6761D", "info": "#4393C3", "Stock": "#2166AC"}
+STATUSES = {
+    "out of stock": SEVERITIES["critical"],
+    "runs out before delivery": SEVERITIES["high"],
+    "reorder": SEVERITIES["medium"],
+}
+BLUE, RED = {"r": 33, "g": 102, "b": 172, "a": 1}, {"r": 178, "g": 24, "b": 43, "a": 1}
+COLOURED = {"urgency": {f"{rank} {name}": colour for rank, (name, colour) in enumerate(SEVERITIES.items(), 1)}}
+COLOURED |= {"severity": SEVERITIES, "status": STATUSES}
+
+Parts = dict[str, Any]
+
+
+def chart(name: str, described: Parts, dataset: Parts, shown_columns: dict[str, Column]) -> Parts:
+    """Superset's chart.
+
+    `described` is the content of its file with the currency, `dataset` Superset's dataset, and `shown_columns` says how
+    its columns are shown.
+    """
+    viz_type, make = KINDS[described["kind"]]
+    params = {"viz_type": viz_type, "time_range": "No filter", "color_scheme": "inventory"}
+    params |= make(described, dataset, shown_columns) | {"adhoc_filters": _conditions(described)}
+    return {
+        "slice_name": described["title"],
+        "description": described["description"],
+        "viz_type": viz_type,
+        "params": params | described.get("params", {}),
+        "cache_timeout": None,
+        "uuid": uuid_of("chart", name),
+        "version": "1.0.0",
+        "dataset_uuid": dataset["uuid"],
+    }
+
+
+def period_column(described: Parts) -> str | None:
+    """The column by which a page's period narrows a chart: the one it names, else its axis in time; None for none."""
+    column: str | None = described.get("period", described.get("over"))
+    return column
+
+
+def used(described: Parts) -> tuple[set[str], set[str]]:
+    """The columns and the metrics that a chart's file names."""
+    sort = {name.lstrip("-") for name in described.get("sort", [])}
+    metrics = {*described.get("metrics", []), *([described["metric"]] if "metric" in described else [])}
+    columns = {
+        *described.get("columns", []),
+        *described.get("where", {}),
+        *(described[part] for part in ("over", "by", "x", "y") if part in described),
+        *([period] if (period := period_column(described)) else []),
+    }
+    return columns | {name for name in sort if name not in metrics}, metrics
+
+
+def queries(params: Parts) -> list[Parts]:
+    """The queries of a chart, for the server: a browser writes them only when somebody saves the chart by hand."""
+    if params["viz_type"] == "mixed_timeseries":
+        second = {key.removesuffix("_b"): value for key, value in params.items() if key.endswith("_b")}
+        return [_query(params), _query(params | second)]
+    return [_query(params)]
+
+
+def _query(params: Parts) -> Parts:
+    groupby = params.get("groupby", [])
+    columns: list[Any] = list(params.get("all_columns", []))
+    if "x_axis" in params and "time_grain_sqla" in params:
+        columns.append(
+            {
+                "timeGrain": params["time_grain_sqla"],
+                "columnType": "BASE_AXIS",
+                "sqlExpression": params["x_axis"],
+                "label": params["x_axis"],
+                "expressionType": "SQL",
+            }
+        )
+    elif "x_axis" in params:
+        columns.append(params["x_axis"])
+    columns += [groupby] if isinstance(groupby, str) else groupby
+    metrics = [params["metric"]] if "metric" in params else list(params.get("metrics", []))
+    ordered_by = params.get("timeseries_limit_metric")
+    return {
+        "columns": columns,
+        "metrics": metrics or None,
+        "filters": [
+            {"col": condition["subject"], "op": condition["operator"], "val": condition["comparator"]}
+            for condition in params.get("adhoc_filters", [])
+        ],
+        "orderby": [json.loads(order) for order in params.get("order_by_cols", [])]
+        or ([[ordered_by, not params["order_desc"]]] if ordered_by else []),
+        "row_limit": params.get("row_limit", 10_000),
+    }
+
+
+def _conditions(described: Parts) -> list[Parts]:
+    conditions = [
+        _condition(column, "IN" if isinstance(value, list) else "==", value)
+        for column, value in described.get("where", {}).items()
+    ]
+    if period := period_column(described):
+        conditions.append(_condition(period, "TEMPORAL_RANGE", "No filter"))
+    return conditions
+
+
+def _condition(column: str, operator: str, value: Any) -> Parts:
+    return {
+        "expressionType": "SIMPLE",
+        "subject": column,
+        "operator": operator,
+        "comparator": value,
+        "clause": "WHERE",
+    }
+
+
+# ------------------------------------------------------------------ kinds
+
+
+def _format_of(metric: str, dataset: Parts) -> Parts:
+    (found,) = [each for each in dataset["metrics"] if each["metric_name"] == metric]
+    return {"y_axis_format": found["d3format"], "currency_format": found["currency"] or {}}
+
+
+def _tile(described: Parts, dataset: Parts, _: Parts) -> Parts:
+    return {
+        "metric": described["metric"],
+        "subheader": described.get("note", ""),
+        "header_font_size": 0.4,
+        "subheader_font_size": 0.15,
+        **_format_of(described["metric"], dataset),
+    }
+
+
+def _trend(described: Parts, dataset: Parts, _: Parts) -> Parts:
+    compared = {"compare_lag": 7, "compare_suffix": "against a week before"} if described.get("compared", True) else {}
+    return {
+        "metric": described["metric"],
+        "x_axis": described["over"],
+        "time_grain_sqla": "P1D",
+        "show_trend_line": True,
+        "start_y_axis_at_zero": True,
+        "header_font_size": 0.4,
+        "subheader_font_size": 0.125,
+        "show_timestamp": False,
+        "rolling_type": "None",
+        "time_format": "%d %b %Y",
+        "color_picker": RED if described.get("is_bad") else BLUE,
+        **compared,
+        **_format_of(described["metric"], dataset),
+    }
+
+
+def _table(described: Parts, dataset: Parts, shown_columns: dict[str, Column]) -> Parts:
+    columns, metrics, widths = described["columns"], described.get("metrics", []), described.get("widths", {})
+    config: dict[str, Parts] = {}
+    for column in columns:
+        config[column] = {}
+        if shown := shown_columns.get(column):
+            if shown.number_format:
+                config[column]["d3NumberFormat"] = shown.number_format
+            if shown.is_money:
+                config[column]["currencyFormat"] = money(described["currency"])
+            if shown.time_format:
+                config[column]["d3TimeFormat"] = "%d %b %Y %H:%M" if "%H" in shown.time_format else "%d %b %Y"
+        if column in widths:
+            config[column]["columnWidth"] = widths[column]
+    sort = [(name.lstrip("-"), not name.startswith("-")) for name in described.get("sort", [])]
+    rows: Parts
+    if metrics:
+        (ordered_by, ascending), *_rest = sort
+        rows = {
+            "query_mode": "aggregate",
+            "groupby": columns,
+            "metrics": metrics,
+            "timeseries_limit_metric": ordered_by,
+            "order_desc": not ascending,
+        }
+    else:
+        rows = {
+            "query_mode": "raw",
+            "all_columns": columns,
+            "order_by_cols": [json.dumps(list(each)) for each in sort],
+        }
+    return {
+        **rows,
+        "allow_render_html": False,
+        "row_limit": 1000,
+        "page_length": described.get("page_length", 0),
+        "include_search": described.get("search", False),
+        "show_cell_bars": described.get("bars", False),
+        "color_pn": False,
+        "column_config": {column: each for column, each in config.items() if each},
+        "conditional_formatting": [
+            {"column": column, "operator": "=", "targetValue": value, "colorScheme": colour}
+            for column in columns
+            for value, colour in COLOURED.get(column, {}).items()
+        ],
+    }
+
+
+def _series(described: Parts, dataset: Parts, _: Parts) -> Parts:
+    return {
+        "x_axis": described["over"],
+        "time_grain_sqla": described.get("grain", "P1D"),
+        "x_axis_sort_asc": True,
+        "metrics": described["metrics"],
+        "groupby": [described["by"]] if "by" in described else [],
+        "row_limit": 10_000,
+        "show_legend": True,
+        "rich_tooltip": True,
+        "x_axis_time_format": "%d %b",
+        "truncate_metric": True,
+        "show_empty_columns": True,
+        "markerEnabled": False,
+        **_format_of(described["metrics"][0], dataset),
+    }
+
+
+def _stacked_bars(described: Parts, dataset: Parts, shown_columns: Parts) -> Parts:
+    return _series(described, dataset, shown_columns) | {"stack": "Stack"}
+
+
+def _bars(described: Parts, dataset: Parts, _: Parts) -> Parts:
+    """A bar for each value of a column, the longest first."""
+    return {
+        "x_axis": described["x"],
+        "metrics": described["metrics"],
+        "groupby": [described["by"]] if "by" in described else [],
+        "orientation": "horizontal",
+        "x_axis_sort": described["metrics"][0],
+        "x_axis_sort_asc": True,
+        "stack": "Stack" if "by" in described else None,
+        "row_limit": 1000,
+        "show_legend": "by" in described or len(described["metrics"]) > 1,
+        "truncate_metric": True,
+        "rich_tooltip": True,
+        **_format_of(described["metrics"][0], dataset),
+    }
+
+
+def _heat_map(described: Parts, dataset: Parts, _: Parts) -> Parts:
+    return {
+        "x_axis": described["x"],
+        "groupby": described["y"],
+        "metric": described["metric"],
+        "linear_color_scheme": "inventory_risk",
+        "normalize_across": "heatmap",
+        "sort_x_axis": "alpha_asc",
+        "sort_y_axis": "alpha_desc",
+        "show_values": True,
+        "value_bounds": [0, described["full"]],
+        "left_margin": "auto",
+        "bottom_margin": 50,
+        "xscale_interval": 1,
+        "yscale_interval": 1,
+        "legend_type": "continuous",
+        "show_legend": False,
+        "border_color": {"r": 255, "g": 255, "b": 255, "a": 1},
+        "row_limit": 1000,
+        **_format_of(described["metric"], dataset),
+    }
+
+
+KINDS: dict[str, tuple[str, Callable[[Parts, Parts, Any], Parts]]] = {
+    "tile": ("big_number_total", _tile),
+    "trend": ("big_number", _trend),
+    "table": ("table", _table),
+    "lines": ("echarts_timeseries_line", _series),
+    "stacked_bars": ("echarts_timeseries_bar", _stacked_bars),
+    "bars": ("echarts_timeseries_bar", _bars),
+    "heat_map": ("heatmap_v2", _heat_map),
+}
+# rows of eight pixels that a chart needs to be read, on a wide screen and a phone
+HEIGHTS = {"tile": 19, "trend": 24, "table": 66, "lines": 50, "stacked_bars": 50, "bars": 50, "heat_map": 66}
