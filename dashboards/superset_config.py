@@ -102,11 +102,13 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     from dashboards.access.malformed import refuse_malformed
     from dashboards.access.privacy import protect_privacy
     from dashboards.looks.views import adapt_looks
+    from dashboards.published import count_back_from_newest_reading
 
     refuse_malformed(app)
     protect_sign_in(app)
     protect_privacy(app)
     adapt_looks(app)
+    count_back_from_newest_reading(DATA_DIR / "export" / "inventory_metrics.db")
 
 
 BLUEPRINTS = [looks, today]

@@ -18,6 +18,12 @@ EMPTY_PICTURE = b"data:image/gif;base64,R0lGODlhAQABAAAAACw=#"
 looks = Blueprint("looks", __name__, static_folder="static", static_url_path="/looks")
 
 
+@looks.get("/favicon.ico")
+def icon() -> Response:
+    """What browsers ask for on pages that name no icon."""
+    return looks.send_static_file("icon.svg")
+
+
 def adapt_looks(app: Flask) -> None:
     """Put our own stylesheet and script into Superset's pages, and arrange pages for the width of their window."""
     app.jinja_loader = ChoiceLoader([FileSystemLoader(HERE / "templates"), app.jinja_loader])

@@ -1,0 +1,42 @@
+"""The published file that the pages read: which one it is now, and until when its readings go."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+def file_id(path: Path) -> str:
+    """What another publication changes: an export writes a new file and renames it into place."""
+    found = path.stat()
+    return f"{found.st_ino}-{found.st_mtime_ns}"
+
+
+def day_after_newest_reading(path: Path) -> date:
+    """The end of all periods that count back from now. For a shop's old readings, now is when they end."""
+    return _day_after_newest_reading(path, file_id(path))
+
+
+@lru_cache(maxsize=4)
+def _day_after_newest_reading(path: Path, _file_id: str) -> date:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        (as_of,) = file.execute("SELECT max(as_of) FROM pipeline_status").fetchone()
+    return (date.fromisoformat(as_of[:10]) if as_of else date.today()) + timedelta(days=1)
+
+
+def count_back_from_newest_reading(path: Path) -> None:
+    """Let `Last 30 days` and the like end with the newest reading in the file, not today."""
+    from superset.common.utils import time_range_utils
+    from superset.utils.date_parser import get_since_until
+    from superset.views import api
+
+    def counted_back(**asked: Any) -> tuple[datetime | None, datetime | None]:
+        end = day_after_newest_reading(path).isoformat()
+        return get_since_until(**asked | {"relative_start": end, "relative_end": end})
+
+    for module in (time_range_utils, api):
+        module.get_since_until = counted_back
