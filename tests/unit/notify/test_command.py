@@ -1,11 +1,12 @@
 import json
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
-from ingest.durable_files import file_lock
+from ingest.durable_files import atomic_write, file_lock
 from notify.actions import new_action, record_action
 from notify.command import command
 from notify.episodes import PUBLISHED
@@ -134,19 +135,39 @@ def test_what_is_done_during_an_export_is_shown_after_it(data_dir):
     assert [row[1] for row in rows(data_dir / PUBLISHED, STATUSES)] == ["acknowledged", "open"]
 
 
-def test_many_people_at_once_lose_nothing(data_dir):
-    publish_episodes(data_dir, *({"episode_id": f"episode{number:03}"} for number in range(12)))
+def test_people_and_exports_at_once_lose_nothing_and_no_reader_sees_an_error(data_dir):
+    episodes = [{"episode_id": f"episode{number:03}"} for number in range(12)]
+    publish_episodes(data_dir, *episodes)
+    path, is_over, problems = data_dir / PUBLISHED, threading.Event(), []
 
     def act(number):
         record_action(data_dir, new_action(f"episode{number:03}", "acknowledge", f"person {number}"))
         show_actions(data_dir)
 
-    people = [threading.Thread(target=act, args=(number,)) for number in range(12)]
-    for person in people:
-        person.start()
-    for person in people:
-        person.join()
-    assert {row[1] for row in rows(data_dir / PUBLISHED, STATUSES)} == {"acknowledged"}
+    def export():
+        for number in range(8):
+            with file_lock(path.parent, "exporting", wait=True):
+                publish_episodes(data_dir / f"new{number}", *episodes)
+                with atomic_write(path) as temporary:
+                    shutil.copy2(data_dir / f"new{number}" / PUBLISHED, temporary)
+                    apply_actions(data_dir, temporary)
+            show_actions(data_dir)
+
+    def read():
+        while not is_over.is_set():
+            if len(shown := rows(path, STATUSES)) != 12 or rows(path, "PRAGMA integrity_check") != [("ok",)]:
+                problems.append(shown)
+
+    workers = [threading.Thread(target=act, args=(number,)) for number in range(12)] + [threading.Thread(target=export)]
+    reader = threading.Thread(target=read)
+    for thread in (reader, *workers):
+        thread.start()
+    for worker in workers:
+        worker.join()
+    is_over.set()
+    reader.join()
+    assert not problems
+    assert {row[1] for row in rows(path, STATUSES)} == {"acknowledged"}
 
 
 def test_the_build_judges_what_it_knows_and_a_snooze_ends_by_itself(tmp_path):
