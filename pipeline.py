@@ -15,7 +15,7 @@ import click
 ROOT = Path(__file__).parent
 # all that a table's content depends on besides the data
 PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "selectors.yml", "requirements.lock", "*.py")
-PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt", "ml", "ingest/refining", "publish")
+PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt", "ml", "ingest/refining", "publish", "notify")
 
 
 class BuildError(Exception):

@@ -124,14 +124,17 @@ _acting(
 _acting("assign", "Give it to somebody.", click.option("--to", required=True, help="Who takes it"))
 _acting("resolve", "Close it until it is seen again.")
 _acting("reopen", "Take back what was done with it.")
-_acting("expected", "Say that nothing is wrong; the rule that found it is judged by such answers.")
+_acting("expected", "Say that nothing is wrong. Such answers judge the rule that found it.")
 
 
 @command.command()
 @click.option("--send", "really", is_flag=True, help="Really send; without it, only show what would be sent.")
 @data_dir_option
 def send(really: bool, data_dir: Path) -> None:
-    """Send what is new to whom notifications.yml names, each episode once."""
+    """Send people what is new, each episode once.
+
+    notifications.yml in the data folder says who hears of what, and where.
+    """
     from ingest.durable_files import FolderBusyError
     from notify.delivery import SendError, check_address, new_digests, send_due
     from notify.outbox import open_outbox

@@ -21,6 +21,7 @@ LONGEST_LINE = 500
 SHORTEST_PART = 5  # of an address, that may be a secret; a shorter one may be a word of the text
 ATTEMPTS = 3
 PAUSES = {"multiplier": 0.5, "max": 5.0}  # seconds, within a run; the outbox has longer ones
+CALL_TO_ALL = re.compile(r"@(?=(?:all|channel|everyone|here)\b)")  # chat services would wake everybody
 SEVERITIES = ("critical", "high", "medium", "info")
 
 
@@ -78,6 +79,7 @@ def _item(episode: Episode, link: str | None) -> str:
 
 def _one_line(text: str) -> str:
     shown = names.tidy("".join(character if character.isprintable() else " " for character in text))
+    shown = CALL_TO_ALL.sub("@ ", shown)
     return shown if len(shown) <= LONGEST_LINE else shown[: LONGEST_LINE - 1] + "…"
 
 
@@ -112,8 +114,10 @@ def check_address(url: str) -> Any:
     """The Apprise service of an address. Raises SendError where it is none, or several."""
     import apprise
 
+    # neither pictures from elsewhere nor another program's name
+    asset = apprise.AppriseAsset(app_id="Inventory dashboard", app_desc="Stock notifications", image_url_mask="")
     with _apprise_log():
-        service = apprise.Apprise.instantiate(url)
+        service = apprise.Apprise.instantiate(url, asset=asset)
     if service is None:
         raise SendError("is no address that Apprise knows; its schemes are listed by `apprise --details`")
     if len(service) != 1:

@@ -249,7 +249,7 @@ def test_a_delivery_in_doubt_is_reported(tmp_path, mailbox):
 
 @pytest.mark.parametrize("format_", ["text", "html", "markdown"])
 def test_hostile_text_makes_no_header_and_no_markup(tmp_path, mailbox, format_):
-    hostile = "HIGH · A\r\nBcc: all@example.com\n\n<script>alert(1)</script> <img src=x onerror=y> \u202etxt & \x1b[2J"
+    hostile = "HIGH · A\r\nBcc: all@example.com\n\n<script>alert(1)</script> <img src=x> \u202etxt @everyone \x1b[2J"
     publish_episodes(tmp_path, {"notification": hostile, "store_location": "A\r\nBcc: all@example.com"})
     configure(tmp_path, anna(f"{mailbox.url}&format={format_}", stores="all"), [{"to": "anna"}])
     assert send(tmp_path, "--send").exit_code == 0
@@ -262,6 +262,7 @@ def test_hostile_text_makes_no_header_and_no_markup(tmp_path, mailbox, format_):
             assert "<img" not in part.get_content()
         elif part.get_content_type() == "text/plain":
             assert "\x1b" not in part.get_content()
+            assert "@everyone" not in part.get_content()
             assert "\u202e" not in part.get_content()
 
 
