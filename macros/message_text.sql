@@ -1,4 +1,5 @@
-{# A message with the names in its braces filled in: `{score:.1f}` becomes the score with one digit. #}
+{# A message with the names in its braces filled in: `{score:.1f}` becomes the score with one digit. One of a thing is
+   named in the singular. #}
 {% macro message_text(template, finding, current_stock) %}
     {%- set fields = {
         'observed': finding ~ '.observed_value',
@@ -10,11 +11,17 @@
         'daily_units_out': 'coalesce(' ~ current_stock ~ '.daily_units_out, 0)',
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
         'suggested_order': 'coalesce(' ~ current_stock ~ '.suggested_order, 0)',
+        'value_at_risk': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".value_at_risk), 'unknown')",
         'stock_value': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".stock_value), 'unknown')",
     } -%}
     {%- set numbered = namespace(template=template) -%}
     {%- for field in fields -%}
         {%- set numbered.template = "replace(" ~ numbered.template ~ ", '{" ~ field ~ "', '{" ~ loop.index0 ~ "')" -%}
     {%- endfor -%}
-    format({{ numbered.template }}, {{ fields.values() | join(', ') }})
+    regexp_replace(
+        format({{ numbered.template }}, {{ fields.values() | join(', ') }}),
+        '(^|[ (-])1 (unit|product|hour|day|message|reading)s\b',
+        '\11 \2',
+        'g'
+    )
 {%- endmacro %}

@@ -19,6 +19,8 @@ FOUND_BY_RULES = "select count(*) from anomalies where method = 'rule-based'"
 FOUND_BY_MODELS = """
     select (select count(*) from anomalies where method = 'statistical') + (select count(*) from numerical_quantity)
 """
+OPEN = "select count(*) from notification_episodes where status = 'open'"
+NEED_ATTENTION = "select count(*) from notification_episodes where needs_attention"
 FOUND_IN_NOTES = "select count(*) from anomalies where method = 'text'"
 
 
@@ -130,7 +132,7 @@ def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
             "anomalies",
             f"{one(FOUND_BY_RULES)} by rules, {one(FOUND_BY_MODELS)} by models, {one(FOUND_IN_NOTES)} in notes",
         )
-        yield "open notifications", one("select count(*) from dashboard_notifications")
+        yield "open notifications", f"{one(OPEN)}, {one(NEED_ATTENTION)} of them need attention today"
     counts = outbox_counts(data_dir)
     if counts:
         yield "messages to people", f"{counts[0]:,} sent, {counts[1]:,} waiting"

@@ -125,7 +125,7 @@ def test_notifications_say_what_where_and_what_to_do(built):
     for notification, store, product, category, kind in notifications:
         severity, place, *_ = notification.split(" · ")
         assert severity in {"CRITICAL", "HIGH", "MEDIUM", "INFO"}
-        assert place.startswith(store)
+        assert store == "N/A" or place.startswith(store)
         assert product in {"N/A", *notification.split()}
         assert category != ""
         assert kind in known
@@ -351,9 +351,29 @@ MUTANTS = {
         ("stale_store", "< {{ rule_threshold", "<= {{ rule_threshold"),
         ("stale_product", "silent_us > epoch_us", "silent_us >= epoch_us"),
     ],
-    "int_episode_ids": [
-        ("int_episode_ids", "known.known_until >= episodes.first_seen_at", "known.began_at >= episodes.first_seen_at"),
-        ("int_episode_ids", "            order by began_at\n", "            order by began_at desc\n"),
+    "int_root_causes": [
+        ("int_root_causes", "> count(*) / 2\n\n),\n\ncategory_sizes", ">= count(*) / 2\n\n),\n\ncategory_sizes"),
+        ("int_root_causes", "and method <> 'text'", ""),
+        ("int_root_causes", ">= silent_categories.since_date", ">= silent_categories.since_date - 1"),
+    ],
+    "int_notification_episodes": [
+        ("int_notification_episodes", "where closes_at >= last_seen_at", "where true"),
+        ("int_notification_episodes", "when ranked_value >= {{ var('severe_share') }} *", "when ranked_value > 0 *"),
+        ("int_notification_episodes", "seen_at <= max(returns_until)", "seen_at < max(returns_until)"),
+    ],
+    "int_known_episodes": [
+        (
+            "int_known_episodes",
+            "known.known_until >= episodes.first_seen_at",
+            "known.began_at >= episodes.first_seen_at",
+        ),
+        ("int_known_episodes", "            order by began_at\n", "            order by began_at desc\n"),
+        ("int_known_episodes", "when as_of.as_of > known.counted_at then", "when true then"),
+    ],
+    "fct_notification_episodes": [
+        ("fct_notification_episodes", "reopened_times[-1], returned_times[-1]", "returned_times[-1]"),
+        ("fct_notification_episodes", "snoozed_until > {{ build_time() }}", "snoozed_until >= {{ build_time() }}"),
+        ("fct_notification_episodes", "order by type_rank = 1 desc, severity", "order by severity"),
     ],
 }
 

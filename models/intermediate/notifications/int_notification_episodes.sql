@@ -1,3 +1,5 @@
+{%- set severities = "['critical', 'high', 'medium', 'info']" -%}
+
 with
 
 notifications as (
@@ -12,16 +14,45 @@ as_of as (
 
 ),
 
+-- a state lasts until it clears; what happened once lasts for its cooldown, and may return in the days after that
+lasting as (
+
+    select
+        notifications.*,
+        as_of.as_of,
+        notifications.cooldown_days is null as is_state,
+        case
+            when notifications.cooldown_days is null then timestamp 'infinity'
+            else notifications.seen_at + to_days(notifications.cooldown_days)
+        end as closes_at,
+        case
+            when notifications.cooldown_days is null then timestamp 'infinity'
+            else notifications.seen_at + to_days(notifications.cooldown_days + {{ var('reopens_within_days') }})
+        end as returns_until
+    from notifications
+    cross join as_of
+
+),
+
 spaced as (
 
     select
         *,
-        seen_at - lag(seen_at) over same_series > to_days(cooldown_days) as is_new_episode
-    from notifications
+        max(closes_at) over before_it as closed_at,
+        seen_at > max(closes_at) over before_it as is_apart,
+        is_apart and seen_at <= max(returns_until) over of_its_detector_before_it as is_return,
+        is_apart and not coalesce(is_return, false) as is_new_episode
+    from lasting
     window
-        same_series as (
-            partition by detector, store_location, category, product_id
-            order by seen_at
+        before_it as (
+            partition by cause_id
+            order by seen_at, anomaly_id
+            rows between unbounded preceding and 1 preceding
+        ),
+        of_its_detector_before_it as (
+            partition by cause_id, detector
+            order by seen_at, anomaly_id
+            rows between unbounded preceding and 1 preceding
         )
 
 ),
@@ -31,44 +62,233 @@ numbered as (
     select
         *,
         count(*) filter (where is_new_episode) over (
-            partition by detector, store_location, category, product_id
-            order by seen_at
+            partition by cause_id
+            order by seen_at, anomaly_id
+            rows between unbounded preceding and current row
         ) as episode_number
     from spaced
 
 ),
 
--- An episode has the message of its last occurrence, and closes after its cooldown. A state has no cooldown: it is here
--- while it holds.
+spans as (
+
+    select
+        *,
+        min(seen_at) over same_episode as first_seen_at,
+        case when bool_or(is_state) over same_episode then as_of else max(seen_at) over same_episode end
+            as last_seen_at
+    from numbered
+    window same_episode as (partition by cause_id, episode_number)
+
+),
+
+-- what holds at the end of the episode, each fact of a product once
+facts as (
+
+    select *
+    from spans
+    where closes_at >= last_seen_at
+    qualify
+        row_number() over (
+            partition by cause_id, episode_number, detector, store_location, category, product_id
+            order by seen_at desc, anomaly_id asc
+        ) = 1
+
+),
+
+shared_values as (
+
+    select
+        cause_id,
+        episode_number,
+        {{ exact_sum('value_at_risk') }} as shared_value
+    from facts
+    where product_id is not null
+    group by cause_id, episode_number
+
+),
+
+valued as (
+
+    select
+        facts.* exclude (value_at_risk), -- noqa: RF02
+        facts.value_at_risk as own_value_at_risk,
+        facts.cause in ('product', 'category', 'store', 'intake') as is_single,
+        case when is_single then facts.value_at_risk else shared_values.shared_value end as ranked_value
+    from facts
+    left join shared_values
+        on
+            facts.cause_id = shared_values.cause_id
+            and facts.episode_number = shared_values.episode_number
+
+),
+
+-- A detector says how bad its kind may be. Below a share of the store's stock value it is one step less, and below a
+-- tenth of that another.
+ranked as (
+
+    select
+        *,
+        least(
+            list_position({{ severities }}, severity)
+            + case
+                when not is_ranked_by_value or ranked_value is null or store_value is null then 0
+                when ranked_value >= {{ var('severe_share') }} * store_value then 0
+                when ranked_value >= {{ var('severe_share') }} / 10 * store_value then 1
+                else 2
+            end,
+            4
+        ) as severity_rank,
+        row_number() over (
+            partition by cause_id, episode_number
+            order by
+                not is_single and product_id is null,
+                severity_rank asc,
+                own_value_at_risk desc,
+                seen_at desc,
+                detector asc,
+                store_location asc,
+                product_id asc
+        ) as fact_rank,
+        -- the first sentence says what was found, the others what to do
+        coalesce(nullif(regexp_extract(message, '(?s)^(.*?[.])( |$)', 1), ''), message) as finding
+    from valued
+
+),
+
+grouped as (
+
+    select
+        cause_id,
+        episode_number,
+        any_value(cause) as cause,
+        any_value(reason) as reason,
+        any_value(region) as region,
+        any_value(is_single) as is_single,
+        bool_or(is_state) as is_state,
+        case
+            when count(distinct store_location) = 1 and any_value(cause) <> 'region_stock_out'
+                then min(store_location)
+        end as store_location,
+        case when count(distinct category) = 1 then min(category) end as category,
+        case when count(distinct product_id) = 1 then min(product_id) end as product_id,
+        arg_min(notification_type, fact_rank) as notification_type,
+        arg_min(detector, fact_rank) as detector,
+        min(severity_rank) as severity_rank,
+        min_by(seen_at, (severity_rank, seen_at)) as severity_since,
+        max(case when is_single then own_value_at_risk else ranked_value end) as value_at_risk,
+        count(distinct row(store_location, product_id)) filter (where product_id is not null) as product_count,
+        arg_min(message, fact_rank) as first_message,
+        arg_min(product_id, fact_rank) as first_product,
+        string_agg(finding, ' It also ' order by fact_rank) filter (where fact_rank > 1) as other_findings,
+        list(product_id order by fact_rank) filter (where product_id is not null) as products,
+        {{ exact_sum('daily_units_out') }} as daily_units_out,
+        max(lead_time_days) as lead_time_days,
+        cast(sum(suggested_order) as bigint) as suggested_order,
+        min(observed_value) filter (where detector = 'stale_product') as silent_hours
+    from ranked
+    group by cause_id, episode_number
+
+),
+
+histories as (
+
+    select
+        cause_id,
+        episode_number,
+        any_value(as_of) as as_of,
+        any_value(first_seen_at) as first_seen_at,
+        any_value(last_seen_at) as last_seen_at,
+        max(closes_at) as closes_at,
+        count(*) as occurrence_count,
+        coalesce(list(closed_at order by seen_at) filter (where is_return), []) as closed_times,
+        coalesce(list(seen_at order by seen_at) filter (where is_return), []) as returned_times
+    from spans
+    group by cause_id, episode_number
+
+),
+
+named as (
+
+    select
+        *,
+        array_to_string(products[:3], ', ')
+        || case when len(products) > 3 then format(' and {:,} more', len(products) - 3) else '' end as product_names
+    from grouped
+
+),
+
+worded as (
+
+    select
+        *,
+        case cause
+            when 'region_stock_out'
+                then format(
+                    '{}. Daily depletion there was {:,.1f} units in all, and a delivery takes {:.0f} days. '
+                    || 'Sales at risk until then: {}. Ask the supplier, and order {:,} in all.',
+                    reason,
+                    daily_units_out,
+                    lead_time_days,
+                    coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
+                    suggested_order
+                )
+            when 'missed_delivery'
+                then format(
+                    '{}: {}. A delivery may not have come. Sales at risk until one does: {}. '
+                    || 'Ask the supplier, and order {:,} units in all.',
+                    reason,
+                    product_names,
+                    coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
+                    suggested_order
+                )
+            when 'silence'
+                then format(
+                    '{} for {:,.0f} hours or more: {}. What is shown for them is old. Check the scanner or the '
+                    || 'connection.',
+                    reason, silent_hours, product_names
+                )
+            when 'same_day_fault'
+                then format(
+                    '{}: {}. Look for one cause, such as a scanner or a file. {} {}',
+                    reason, product_names, first_product, first_message
+                )
+            else concat_ws(' It also ', first_message, other_findings)
+        end as message
+    from named
+
+),
+
 final as (
 
     select
-        numbered.notification_type,
-        numbered.severity,
-        numbered.detector,
-        numbered.store_location,
-        numbered.category,
-        numbered.product_id,
-        min(numbered.seen_at) as first_seen_at,
-        case
-            when any_value(numbered.cooldown_days) is null then any_value(as_of.as_of) else max(numbered.seen_at)
-        end as last_seen_at,
-        count(*) as occurrence_count,
-        arg_max(numbered.message, numbered.seen_at) as message,
-        arg_max(numbered.value_at_risk, numbered.seen_at) as value_at_risk,
-        coalesce(
-            max(numbered.seen_at) >= any_value(as_of.as_of) - to_days(any_value(numbered.cooldown_days)), true
-        ) as is_open
-    from numbered
-    cross join as_of
-    group by
-        numbered.notification_type,
-        numbered.severity,
-        numbered.detector,
-        numbered.store_location,
-        numbered.category,
-        numbered.product_id,
-        numbered.episode_number
+        worded.cause_id,
+        worded.cause,
+        worded.notification_type,
+        ({{ severities }})[worded.severity_rank] as severity,
+        cast(worded.severity_rank as integer) as severity_rank,
+        worded.severity_since,
+        worded.detector,
+        worded.region,
+        worded.store_location,
+        worded.category,
+        worded.product_id,
+        worded.product_count,
+        worded.message,
+        worded.value_at_risk,
+        worded.is_state,
+        histories.first_seen_at,
+        histories.last_seen_at,
+        histories.occurrence_count,
+        case when not worded.is_state then histories.closes_at end as closes_at,
+        histories.closes_at >= histories.as_of as is_open,
+        histories.closed_times,
+        histories.returned_times
+    from worded
+    inner join histories
+        on
+            worded.cause_id = histories.cause_id
+            and worded.episode_number = histories.episode_number
 
 )
 

@@ -6,6 +6,12 @@ anomalies as (
 
 ),
 
+root_causes as (
+
+    select * from {{ ref('int_root_causes') }}
+
+),
+
 detectors as (
 
     select * from {{ ref('int_detectors') }}
@@ -24,91 +30,115 @@ daily_stock as (
 
 ),
 
-single_anomalies as (
+categories as (
 
     select
-        detector,
-        kind,
-        severity,
         store_location,
         category,
-        product_id,
-        event_timestamp,
-        observed_value,
-        expected_value,
-        score,
-        evidence,
-        null as value_at_risk
-    from anomalies
-    where detector <> 'stale_product'
+        {{ exact_sum('daily_units_out * price') }} / nullif({{ exact_sum('daily_units_out') }}, 0) as price
+    from current_stock
+    group by store_location, category
 
 ),
 
--- one notification per store: a broken scanner or line is one fault, however many products it silences
-silent_products as (
+store_values as (
 
     select
-        anomalies.detector,
-        anomalies.kind,
-        anomalies.severity,
-        anomalies.store_location,
-        cast(null as varchar) as category,
-        cast(null as varchar) as product_id,
-        min(anomalies.event_timestamp) as event_timestamp,
-        count(*) as observed_value,
-        min(anomalies.observed_value) as score,
-        string_agg(distinct anomalies.category, ', ' order by anomalies.category asc) as evidence,
-        {{ exact_sum('current_stock.stock_value') }} as value_at_risk
+        store_location,
+        {{ exact_sum('stock_value') }} as stock_value
+    from current_stock
+    group by store_location
+
+),
+
+valued as (
+
+    select
+        anomalies.*,
+        root_causes.cause,
+        root_causes.cause_id,
+        root_causes.reason,
+        root_causes.region,
+        detectors.notification_type,
+        detectors.cooldown_days,
+        current_stock.quantity,
+        current_stock.daily_units_out,
+        current_stock.lead_time_days,
+        current_stock.suggested_order,
+        store_values.stock_value as store_value,
+        {{ message_text('detectors.message', 'anomalies', 'current_stock') }} as message,
+        coalesce(current_stock.category, anomalies.category) as current_category,
+        case
+            -- a forecast's score is a share of the stock on the day that it was made
+            when detectors.notification_type = 'forecast' then daily_stock.total_stock_value * anomalies.score
+            when anomalies.method in ('statistical', 'machine learning')
+                then
+                    abs(anomalies.observed_value - anomalies.expected_value)
+                    * coalesce(nullif(current_stock.price, 0), categories.price)
+            when anomalies.detector in ('stale_store', 'missing_store') then store_values.stock_value
+            when anomalies.detector in ('out_of_stock', 'runs_out_before_delivery') then current_stock.value_at_risk
+            when anomalies.detector = 'excess_stock' then current_stock.excess_value
+            when detectors.notification_type = 'stock' then current_stock.stock_value
+            -- a wrong record misstates the stock, or the order that follows from it
+            else
+                greatest(
+                    current_stock.quantity, coalesce(current_stock.daily_units_out, 0) * current_stock.lead_time_days
+                ) * nullif(current_stock.price, 0)
+        end as value_at_risk
     from anomalies
-    inner join current_stock
+    inner join root_causes
+        on anomalies.anomaly_id = root_causes.anomaly_id
+    inner join detectors
+        on anomalies.detector = detectors.detector
+    left join current_stock
         on
             anomalies.store_location = current_stock.store_location
             and anomalies.product_id = current_stock.product_id
-    where anomalies.detector = 'stale_product'
-    group by anomalies.detector, anomalies.kind, anomalies.severity, anomalies.store_location
-
-),
-
-notified as (
-
-    select * from single_anomalies
-    union all by name
-    select * from silent_products
+    left join categories
+        on
+            anomalies.product_id is null
+            and anomalies.store_location = categories.store_location
+            and anomalies.category = categories.category
+    left join store_values
+        on anomalies.store_location = store_values.store_location
+    left join daily_stock
+        on
+            detectors.notification_type = 'forecast'
+            and anomalies.store_location = daily_stock.store_location
+            and anomalies.category = daily_stock.category
+            and cast(anomalies.event_timestamp as date) = daily_stock.event_date
 
 ),
 
 final as (
 
     select
-        detectors.notification_type,
-        detectors.cooldown_days,
-        notified.severity,
-        notified.detector,
-        notified.store_location,
-        notified.category,
-        notified.product_id,
-        notified.event_timestamp as seen_at,
-        {{ message_text('detectors.message', 'notified', 'current_stock') }} as message,
-        coalesce(
-            notified.value_at_risk,
-            case when detectors.notification_type = 'stock' then nullif(current_stock.value_at_risk, 0) end,
-            current_stock.stock_value,
-            -- a forecast's score is a share of the stock on the day that it was made
-            daily_stock.total_stock_value * notified.score
-        ) as value_at_risk
-    from notified
-    inner join detectors
-        on notified.detector = detectors.detector
-    left join current_stock
-        on
-            notified.store_location = current_stock.store_location
-            and notified.product_id = current_stock.product_id
-    left join daily_stock
-        on
-            detectors.notification_type = 'forecast'
-            and notified.store_location = daily_stock.store_location
-            and notified.category = daily_stock.category
-            and cast(notified.event_timestamp as date) = daily_stock.event_date
+        anomaly_id,
+        cause,
+        cause_id,
+        notification_type,
+        detector,
+        reason,
+        region,
+        store_location,
+        current_category as category,
+        product_id,
+        event_timestamp as seen_at,
+        cooldown_days,
+        message,
+        value_at_risk,
+        store_value,
+        observed_value,
+        daily_units_out,
+        lead_time_days,
+        suggested_order,
+        -- Models rank by value themselves. A shelf that is empty tomorrow is as good as empty.
+        method in ('rule-based', 'text') as is_ranked_by_value,
+        case
+            when detector = 'runs_out_before_delivery' and quantity < daily_units_out then 'critical'
+            else severity
+        end as severity
+    from valued
 
 )
 

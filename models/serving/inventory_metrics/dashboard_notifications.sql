@@ -6,14 +6,6 @@ episodes as (
 
 ),
 
-open_episodes as (
-
-    select *
-    from episodes
-    where status = 'open'
-
-),
-
 single_notifications as (
 
     select
@@ -23,16 +15,16 @@ single_notifications as (
         last_seen_at,
         product_id,
         category
-    from open_episodes
-    where store_rank <= {{ var('notifications_per_store') }}
+    from episodes
+    where needs_attention
 
 ),
 
 waiting_episodes as (
 
     select *
-    from open_episodes
-    where store_rank > {{ var('notifications_per_store') }}
+    from episodes
+    where status = 'open' and not is_clearing and not needs_attention
 
 ),
 
@@ -65,17 +57,23 @@ digests as (
     select
         mode(waiting_episodes.notification_type order by waiting_episodes.notification_type asc) as notification_type,
         format(
-            'INFO · {} · Also waiting: {:,} (about stock: {:,}). Value at risk: {}. '
-            || 'The notification list shows them, the most urgent first.',
+            'INFO · {} · Also open, less urgent: {:,}, with {} at risk in all. The greatest: {}.',
             coalesce(waiting_episodes.store_location, 'All stores'),
             count(*),
-            count(*) filter (where waiting_episodes.notification_type = 'stock'),
             coalesce(
                 format(
                     '{:,.0f}',
                     coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))
                 ),
-                'unknown'
+                'an unknown value'
+            ),
+            array_to_string(
+                list(
+                    waiting_episodes.headline
+                    || coalesce(format(' (at risk {:,.0f})', waiting_episodes.value_at_risk), '')
+                    order by waiting_episodes.store_rank
+                )[:3],
+                '; '
             )
         ) as notification,
         waiting_episodes.store_location,

@@ -59,8 +59,8 @@ def publish(data_dir: Path) -> None:
             insert into anomalies values ('rule-based'), ('rule-based'), ('statistical'), ('text');
             create table numerical_quantity (x);
             insert into numerical_quantity values (1);
-            create table dashboard_notifications (x);
-            insert into dashboard_notifications values (1), (2), (3), (4);
+            create table notification_episodes (status, needs_attention);
+            insert into notification_episodes values ('open', 1), ('open', 0), ('snoozed', 0), ('resolved', 0);
             """
         )
 
@@ -144,7 +144,7 @@ def test_published_with_users_but_no_server(tmp_path):
     assert lines["metrics rows"] == "2"
     assert lines["forecasts"] == "3, 2 of them with their actual"
     assert lines["anomalies"] == "2 by rules, 2 by models, 1 in notes"
-    assert lines["open notifications"] == "4"
+    assert lines["open notifications"] == "2, 1 of them need attention today"
     assert lines["SQLite files"] == f"{tmp_path}/export/inventory_metrics.db"
     assert lines["dashboards"] == "Superset is not running; `make run` starts it"
     with open_state(tmp_path / "superset") as state:
