@@ -1,4 +1,4 @@
-"""Isolation Forest over the signs (Liu, Ting and Zhou, 2008): finds what is unusual as a whole, even if no sign is.
+"""Isolation Forest over the signs (Liu, Ting and Zhou, 2008): finds values whose furthest signs are unusual together.
 
 It learns from simulated clean demand. So the anomalies of a panel never look usual to it, and no series changes
 another's scores.
@@ -30,19 +30,20 @@ def _forest(seed: int) -> Score:
 
     clean = clean_innovations()
     forest = IsolationForest(n_estimators=TREES, max_samples=TREE_ROWS, random_state=seed)
-    forest.fit(_furthest_first(clean)[clean.seen >= WARM_UP])
+    forest.fit(_furthest_two(clean)[clean.seen >= WARM_UP])
 
     def score(innovations: Innovations) -> np.ndarray:
-        rows = _furthest_first(innovations)
+        rows = _furthest_two(innovations)
         return -forest.score_samples(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:2])
 
     return score
 
 
-def _furthest_first(innovations: Innovations) -> np.ndarray:
-    """How far out the signs of each value are, in logarithms.
+def _furthest_two(innovations: Innovations) -> np.ndarray:
+    """How far out the two signs of each value are that are furthest out, in logarithms.
 
-    A forest over the signs themselves overlooks a value that is far out in only one of them: a random tree rarely
-    splits on that sign before it runs out of rows.
+    A forest over all signs overlooks a value that is far out in only one of them: a random tree rarely splits on that
+    sign before it runs out of rows.
     """
-    return np.log1p(-np.sort(-np.abs(innovations.signs[..., : len(OF_EXPECTATION)]), axis=-1))
+    furthest: np.ndarray = -np.sort(-np.abs(innovations.signs[..., : len(OF_EXPECTATION)]), axis=-1)[..., :2]
+    return np.log1p(furthest)

@@ -80,41 +80,105 @@ findings as (
 
 ),
 
--- What several find is one anomaly: a rule's, since it says what to do, else that of machine learning. States are other
--- facts, and so is what a text says.
-same_facts as (
+-- of what several find, the highest precedence is kept; states are other facts, and so is what a text says
+ranked as (
+
+    select
+        findings.anomaly_id,
+        findings.detector,
+        findings.store_location,
+        findings.category,
+        findings.product_id,
+        findings.event_timestamp,
+        findings.observed_value - findings.expected_value as units_off,
+        detectors.method in ('statistical', 'machine learning') as is_of_model,
+        case
+            -- a rule says what to do
+            when findings.kind in ('quantity', 'stock') and detectors.cooldown_days is not null then 3
+            when detectors.method = 'machine learning' then 2
+            when detectors.method = 'statistical' then 1
+        end as precedence
+    from findings
+    inner join detectors
+        on findings.detector = detectors.detector
+
+),
+
+-- a store is off by what its categories are off by: where one makes up half of that, it is the category's anomaly
+of_one_category as (
+
+    select
+        store.anomaly_id,
+        panel.anomaly_id as kept_anomaly_id,
+        panel.precedence,
+        abs(epoch_us(panel.event_timestamp) - epoch_us(store.event_timestamp)) as time_apart
+    from ranked as store
+    inner join ranked as panel
+        on
+            store.store_location = panel.store_location
+            and panel.event_timestamp between store.event_timestamp - interval '3 days'
+            and store.event_timestamp + interval '3 days'
+            and abs(panel.units_off) >= abs(store.units_off) / 2
+            and sign(panel.units_off) = sign(store.units_off)
+    where
+        store.is_of_model
+        and store.category is null
+        and panel.is_of_model
+        and panel.category is not null
+        and panel.product_id is null
+
+),
+
+candidates as (
 
     select
         found.anomaly_id,
         kept.anomaly_id as kept_anomaly_id,
-        found_detectors.label
-    from findings as found
-    inner join detectors as found_detectors
-        on
-            found.detector = found_detectors.detector
-            and found_detectors.method in ('statistical', 'machine learning')
-    inner join findings as kept
+        kept.precedence,
+        abs(epoch_us(kept.event_timestamp) - epoch_us(found.event_timestamp)) as time_apart
+    from ranked as found
+    inner join ranked as kept
         on
             found.store_location = kept.store_location
-            and found.category = kept.category
-            and found.product_id is not distinct from kept.product_id
             and kept.event_timestamp between found.event_timestamp - interval '3 days'
             and found.event_timestamp + interval '3 days'
-    inner join detectors as kept_detectors
-        on
-            kept.detector = kept_detectors.detector
-            and kept_detectors.cooldown_days is not null
             and (
-                kept.kind in ('quantity', 'stock')
-                or (kept_detectors.method = 'machine learning' and found_detectors.method = 'statistical')
+                (
+                    found.category is not distinct from kept.category
+                    and found.product_id is not distinct from kept.product_id
+                    and found.precedence < kept.precedence
+                )
+                -- a fault of a whole store shows in its categories
+                or (
+                    found.category is not null
+                    and found.product_id is null
+                    and kept.category is null
+                    and kept.precedence is not null
+                    -- a rule expects no number of units
+                    and coalesce(sign(found.units_off) = sign(kept.units_off), true)
+                )
             )
+    anti join of_one_category
+        on kept.anomaly_id = of_one_category.anomaly_id
+    where found.is_of_model
+    union all by name
+    select * from of_one_category
+
+),
+
+same_facts as (
+
+    select
+        candidates.anomaly_id,
+        candidates.kept_anomaly_id
+    from candidates
+    -- what is not kept itself keeps nothing
+    anti join candidates as given_up
+        on candidates.kept_anomaly_id = given_up.anomaly_id
     qualify
         row_number() over (
-            partition by found.anomaly_id
-            order by
-                kept_detectors.method = 'rule-based' desc,
-                abs(epoch_us(kept.event_timestamp) - epoch_us(found.event_timestamp)),
-                kept.anomaly_id
+            partition by candidates.anomaly_id
+            order by candidates.precedence desc, candidates.time_apart asc, candidates.kept_anomaly_id asc
         ) = 1
 
 ),
@@ -122,10 +186,15 @@ same_facts as (
 also_found as (
 
     select
-        kept_anomaly_id as anomaly_id,
-        string_agg(distinct label, ', ' order by label asc) as also_found_by
+        same_facts.kept_anomaly_id as anomaly_id,
+        list(distinct found.detector order by found.detector) as also_found_by
     from same_facts
-    group by kept_anomaly_id
+    inner join ranked as found
+        on same_facts.anomaly_id = found.anomaly_id
+    inner join ranked as kept
+        on same_facts.kept_anomaly_id = kept.anomaly_id
+    where found.detector <> kept.detector
+    group by same_facts.kept_anomaly_id
 
 ),
 

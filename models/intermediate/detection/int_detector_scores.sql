@@ -67,7 +67,7 @@ found_by as (
     inner join anomalies
         on
             scored.detector = anomalies.detector
-            or list_contains(string_split(anomalies.also_found_by, ', '), scored.label)
+            or list_contains(anomalies.also_found_by, scored.detector)
     union all
     select distinct
         'all models' as detector,

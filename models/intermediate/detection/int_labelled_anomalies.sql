@@ -12,8 +12,8 @@ anomalies as (
 
 ),
 
--- An anomaly belongs to a label if it is of the same product, or of its whole category or store, on a day of the label
--- or in the three days after: some anomalies show only then.
+-- An anomaly belongs to a label if it is of the same product, or of its whole category, on a day of the label or in the
+-- three days after: some anomalies show only then. One of a whole store is about no single product.
 final as (
 
     select
@@ -38,7 +38,7 @@ final as (
             and (labels.expected_detector = 'text') = (anomalies.method = 'text')
             and coalesce(
                 labels.product_id = anomalies.product_id, labels.category = anomalies.category,
-                anomalies.category is null
+                labels.product_id is null and anomalies.category is null
             )
             and cast(anomalies.event_timestamp as date) between cast(labels.started_at as date)
             and cast(labels.ended_at as date) + 3

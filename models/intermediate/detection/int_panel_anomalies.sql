@@ -26,7 +26,7 @@ final as (
         cast(detections.score as double) as score,
         abs(detections.observed - detections.expected) * demand_panel.avg_price as value_off,
         format(
-            '{}; {:,.0f} to {:,.0f} were expected, and its peers sold {}',
+            '{}; {:,.0f} to {:,.0f} were expected, and {} sold {}',
             case detections.kind
                 when 'flat_line' then 'on one day, as on those before it'
                 when 'level_shift' then 'on one day, after others that were off to the same side'
@@ -34,6 +34,7 @@ final as (
             end,
             detections.expected_low,
             detections.expected_high,
+            case when demand_panel.category is null then 'the other stores' else 'its peers' end,
             {{ against_usual('detections.peer_ratio') }}
         ) as evidence,
         {{ row_digest([

@@ -12,7 +12,7 @@ def model(dbt, session):
         season=settings["season"],
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],
-        peers=["store_location", "category"],
+        peers=["store_peers", "category_peers"],
     )
     # text without rows, as object, would have no type in DuckDB
     return found.astype(dict.fromkeys(("unique_id", "method", "kind", "driver"), "string"))

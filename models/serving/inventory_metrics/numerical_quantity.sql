@@ -12,9 +12,9 @@ final as (
         detector_label as model_name,
         kind as anomaly_type,
         store_location,
-        category,
-        coalesce(product_id, category) || ': ' || format('{:,.0f} units out {}', observed_value, evidence)
-            as anomaly_description,
+        coalesce(category, 'N/A') as category,
+        coalesce(product_id, category, 'All products')
+        || ': ' || format('{:,.0f} units out {}', observed_value, evidence) as anomaly_description,
         event_timestamp + interval '1 day' as forecast_timestamp
     from anomalies
     where method = 'machine learning'

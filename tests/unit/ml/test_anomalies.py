@@ -118,6 +118,20 @@ def test_an_alert_says_what_was_expected_and_what_the_peers_did():
     assert 2 < alert["peer_ratio"] < 4
 
 
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_fault_of_a_whole_store_shows_in_its_sum(detector):
+    """Its categories share it, so none of them is unusual beside the others; other stores say that it is no holiday."""
+    categories = panel(5, 4).assign(category_peers=lambda frame: frame["category"])
+    for category in range(4):
+        categories = changed(categories, f"s2c{category}", slice(250, 251), lambda y: y // 4)
+    stores = categories.groupby(["store", "ds"], as_index=False)["y"].sum()
+    stores = stores.assign(unique_id=stores["store"], store=None, category_peers="all of a store")
+    found = find(pd.concat([categories, stores]), detector, peers=["store", "category_peers"])
+    alerts = found.loc[(found["ds"] - START).dt.days == 250, "unique_id"]
+    assert list(alerts) == ["s2"]
+    assert not (found["ds"] - START).dt.days.isin([150, 340]).any()
+
+
 @pytest.mark.parametrize("detector", BESIDE_PEERS)
 def test_clean_sales_stay_within_the_budget(detector):
     frame = panel(8, 5)
