@@ -59,7 +59,7 @@ def current_episodes(data_dir: Path) -> list[Episode]:
 def published_episodes(path: Path) -> list[Episode]:
     """The episodes of a published file, the most urgent first. Raises NotPublishedError."""
     rows = _read(path, "SELECT * FROM notification_episodes ORDER BY severity_rank, value_at_risk DESC, episode_id")
-    return [_episode(row) for row in rows]
+    return [episode(row) for row in rows]
 
 
 def regions(data_dir: Path) -> dict[str, str]:
@@ -80,7 +80,8 @@ def _read(path: Path, query: str) -> list[dict[str, Any]]:
         ) from error
 
 
-def _episode(row: dict[str, Any]) -> Episode:
+def episode(row: dict[str, Any]) -> Episode:
+    """The episode of a row of `notification_episodes`, as published."""
     missing = {
         "is_found_open": row["status"] != "resolved",
         "needs_attention": row["status"] == "open",

@@ -52,18 +52,19 @@ class Listing:
         return frozenset(column.name for column in self.columns if column.name in FILTERS) | self.needs
 
 
+# what a list is about stands first, then its figures, the most telling first: a phone shows three or four columns
 LISTS: dict[str, Listing] = {
     "stores": Listing(
         "All stores",
         "The figures of each store, the one with most at risk first.",
         (
             STORE,
-            Column("product_count", "Products", "units", summed=True),
+            Column("value_at_risk", "At risk", "money", summed=True),
             Column("out_of_stock_count", "Out of stock", "units", summed=True),
+            Column("product_count", "Products", "units", summed=True),
             Column("total_quantity", "On hand", "units", summed=True),
             Column("total_stock_value", "Stock value", "money", summed=True),
             Column("suggested_order", "Units to order", "units", summed=True),
-            Column("value_at_risk", "At risk", "money", summed=True),
         ),
         "value_at_risk DESC NULLS LAST",
         table="stock_performance",
@@ -73,12 +74,11 @@ LISTS: dict[str, Listing] = {
         "Stock on hand",
         "The latest level of each product, and its value at the last known price.",
         (
-            *(STORE, CATEGORY, PRODUCT, ON_HAND),
+            *(PRODUCT, ON_HAND),
             Column("stock_value", "Stock value", "money", summed=True),
-            DEPLETION,
-            Column("days_of_supply", "Days of supply", "number"),
             Column("status", "Status"),
-            LAST_READ,
+            Column("days_of_supply", "Days of supply", "number"),
+            *(DEPLETION, LAST_READ, CATEGORY, STORE),
         ),
         "stock_value DESC NULLS LAST",
     ),
@@ -86,10 +86,10 @@ LISTS: dict[str, Listing] = {
         "Out of stock",
         "Products whose level is 0, those that cost most until a delivery first.",
         (
-            *(STORE, CATEGORY, PRODUCT, DEPLETION),
+            PRODUCT,
             Column("value_at_risk", "Sales missed until a delivery", "money", summed=True),
             Column("suggested_order", "Order now", "units", summed=True),
-            LAST_READ,
+            *(DEPLETION, LAST_READ, CATEGORY, STORE),
         ),
         "value_at_risk DESC NULLS LAST",
         condition="is_out_of_stock = 1",
@@ -99,11 +99,14 @@ LISTS: dict[str, Listing] = {
         "Products below their reorder point. An order fills up to what lasts for the lead time and the review period. "
         "What is already on order is not known. The value is at the shelf price.",
         (
-            *(STORE, CATEGORY, PRODUCT, ON_HAND, DEPLETION),
-            Column("lead_time_days", "Delivery takes (days)", "number"),
+            PRODUCT,
             Column("suggested_order", "Order now", "units", summed=True),
+            ON_HAND,
             Column("order_value", "Order value", "money", "suggested_order * price", summed=True),
             Column("value_at_risk", "Sales missed otherwise", "money", summed=True),
+            DEPLETION,
+            Column("lead_time_days", "Delivery takes (days)", "number"),
+            *(CATEGORY, STORE),
         ),
         "value_at_risk DESC NULLS LAST, order_value DESC NULLS LAST",
         condition="suggested_order > 0",
@@ -111,7 +114,7 @@ LISTS: dict[str, Listing] = {
     "old-readings": Listing(
         "Old readings",
         "Products whose last reading is more than two days older than the newest one. What is shown for them is old.",
-        (STORE, CATEGORY, PRODUCT, ON_HAND, LAST_READ),
+        (PRODUCT, LAST_READ, ON_HAND, CATEGORY, STORE),
         "last_reading_at",
         condition="is_stale = 1",
     ),
@@ -119,12 +122,14 @@ LISTS: dict[str, Listing] = {
         "Stock at the end of a day",
         "What each store had on hand, by category.",
         (
-            *(STORE, CATEGORY),
+            CATEGORY,
             Column("total_quantity", "On hand", "units", summed=True),
             Column("total_stock_value", "Stock value", "money", summed=True),
+            Column("out_of_stock_count", "Products out of stock", "units", summed=True),
             Column("units_out", "Units out", "units", summed=True),
             Column("units_in", "Units in", "units", summed=True),
-            Column("out_of_stock_count", "Products out of stock", "units", summed=True),
+            Column("event_date", "Day", "date"),
+            STORE,
         ),
         "store_location, category",
         table="daily_stock",
@@ -134,11 +139,12 @@ LISTS: dict[str, Listing] = {
         "Lost sales",
         "What would have gone out in the hours without stock of seven days, at the pace and price of each product.",
         (
-            Column("event_date", "Day", "date"),
-            *(STORE, CATEGORY, PRODUCT),
+            PRODUCT,
+            Column("lost_value", "Lost sales", "money", summed=True),
             Column("out_of_stock_hours", "Hours without stock", "number"),
             Column("lost_units", "Lost units", "number", summed=True),
-            Column("lost_value", "Lost sales", "money", summed=True),
+            Column("event_date", "Day", "date"),
+            *(CATEGORY, STORE),
         ),
         "event_date DESC, lost_value DESC NULLS LAST",
         table="lost_sales",
@@ -172,7 +178,7 @@ def read_list(
     summed = [column.name for column in listing.columns if column.summed]
     sums = ", ".join(["count(*)", *(f"sum({name})" for name in summed)])
     count, *totals = connection.execute(f"SELECT {sums} FROM ({selected})", values).fetchone()
-    ordered = f"{selected} ORDER BY {listing.order}, {', '.join(names[:4])}"
+    ordered = f"{selected} ORDER BY {listing.order}, {', '.join(names)}"
     if page is not None:
         ordered += f" LIMIT {ROWS_PER_PAGE} OFFSET {(page - 1) * ROWS_PER_PAGE}"
     rows = connection.execute(ordered, values).fetchall()

@@ -7,57 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from dashboards.today.words import parse
-
-if TYPE_CHECKING:
-    from notify.actions import EpisodeState
-
-URGENT = {"critical", "high"}
-NOBODY = "N/A"  # what published rows about no single store, category or product are marked with
-
-
-@dataclass(frozen=True)
-class Notification:
-    """An episode as it stands now: as published, then as people have acted on it since."""
-
-    episode_id: str
-    severity: str
-    store_location: str
-    category: str
-    product_id: str
-    message: str
-    value_at_risk: float | None
-    first_seen_at: str
-    last_seen_at: str
-    occurrence_count: int
-    status: str
-    state: EpisodeState | None = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it needs somebody today."""
-        return self.status == "open" and self.severity in URGENT
-
-    @property
-    def headline(self) -> str:
-        """What has happened: the first sentence of the message, without the severity and store that stand beside it."""
-        return self._sentences[0]
-
-    @property
-    def details(self) -> str:
-        """Evidence, consequence and next step: the other sentences."""
-        return self._sentences[1]
-
-    @property
-    def _sentences(self) -> tuple[str, str]:
-        text = self.message.removeprefix(f"{self.severity.upper()} · ").removeprefix(f"{self.store_location} · ")
-        first, _, rest = text.partition(". ")
-        return (f"{first}.", rest) if rest else (text, "")
+from notify.actions import EpisodeState
+from notify.episodes import Episode, episode, with_state
 
 
 def notifications(
@@ -67,26 +23,18 @@ def notifications(
     store: str | None = None,
     episode_id: str | None = None,
     resolved: bool = False,
-) -> list[Notification]:
-    """What the last build found open, the most urgent first; with `resolved`, also what it found resolved."""
-    rows = connection.execute(
-        "SELECT episode_id, severity, store_location, category, product_id, notification, value_at_risk, "
-        "first_seen_at, last_seen_at, occurrence_count, status FROM notification_episodes "
-        "WHERE (:resolved OR status <> 'resolved') AND (:store IS NULL OR store_location = :store) "
-        "AND (:episode_id IS NULL OR episode_id = :episode_id) "
-        "ORDER BY severity_rank, value_at_risk DESC NULLS LAST, episode_id",
+) -> list[Episode]:
+    """What is open, or resolved, as people have acted on it until now; the most urgent first."""
+    found = connection.execute(
+        "SELECT * FROM notification_episodes WHERE (:resolved OR status <> 'resolved') "
+        "AND (:store IS NULL OR store_location = :store) AND (:episode_id IS NULL OR episode_id = :episode_id) "
+        "ORDER BY severity_rank, value_at_risk DESC, episode_id",
         {"resolved": resolved, "store": store, "episode_id": episode_id},
     )
+    names = [column[0] for column in found.description]
+    published = (episode(dict(zip(names, row, strict=True))) for row in found.fetchall())
     now = datetime.now(UTC)
-    return [_current(row, states.get(row[0]), now) for row in rows.fetchall()]
-
-
-def _current(row: tuple[Any, ...], state: EpisodeState | None, now: datetime) -> Notification:
-    published = Notification(*row)
-    if state is None:
-        return published
-    status = state.current_status(published.status != "resolved", parse(published.last_seen_at), now)
-    return replace(published, status=status, state=state)
+    return [with_state(each, states.get(each.episode_id), now) for each in published]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from dashboards.access.connection import Connection
 from dashboards.access.stores import shown_to
 from dashboards.today import words
 from dashboards.today.lists import FILTERS, LISTS, ROWS_PER_PAGE, read_list
-from dashboards.today.queries import NOBODY, Notification, days, notifications, orders, summaries, time_zone, total
+from dashboards.today.queries import days, notifications, orders, summaries, time_zone, total
 from notify.actions import ActionError, actions_of, current_states, new_action, record_action
+from notify.episodes import NO_SINGLE_STORE, Episode
 from notify.publication import show_actions
 
 HERE = Path(__file__).parent
@@ -106,7 +107,7 @@ def _context() -> dict[str, Any]:
     return {
         "words": words,
         "now": datetime.now(UTC),
-        "nobody": NOBODY,
+        "nobody": NO_SINGLE_STORE,
         "snoozes": SNOOZES,
         "style_version": STYLE_VERSION,
         "dashboards": pages.order_by(Dashboard.id).all(),
@@ -133,7 +134,7 @@ def page() -> Any:
         open_now = notifications(connection, current_states(DATA_DIR), store=store)
         to_order = orders(connection, "store_location" if len(shown) > 1 else "category", store)
         zone = time_zone(connection, store)
-    waiting = [each for each in open_now if each.is_waiting]
+    waiting = [each for each in open_now if each.needs_attention]
     waiting_by_store = Counter(each.store_location for each in waiting)
     return _render(
         "today.html",
@@ -181,7 +182,7 @@ def notification_list() -> Any:
         abort(404)
     with published() as connection:
         found = notifications(connection, current_states(DATA_DIR), store=store, resolved=status == "resolved")
-    chosen = [each for each in found if (each.is_waiting if status == "waiting" else each.status == status)]
+    chosen = [each for each in found if (each.needs_attention if status == "waiting" else each.status == status)]
     first = (number - 1) * CARDS_PER_PAGE
     return _render(
         "notifications.html",
@@ -239,7 +240,7 @@ def act(episode_id: str) -> Any:
     return redirect(f"{back}{'&' if '?' in back else '?'}done={action}", 303)
 
 
-def _seen(episode_id: str) -> Notification:
+def _seen(episode_id: str) -> Episode:
     """The notification with this id. For a viewer who does not see its row, there is none."""
     with published() as connection:
         found = notifications(connection, current_states(DATA_DIR), episode_id=episode_id, resolved=True)

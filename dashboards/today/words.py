@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dashboards.assets.bundle import currency
+from notify.episodes import Episode
+
 UNKNOWN = "\N{EN DASH}"
 
 
@@ -15,8 +18,13 @@ def parse(timestamp: str) -> datetime:
 
 
 def units(value: float | None) -> str:
-    """A whole number with its thousands, also of money: nobody orders by cents."""
+    """A whole number with its thousands."""
     return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def money(value: float | None) -> str:
+    """An amount with its currency. Nobody orders by cents."""
+    return UNKNOWN if value is None else f"{value:,.0f}\N{NO-BREAK SPACE}{currency()}"
 
 
 def number(value: float | None) -> str:
@@ -37,10 +45,17 @@ def date(value: str | datetime | None) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def since(timestamp: str, now: datetime) -> str:
+def since(timestamp: datetime, now: datetime) -> str:
     """A day of the past; of the last half year without its year."""
     day = date(timestamp)
-    return day.rpartition(" ")[0] if now - parse(timestamp) < timedelta(days=180) else day
+    return day.rpartition(" ")[0] if now - timestamp < timedelta(days=180) else day
+
+
+def sentences(notification: Episode) -> tuple[str, str]:
+    """What has happened, without the severity and store that stand beside it; then evidence, consequence, next step."""
+    text = notification.notification.removeprefix(f"{notification.severity.upper()} · ")
+    first, _, rest = text.removeprefix(f"{notification.store_location} · ").partition(". ")
+    return (f"{first}.", rest) if rest else (first, "")
 
 
 def time(timestamp: datetime) -> str:
@@ -63,7 +78,7 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-WRITTEN: dict[str, Callable[[Any], str]] = {"units": units, "money": units, "number": number, "date": date}
+WRITTEN: dict[str, Callable[[Any], str]] = {"units": units, "money": money, "number": number, "date": date}
 
 
 def written(value: Any, kind: str, now: datetime) -> str:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
+from urllib.parse import quote
+
+from dashboards.today.lists import FILTERS, LISTS
 
 NOTES = "SELECT store_location || ' ' || notification FROM notification_episodes"
 READS = {
@@ -69,6 +72,7 @@ class Site:
     database: int
     datasets: dict[str, int]
     charts: dict[str, tuple[int, int, list[dict[str, Any]]]]
+    episodes: dict[str, str]  # a notification of each store
 
 
 def _ad_hoc(sql: str) -> dict[str, Any]:
@@ -328,6 +332,42 @@ def malformed(site: Site) -> Iterator[Request]:
         yield Request(f"an action on many {people}", "POST", f"/{people}/action_post", form={"action": "junk"})
     yield Request("a number as account", "PUT", "/api/v1/me/", json=5)
     yield Request("another name", "PUT", "/api/v1/me/", json={"first_name": "Mallory"})
+
+
+NEEDED = {"day": "event_date=2026-06-30", "lost-sales": "weeks_ago=0"}
+TODAY = [
+    "/today/",
+    *(
+        f"/today/notifications/?status={status}"
+        for status in ("waiting", "open", "acknowledged", "snoozed", "resolved")
+    ),
+    *(f"/today/list/{name}{ending}?{NEEDED.get(name, '')}" for name in LISTS for ending in ("", ".csv")),
+]
+PARAMETERS = [
+    "/today/?store=",
+    "/today/notifications/?store=",
+    "/today/notifications/?status=",
+    "/today/notifications/",
+    "/today/list/",
+    *(f"/today/list/stock{ending}?{name}=" for name in FILTERS for ending in ("", ".csv")),
+    "/today/list/day?event_date=",
+    "/today/list/lost-sales?weeks_ago=",
+]
+
+
+def today(site: Site) -> Iterator[Request]:
+    """The pages of /today, SQL in each of their parameters, and actions on the notifications of each store."""
+    for path in TODAY:
+        yield Request(path, "GET", path, saved=True)
+    for trick in TRICKS.values():
+        for start in PARAMETERS:
+            yield Request(f"{start}{trick}", "GET", f"{start}{quote(trick)}")
+    for store, episode in site.episodes.items():
+        path = f"/today/notifications/{episode}"
+        yield Request(f"the notification of {store}", "GET", path)
+        for action in ("acknowledge", "assign", "snooze", "resolve", "expected", "reopen"):
+            form = {"action": action, "assignee": "me", "days": "1", "back": "//elsewhere.example/"}
+            yield Request(f"{action} that of {store}", "POST", path, form=form)
 
 
 def _saved(site: Site) -> Iterator[Request]:

@@ -23,7 +23,7 @@ from typing import Any
 from unittest import mock
 
 from dashboards.access.stores import row_role
-from tests.integration.access.crafted import SET_OPERATIONS, Request, Site, crafted, malformed
+from tests.integration.access.crafted import SET_OPERATIONS, Request, Site, crafted, malformed, today
 
 ROOT = Path(__file__).parents[3]
 ODD = "O'Hara: 5 %"  # each of these characters means something to what stands between a row rule and SQLite
@@ -72,7 +72,7 @@ class Asked:
         self.inside = (str(data_dir), str(ROOT), "site-packages", "sqlite:///", "CREATE TABLE", "CREATE VIEW", "root:")
         with app.app_context():
             self._let_regional_see_three_stores()
-            self.site = _site()
+            self.site = _site(data_dir)
         self.requests = list(crafted(self.site))
         self.clients = {}
         for user in ("admin", "store_a", "regional"):
@@ -106,6 +106,7 @@ class Asked:
         return {
             "all": self.answers(set(), self.requests, ("anonymous", *managers)),
             "every address": self.every_address(),
+            "today": self.answers(set(), list(today(self.site)), ("anonymous", *managers)),
             "malformed": self.answers(set(), list(malformed(self.site)), ("store_a", "admin")),
             "files and statements": self.files_and_statements(),
             "connection": self.answers({"row rules", *queries}, self.requests, store_a)
@@ -252,7 +253,7 @@ class Asked:
             yield
 
 
-def _site() -> Site:
+def _site(data_dir: Path) -> Site:
     from superset import db
     from superset.connectors.sqla.models import SqlaTable
     from superset.models.slice import Slice
@@ -265,7 +266,15 @@ def _site() -> Site:
             chart.slice_name: (chart.id, chart.datasource_id, json.loads(chart.query_context)["queries"])
             for chart in db.session.query(Slice)
         },
+        _episodes(data_dir / "export" / "inventory_metrics.db"),
     )
+
+
+def _episodes(path: Path) -> dict[str, str]:
+    """The id of one notification of each store."""
+    with closing(sqlite3.connect(path)) as file:
+        query = "SELECT store_location, min(episode_id) FROM notification_episodes GROUP BY store_location"
+        return dict(file.execute(query).fetchall())
 
 
 def _text(answer: Any) -> str:

@@ -50,7 +50,7 @@ def test_each_user_asks_much(answers, user):
     assert len({answer["name"] for answer in of(answers["all"], user) if not answer["saved"]}) >= 150
 
 
-@pytest.mark.parametrize("asked", ["all", "every address", "malformed"])
+@pytest.mark.parametrize("asked", ["all", "every address", "today", "malformed"])
 def test_no_answer_shows_what_its_user_is_not_to_see(answers, asked):
     assert leaks(answers[asked]) == []
 
@@ -91,6 +91,23 @@ def test_managers_see_their_own_rows(answers):
         shown = [answer for answer in of(answers["all"], user) if "attention" in answer["name"]]
         assert shown
         assert all(answer["own"] == stores for answer in shown)
+
+
+def test_today_shows_managers_their_own_rows(answers):
+    for user, stores in {"store_a": ["Store_A"], "regional": ["O'Hara: 5 %", "Store_A", "Store_B"]}.items():
+        pages = [answer for answer in of(answers["today"], user) if answer["saved"]]
+        assert {answer["status"] for answer in pages} == {200}
+        assert {tuple(answer["own"]) for answer in pages if answer["name"].startswith("/today/list/stock.csv")} == {
+            tuple(stores)
+        }
+
+
+def test_a_notification_is_acted_on_by_who_sees_it(answers):
+    acted = [answer for answer in of(answers["today"], "store_a") if "that of" in answer["name"]]
+    assert len(acted) > 20
+    for answer in acted:
+        assert answer["status"] == (303 if answer["name"].endswith("Store_A") else 404), answer
+        assert "elsewhere" not in answer["text"]
 
 
 # ------------------------------------------------------------------ each layer alone
