@@ -10,10 +10,9 @@ from typing import Any
 
 import yaml
 
-from dashboards.access.stores import ADMINISTRATOR, EVERY_STORE, row_role
+from dashboards.access.stores import ADMINISTRATOR, EVERY_STORE, NO_SINGLE_STORE, region_role, row_role
 
 FILE = Path(__file__).parents[1] / "access.yml"
-WHOLE_COMPANY = "N/A"  # what published rows of no single store are marked with
 NO_REGION = "Unknown"  # the region of a store of which stores.csv says none: nobody manages it
 
 
@@ -23,16 +22,17 @@ class AccessError(ValueError):
 
 @dataclass(frozen=True)
 class Access:
-    """What managers may do, the stores that get a role, and each person's name and roles by login."""
+    """What managers may do, the stores and regions that get a role, and each person's name and roles by login."""
 
     permissions: dict[str, list[list[str]]]
     stores: list[str]
+    regions: list[str]
     users: dict[str, dict[str, Any]]
 
     @property
     def row_roles(self) -> list[str]:
         """The roles that open rows."""
-        return [EVERY_STORE, *map(row_role, self.stores)]
+        return [EVERY_STORE, *map(row_role, self.stores), *map(region_role, self.regions)]
 
 
 def read_access(export: Path) -> Access:
@@ -49,11 +49,18 @@ def read_access(export: Path) -> Access:
                 f"Write {ADMINISTRATOR} or one of the roles under permissions."
             )
         own = _stores_of_person(login, person, published)
-        rows = [EVERY_STORE] if own is None else [row_role(store) for store in sorted(own)]
+        if own is None:
+            rows = [EVERY_STORE]
+        else:
+            rows = [*map(row_role, sorted(own)), *map(region_role, sorted(_list(person, "regions")))]
         users[login] = {"name": person["name"], "roles": [*person["roles"], *rows]}
     # a store that is named has its role before its first reading
     named = {store for person in content["users"].values() for store in _list(person, "stores")}
-    return Access(permissions, sorted(published.keys() | named), users)
+    return Access(permissions, sorted(published.keys() | named), sorted(_regions(published)), users)
+
+
+def _regions(published: dict[str, str]) -> set[str]:
+    return set(published.values()) - {NO_REGION}
 
 
 def _stores_of_person(login: str, person: dict[str, Any], published: dict[str, str]) -> set[str] | None:
@@ -64,7 +71,7 @@ def _stores_of_person(login: str, person: dict[str, Any], published: dict[str, s
         names = person.get(kind, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise AccessError(f"access.yml: the {kind} of {login} are {names!r}. Write `all`, or a list of names.")
-    regions = set(published.values()) - {NO_REGION}
+    regions = _regions(published)
     unknown = sorted(set(_list(person, "regions")) - regions)
     if unknown:
         raise AccessError(
@@ -72,9 +79,9 @@ def _stores_of_person(login: str, person: dict[str, Any], published: dict[str, s
             f"folder says which store is where; it names {', '.join(sorted(regions)) or 'no region'}."
         )
     own = {*_list(person, "stores"), *(store for store in published if published[store] in _list(person, "regions"))}
-    if WHOLE_COMPANY in own:
+    if NO_SINGLE_STORE in own:
         raise AccessError(
-            f"access.yml: {login} has the store {WHOLE_COMPANY}, which marks rows of the whole company. "
+            f"access.yml: {login} has the store {NO_SINGLE_STORE}, which marks rows of the whole company. "
             "Write `stores: all`, or rename the store."
         )
     return own
@@ -93,4 +100,4 @@ def published_stores(export: Path) -> dict[str, str]:
             regions = dict(file.execute("SELECT store_location, region FROM stores").fetchall())
     except sqlite3.Error as error:
         raise AccessError(f"{path} does not say which stores there are ({error}). Run `make pipeline`.") from error
-    return {store: region for store, region in regions.items() if store not in {WHOLE_COMPANY, None}}
+    return {store: region for store, region in regions.items() if store not in {NO_SINGLE_STORE, None}}

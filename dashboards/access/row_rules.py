@@ -6,7 +6,7 @@ from superset import db, security_manager
 from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
 
 from dashboards.access.access_file import Access, AccessError
-from dashboards.access.stores import ADMINISTRATOR, NO_ROW, Stores, row_role
+from dashboards.access.stores import ADMINISTRATOR, NO_ROW, Stores, region_role, row_role
 
 
 def set_roles(access: Access) -> None:
@@ -35,6 +35,11 @@ def set_row_rules(access: Access) -> None:
     for store in access.stores:
         role = row_role(store)
         rules[role] = ("Regular", Stores(frozenset({store})).condition(), [role], with_store)
+    with_region = [dataset for dataset in with_store if "region" in dataset.column_names]
+    for region in access.regions:
+        role = region_role(region)
+        condition = Stores(regions=frozenset({region})).condition(with_region=True)
+        rules[role] = ("Regular", condition, [role], with_region)
     known = {rule.name: rule for rule in db.session.query(RowLevelSecurityFilter)}
     for name in known.keys() - rules.keys():
         db.session.delete(known[name])

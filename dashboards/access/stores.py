@@ -9,30 +9,39 @@ from dataclasses import dataclass
 ADMINISTRATOR = "Admin"
 ANALYST = "Analyst"
 EVERY_STORE = "All stores"
-PREFIX = "Store: "
+STORE_PREFIX = "Store: "
+REGION_PREFIX = "Region: "
 
 EVERY_ROW = "1 = 1"
 NO_ROW = "1 = 0"
+NO_SINGLE_STORE = "N/A"  # what published rows of several stores, or of the whole company, are marked with
 
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores that a person sees: those named, or all of them, and then the rows of the whole company, too."""
+    """The stores that a person sees: those named, or all of them, and then the rows of the whole company, too.
+
+    What is about several stores of a region is for the people of that region.
+    """
 
     names: frozenset[str] = frozenset()
     every: bool = False
+    regions: frozenset[str] = frozenset()
 
     def cover(self, others: Stores) -> bool:
         """Whether these are all of the others, or more."""
-        return self.every or (not others.every and others.names <= self.names)
+        if self.every or others.every:
+            return self.every
+        return others.names <= self.names and others.regions <= self.regions
 
-    def condition(self) -> str:
-        """The same in SQL, over the column store_location."""
+    def condition(self, *, with_region: bool = False) -> str:
+        """The same in SQL, over the column store_location, and over the column region in a table that has one."""
         if self.every:
             return EVERY_ROW
-        if not self.names:
-            return NO_ROW
-        return f"store_location IN ({', '.join(text_literal(name) for name in sorted(self.names))})"
+        parts = [f"store_location IN ({_literals(self.names)})"] if self.names else []
+        if self.regions and with_region:
+            parts.append(f"store_location = '{NO_SINGLE_STORE}' AND region IN ({_literals(self.regions)})")
+        return f"({' OR '.join(parts)})" if parts else NO_ROW
 
 
 NO_STORE = Stores()
@@ -40,7 +49,12 @@ NO_STORE = Stores()
 
 def row_role(store: str) -> str:
     """The name of the role that opens a store."""
-    return f"{PREFIX}{store}"
+    return f"{STORE_PREFIX}{store}"
+
+
+def region_role(region: str) -> str:
+    """The name of the role that opens what is about several stores of a region."""
+    return f"{REGION_PREFIX}{region}"
 
 
 def stores_of(roles: Iterable[str]) -> Stores:
@@ -48,7 +62,11 @@ def stores_of(roles: Iterable[str]) -> Stores:
     roles = set(roles)
     if roles & {ADMINISTRATOR, ANALYST, EVERY_STORE}:
         return Stores(every=True)
-    return Stores(frozenset(role.removeprefix(PREFIX) for role in roles if role.startswith(PREFIX)))
+    names, regions = (
+        frozenset(role.removeprefix(prefix) for role in roles if role.startswith(prefix))
+        for prefix in (STORE_PREFIX, REGION_PREFIX)
+    )
+    return Stores(names, regions=regions)
 
 
 def shown_to(roles: Iterable[str]) -> Stores | None:
@@ -60,6 +78,10 @@ def shown_to(roles: Iterable[str]) -> Stores | None:
 def asks_freely(roles: Iterable[str]) -> bool:
     """Whether these roles may write SQL of their own, and read all that a published file holds."""
     return not {ADMINISTRATOR, ANALYST}.isdisjoint(roles)
+
+
+def _literals(values: Iterable[str]) -> str:
+    return ", ".join(text_literal(value) for value in sorted(values))
 
 
 def text_literal(value: str) -> str:

@@ -127,10 +127,13 @@ users:
   bob: {name: Bob B, roles: [Manager]}
 """
     access = read(monkeypatch, export, listed)
-    assert access.users["ann"]["roles"] == ["Manager", "Store: Later", "Store: Store_A", "Store: Store_C"]
+    assert access.users["ann"]["roles"] == [
+        *("Manager", "Store: Later", "Store: Store_A", "Store: Store_C", "Region: North")
+    ]
     assert access.users["bob"]["roles"] == ["Manager"]
     # a store that is named has its role before its first reading
     assert access.stores == ["Later", "Store_A", "Store_B", "Store_C", "Store_D"]
+    assert access.regions == ["North", "South"]
 
 
 def test_a_store_that_moves_to_another_region_is_applied(export):

@@ -36,6 +36,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table numerical_quantity (store_location text, note text);
             insert into numerical_quantity values ('Store_A', 'a-only'), ('Store_B', 'b-only');
             CREATE VIEW numerical_anomalies AS SELECT * FROM numerical_quantity;
+            create table episodes (store_location text, region text, note text);
+            insert into episodes values
+                ('Store_A', 'N/A', 'a-only'), ('N/A', 'North', 'north-only'), ('Store_B', 'North', 'b-only'),
+                ('N/A', 'South', 'company-secret'), ('N/A', 'N/A', 'company-secret');
             create table pipeline_status (landed_count integer);
             insert into pipeline_status values (7);
             create table unlisted (note text);
@@ -229,7 +233,7 @@ def test_an_administrator_reads_and_describes_the_whole_file(opened):
         assert connection.execute("SELECT count(*) FROM metrics").fetchone() == (6,)
         assert connection.execute("SELECT note FROM main.unlisted").fetchall() == [("unlisted-secret",)]
         assert connection.execute("PRAGMA table_info(metrics)").fetchall()
-        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (5,)
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (6,)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +251,24 @@ def test_a_user_sees_the_rows_of_the_own_stores(opened, stores, notes):
     with closing(opened(stores)) as connection:
         assert [row[0] for row in connection.execute("SELECT note FROM metrics ORDER BY note")] == notes
         assert connection.execute("SELECT count(*) FROM metrics").fetchone() == (len(notes),)
+
+
+@pytest.mark.parametrize(
+    ("stores", "notes"),
+    [
+        (STORE_A, ["a-only"]),
+        (Stores(frozenset({"Store_A"}), regions=frozenset({"North"})), ["a-only", "north-only"]),
+        (Stores(regions=frozenset({"N/A'"})), []),
+        (Stores(every=True), ["a-only", "b-only", "company-secret", "company-secret", "north-only"]),
+    ],
+)
+def test_what_is_about_several_stores_is_for_the_managers_of_their_region(opened, stores, notes):
+    with closing(opened(stores)) as connection:
+        assert [row[0] for row in connection.execute("SELECT note FROM episodes ORDER BY note")] == notes
+        # a table without regions has nothing of a region
+        assert connection.execute("SELECT count(*) FROM metrics WHERE store_location = 'N/A'").fetchone() == (
+            1 if stores.every else 0,
+        )
 
 
 def test_a_published_view_shows_the_users_rows(opened):
@@ -316,7 +338,7 @@ def _without_authorizer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _without_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stores, "condition", lambda self: "1 = 1")
+    monkeypatch.setattr(Stores, "condition", lambda self, **ways: "1 = 1")
 
 
 def _with_a_name_that_can_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,6 +440,7 @@ def test_roles_open_stores_together():
     assert stores_of([]) == NO_STORE
     assert stores_of(["Manager", "Public", "Gamma", "Alpha"]) == NO_STORE
     assert stores_of(["Manager", "Store: Store_A", "Store: B: C"]) == Stores(frozenset({"Store_A", "B: C"}))
+    assert stores_of(["Store: a", "Region: North"]) == Stores(frozenset("a"), regions=frozenset({"North"}))
     assert stores_of(["All stores", "Store: Store_A"]).every
     assert stores_of(["Admin"]).every
 
@@ -428,6 +451,8 @@ def test_stores_cover_fewer_stores_and_none_but_all_cover_every_one():
     for place, stores in enumerate(in_order):
         assert [stores.cover(others) for others in in_order] == [other <= place for other in range(4)]
     assert not two.cover(Stores(frozenset("bc")))
+    assert not two.cover(Stores(frozenset("a"), regions=frozenset({"North"})))
+    assert Stores(frozenset("ab"), regions=frozenset({"North"})).cover(two)
 
 
 @given(st.text())
