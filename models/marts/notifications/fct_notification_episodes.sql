@@ -75,7 +75,7 @@ judged as (
         case
             when not is_found_open then 'resolved'
             when last_action is null or last_action = 'reopen' then 'open'
-            when greatest(severity_since, reopened_times[-1], returned_times[-1]) > acted_at then 'open'
+            when greatest(severity_reached_at, reopened_times[-1], returned_times[-1]) > acted_at then 'open'
             when last_action = 'acknowledge' then 'acknowledged'
             when last_action = 'expected' then 'resolved'
             when last_action = 'resolve' and not is_seen_again then 'resolved'
@@ -92,13 +92,13 @@ dated as (
     select
         judged.*,
         case
-            when judged.is_found_open and judged.severity_since <= as_of.as_of - interval '1 day'
+            when judged.is_found_open and judged.severity_reached_at <= as_of.as_of - interval '1 day'
                 then concat(
                     ' Since ',
                     case
-                        when judged.severity_since > as_of.as_of - interval '6 days'
-                            then dayname(judged.severity_since)
-                        else strftime(judged.severity_since, '%-d %B')
+                        when judged.severity_reached_at > as_of.as_of - interval '6 days'
+                            then dayname(judged.severity_reached_at)
+                        else strftime(judged.severity_reached_at, '%-d %B')
                     end,
                     case
                         when judged.product_count <> judged.first_product_count
@@ -210,7 +210,7 @@ final as (
         store_rank,
         is_found_open,
         is_clearing,
-        severity_since,
+        severity_reached_at,
         assignee,
         case when status = 'snoozed' then snoozed_until end as snoozed_until,
         last_action,

@@ -113,14 +113,14 @@ overruled as (
 
     select
         episode_id,
-        greatest(severity_since, acted_at) as changed_at,
-        case when severity_since > acted_at then 'worsened' else 'found again' end as change_kind,
+        greatest(severity_reached_at, acted_at) as changed_at,
+        case when severity_reached_at > acted_at then 'worsened' else 'found again' end as change_kind,
         status
     from episodes
     where
         status = 'open'
         and is_found_open
-        and (severity_since > acted_at or (last_action = 'resolve' and last_seen_at > acted_at))
+        and (severity_reached_at > acted_at or (last_action = 'resolve' and last_seen_at > acted_at))
 
 ),
 

@@ -27,7 +27,7 @@ final as (
         store_rank,
         first_seen_at,
         last_seen_at,
-        severity_since,
+        severity_reached_at,
         is_found_open,
         is_clearing,
         assignee,
