@@ -37,6 +37,7 @@ DETECTION_COLUMNS = [
     "expected_low",
     "expected_high",
     "peer_ratio",
+    "tail_probability",
 ]
 TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
@@ -193,7 +194,7 @@ def empty_detections() -> pd.DataFrame:
         "ds": "datetime64[ns]",
         "score": "float64",
         "alert": "bool",
-        **dict.fromkeys(DETECTION_COLUMNS[-5:], "float64"),
+        **dict.fromkeys(DETECTION_COLUMNS[-6:], "float64"),
     }
     return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in DETECTION_COLUMNS})
 

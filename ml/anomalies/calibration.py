@@ -32,6 +32,11 @@ class Tail(NamedTuple):
         return np.exp(self.start + self.decay * np.log(TAIL / share))
 
 
+def tail_probability(times_threshold: np.ndarray, decay: np.ndarray, share: float) -> np.ndarray:
+    """The share of clean periods that score at least so many times the threshold, which the share `share` exceeds."""
+    return np.minimum(share * np.maximum(times_threshold, SMALLEST) ** (-1 / decay), 1)
+
+
 def clean_tail(scores: np.ndarray) -> Tail:
     """The tail of clean scores, row by row."""
     start, far = np.log(np.maximum(np.quantile(scores, [1 - TAIL, 1 - FAR], axis=1), SMALLEST))

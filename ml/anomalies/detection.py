@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from ml.anomalies.calibration import Tail, allowed_share, clean_tail, thresholds
+from ml.anomalies.calibration import Tail, allowed_share, clean_tail, tail_probability, thresholds
 from ml.anomalies.clean_demand import MEANS, SERIES, clean_innovations, nearest_mean
 from ml.anomalies.episodes import first_of_episode, highest_of_episode
 from ml.anomalies.explanations import drivers, expectations, kinds
@@ -188,12 +188,16 @@ def _detected(
 ) -> pd.DataFrame:
     """The detection frame of some series by one detector, without the column `method`."""
     scores, limits = np.zeros(innovations.y.shape), np.full(innovations.y.shape, np.inf)
+    tails = np.ones(innovations.y.shape)
     counted = innovations.learned & (innovations.seen >= WARM_UP / 2)
     for number, block in enumerate(blocks):
         first = 0 if number == 0 else block.start
         context = max(first - CONTEXT, 0)
         scores[:, first : block.end] = block.score(innovations.between(context, block.end))[:, first - context :]
-        limits[:, block.start : block.end] = _limits(block, innovations, scores, counted, share)[:, None]
+        span = slice(block.start, block.end)
+        limit, decay = _limits(block, innovations, scores, counted, share)
+        limits[:, span] = limit[:, None]
+        tails[:, span] = tail_probability(scores[:, span] / limit[:, None], decay[:, None], share)
     relative = np.where(np.isfinite(innovations.y) & (innovations.seen >= WARM_UP), scores / limits, 0.0)
 
     series, periods = np.nonzero(relative > 1)
@@ -219,16 +223,21 @@ def _detected(
         driver=np.where(is_alert, driven[at], None),
         observed=innovations.y[at],
         **expectations(innovations, *at),
+        tail_probability=tails[at],
     )
 
 
 def _limits(
     block: _Block, innovations: Innovations, scores: np.ndarray, counted: np.ndarray, share: float
-) -> np.ndarray:
-    """The threshold of each series in a block, from the periods before it."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The threshold of each series in a block, from the periods before it, and the decay of its tail.
+
+    Nothing is known of the tail of a detector with a threshold of its own: however high a score, it is as rare as the
+    threshold.
+    """
     if block.clean is None:
-        return np.full(len(scores), block.threshold)
+        return np.full(len(scores), block.threshold), np.full(len(scores), np.inf)
     past = slice(0, block.start)
     size = nearest_mean(from_logarithms(np.nanmedian(innovations.expected[:, past], axis=1)))
     clean = Tail(*(values[size] for values in block.clean))
-    return thresholds(scores[:, past], counted[:, past], clean, share)
+    return thresholds(scores[:, past], counted[:, past], clean, share), clean.decay

@@ -90,6 +90,7 @@ ranked as (
         findings.category,
         findings.product_id,
         findings.event_timestamp,
+        findings.tail_probability,
         findings.observed_value - findings.expected_value as units_off,
         detectors.method in ('statistical', 'machine learning') as is_of_model,
         case
@@ -187,7 +188,8 @@ also_found as (
 
     select
         same_facts.kept_anomaly_id as anomaly_id,
-        list(distinct found.detector order by found.detector) as also_found_by
+        list(distinct found.detector order by found.detector) as also_found_by,
+        min(found.tail_probability) as tail_probability
     from same_facts
     inner join ranked as found
         on same_facts.anomaly_id = found.anomaly_id
@@ -195,6 +197,20 @@ also_found as (
         on same_facts.kept_anomaly_id = kept.anomaly_id
     where found.detector <> kept.detector
     group by same_facts.kept_anomaly_id
+
+),
+
+-- the rarer by chance, the surer that something is wrong; the surest of its detectors counts
+valued as (
+
+    select
+        findings.anomaly_id,
+        findings.value_off
+        * log10(greatest(least(findings.tail_probability, also_found.tail_probability), {{ var('sure_probability') }}))
+        / log10({{ var('sure_probability') }}) as value_at_risk
+    from findings
+    left join also_found
+        on findings.anomaly_id = also_found.anomaly_id
 
 ),
 
@@ -217,11 +233,11 @@ final as (
         -- the documented name of the column is a keyword
         detectors.method,  -- noqa: RF04
         findings.kind,
-        -- a rule knows what its kind is worth; what a model finds is worth what it is off by
+        -- a rule knows what its kind is worth
         case
-            when findings.value_off is null then detectors.severity
-            when findings.value_off >= {{ var('severe_share') }} * store_values.stock_value then 'high'
-            when findings.value_off >= {{ var('severe_share') }} / 10 * store_values.stock_value then 'medium'
+            when valued.value_at_risk is null then detectors.severity
+            when valued.value_at_risk >= {{ var('severe_share') }} * store_values.stock_value then 'high'
+            when valued.value_at_risk >= {{ var('severe_share') }} / 10 * store_values.stock_value then 'medium'
             else 'info'
         end as severity,
         findings.store_location,
@@ -244,6 +260,8 @@ final as (
         on findings.store_location = store_values.store_location
     left join also_found
         on findings.anomaly_id = also_found.anomaly_id
+    left join valued
+        on findings.anomaly_id = valued.anomaly_id
     anti join same_facts
         on findings.anomaly_id = same_facts.anomaly_id
 

@@ -40,6 +40,7 @@ final as (
         described.expected as expected_value,
         described.score,
         abs(described.observed - described.expected) * product_flows.price as value_off,
+        pow(10, -described.score) as tail_probability,
         case described.kind
             when 'return'
                 then format('{:,.0f} back in {}; {}', product_flows.units_in, described.period, described.expectation)

@@ -25,6 +25,7 @@ final as (
         cast(detections.expected as double) as expected_value,
         cast(detections.score as double) as score,
         abs(detections.observed - detections.expected) * demand_panel.avg_price as value_off,
+        cast(detections.tail_probability as double) as tail_probability,
         format(
             '{}; {:,.0f} to {:,.0f} were expected, and {} sold {}',
             case detections.kind

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom
 
 from ml.anomalies import detect, detectors
-from ml.anomalies.calibration import Tail, allowed_share, clean_tail, thresholds
+from ml.anomalies.calibration import Tail, allowed_share, clean_tail, tail_probability, thresholds
 from ml.anomalies.episodes import first_of_episode
 from ml.anomalies.series_table import read_series
 from ml.anomalies.sparse_demand import rarity_of_sales
@@ -264,6 +264,13 @@ def test_a_tail_by_hand():
     measured = clean_tail(scores[None])
     assert measured.threshold(0.01)[0] == pytest.approx(100, rel=0.01)
     assert measured.threshold(0.0001)[0] == pytest.approx(10_000, rel=0.02)
+
+
+def test_a_tail_probability_by_hand():
+    """The same tail: twice the threshold of 1 % is 200, which half as many exceed; half of it is 50, and 2 %."""
+    measured = clean_tail((1 / ((np.arange(100_000) + 0.5) / 100_000))[None])
+    found = tail_probability(np.array([1.0, 2.0, 0.5, 0.0]), measured.decay, 0.01)
+    assert found == pytest.approx([0.01, 0.005, 0.02, 1.0], rel=0.02)
 
 
 def test_a_threshold_is_not_moved_by_the_anomalies_of_the_past():
