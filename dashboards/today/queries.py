@@ -24,9 +24,10 @@ def notifications(
     episode_id: str | None = None,
     resolved: bool = False,
 ) -> list[Episode]:
-    """What is open, or resolved, as people have acted on it until now; the most urgent first."""
+    """What the last build found open, or what is resolved, too, as people have acted on it until now; the most urgent
+    first."""
     found = connection.execute(
-        "SELECT * FROM notification_episodes WHERE (:resolved OR status <> 'resolved') "
+        "SELECT * FROM notification_episodes WHERE (:resolved OR is_found_open) "
         "AND (:store IS NULL OR store_location = :store) AND (:episode_id IS NULL OR episode_id = :episode_id) "
         "ORDER BY severity_rank, value_at_risk DESC, episode_id",
         {"resolved": resolved, "store": store, "episode_id": episode_id},

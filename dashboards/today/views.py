@@ -71,7 +71,7 @@ def signed_in(view: View) -> View:
     @wraps(view)
     def guarded(**parts: Any) -> Any:
         if g.user is None or g.user.is_anonymous:
-            back = request.full_path if request.method == "GET" else url_for("today.page")
+            back = request.full_path.rstrip("?") if request.method == "GET" else url_for("today.page")
             return redirect(f"/login/?next={quote(back)}")
         return view(**parts)
 
@@ -248,9 +248,13 @@ def _seen(episode_id: str) -> Episode:
 
 
 def _render(template: str, **values: Any) -> Any:
-    response = make_response(render_template(f"today/{template}", **values))
-    response.headers["Cache-Control"] = "no-store"  # the next user of the browser sees nothing of it
-    return response
+    return _kept_nowhere(make_response(render_template(f"today/{template}", **values)))
+
+
+def _kept_nowhere(answer: Any) -> Any:
+    """Whoever uses the browser next sees nothing of it."""
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _page_number() -> int:
@@ -275,7 +279,7 @@ def _as_csv(name: str, header: list[str], rows: list[list[Any]]) -> Any:
     writer.writerow(header)
     # a spreadsheet runs a text that begins like a formula
     writer.writerows([escape_value(value) if isinstance(value, str) else value for value in row] for row in rows)
-    response = make_response(text.getvalue())
-    response.headers["Content-Type"] = "text/csv; charset=utf-8"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
+    answer = make_response(text.getvalue())
+    answer.headers["Content-Type"] = "text/csv; charset=utf-8"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return _kept_nowhere(answer)

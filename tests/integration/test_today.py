@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
@@ -14,7 +16,7 @@ import pytest
 
 from notify.actions import current_states
 from notify.episodes import current_episodes
-from tests.serving import Client, Site
+from tests.serving import ROOT, Client, Site
 
 STORE_A = "/today/?store=Store_A"
 HOSTILE = "<script>alert('x')</script>"
@@ -30,8 +32,9 @@ def own(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with closing(sqlite3.connect(own.data_dir / "export/inventory_metrics.db")) as file, file:
         file.execute(
             "insert into notification_episodes (episode_id, severity, severity_rank, status, store_location, category, "
-            "product_id, notification, first_seen_at, last_seen_at, occurrence_count) values "
-            "('hostile', 'critical', 1, 'open', 'Store_B', ?, ?, ?, '2026-06-30 10:00:00', '2026-06-30 10:00:00', 1)",
+            "product_id, region, notification, first_seen_at, last_seen_at, is_found_open, needs_attention) values "
+            "('hostile', 'critical', 1, 'open', 'Store_B', ?, ?, 'N/A', ?, '2026-06-30 10:00:00', "
+            "'2026-06-30 10:00:00', 1, 1)",
             (HOSTILE, HOSTILE, f"CRITICAL · Store_B · {HOSTILE} is out. {HOSTILE}"),
         )
         file.execute("update current_stock set product_id = ? where rowid = 1", (FORMULA,))
@@ -141,6 +144,12 @@ def test_every_number_is_that_of_the_published_tables(own):
     # the same level, whether summed by product or by day
     for by_product, by_day in (("quantity", "total_quantity"), ("is_out_of_stock", "out_of_stock_count")):
         assert value(own, f"select sum({by_product}) {stock}") == value(own, f"select sum({by_day}) {now}")
+
+
+def test_as_many_things_need_somebody_as_the_command_line_says(own):
+    environment = os.environ | {"INVENTORY_DATA_DIR": str(own.data_dir)}
+    said = subprocess.check_output([ROOT / ".venv/bin/inventory", "status"], env=environment, text=True)
+    assert f"{waiting(own.signed_in('admin').ask('/today/').text):,} of them need attention today" in said
 
 
 def test_every_link_leads_to_a_page(own):
