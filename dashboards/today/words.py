@@ -33,8 +33,11 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A change, with its sign."""
-    return UNKNOWN if value is None else f"{value:+.1%}".replace("-", "\N{MINUS SIGN}")
+    """A change, with its sign; a small one with a decimal."""
+    if value is None:
+        return UNKNOWN
+    written = f"{value:+.1%}" if abs(value) < 0.1 else f"{value:+,.0%}"
+    return written.replace("-", "\N{MINUS SIGN}")
 
 
 def date(value: str | datetime | None) -> str:
@@ -43,12 +46,6 @@ def date(value: str | datetime | None) -> str:
         return UNKNOWN
     day = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return f"{day.day} {day:%b %Y}"
-
-
-def since(timestamp: datetime, now: datetime) -> str:
-    """A day of the past; of the last half year without its year."""
-    day = date(timestamp)
-    return day.rpartition(" ")[0] if now - timestamp < timedelta(days=180) else day
 
 
 def sentences(notification: Episode) -> tuple[str, str]:
