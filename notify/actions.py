@@ -8,7 +8,9 @@ to, in the order of their timestamps; an action that arrives twice counts once.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -23,6 +25,8 @@ from ingest.landing.commit import MESSAGE_ID, land, to_table
 
 FOLDER = "landing_actions"
 TOPIC = "actions"
+PUBLISHED = "export/inventory_metrics.db"
+ABOUT = ("rule_id", "store_location", "category", "product_id", "first_seen_at", "last_seen_at")
 SECOND = timedelta(seconds=1)
 
 
@@ -110,11 +114,33 @@ def record_actions(data_dir: Path, actions: Sequence[Action]) -> None:
     """Land actions, all or none. Raises ActionError where one is none.
 
     What is recorded after another action on the same episode also has a later timestamp, by a second at least: tables
-    show whole seconds, and clocks may go back.
+    show whole seconds, and clocks may go back. Each action carries what its episode is about as `extra`, since the
+    episode may be gone when the action is read.
     """
     with file_lock(data_dir / FOLDER, "recording an action", wait=True):
         states = current_states(data_dir)
-        land_actions(data_dir, [_later(action, states.get(action.episode_id)) for action in actions])
+        about = _about(data_dir, [action.episode_id for action in actions])
+        land_actions(
+            data_dir,
+            [
+                msgspec.structs.replace(
+                    _later(action, states.get(action.episode_id)), extra=about.get(action.episode_id, action.extra)
+                )
+                for action in actions
+            ],
+        )
+
+
+def _about(data_dir: Path, episode_ids: Sequence[str]) -> dict[str, str]:
+    """What published episodes are about, as JSON; nothing of those that are not published."""
+    fields = ", ".join(f"'{name}', {name}" for name in ABOUT)
+    chosen = ", ".join("?" * len(episode_ids))
+    query = f"SELECT episode_id, json_object({fields}) FROM notification_episodes WHERE episode_id IN ({chosen})"
+    try:
+        with closing(sqlite3.connect(f"{(data_dir / PUBLISHED).absolute().as_uri()}?mode=ro", uri=True)) as published:
+            return dict(published.execute(query, episode_ids))
+    except sqlite3.Error:
+        return {}
 
 
 def _later(action: Action, state: EpisodeState | None) -> Action:
@@ -130,7 +156,12 @@ def land_actions(data_dir: Path, actions: Sequence[Action]) -> None:
     now, count = datetime.now(UTC), len(actions)
     published = pa.array([now] * count, pa.timestamp("us", "UTC"))
     ids = ([int(now.timestamp() * 1_000_000)] * count, range(count), [0] * count)
-    messages = [msgspec.json.encode({name: getattr(action, name) for name in ACTIONS.fields}) for action in actions]
+    messages = [
+        msgspec.json.encode(
+            msgspec.json.decode(action.extra or "{}") | {name: getattr(action, name) for name in ACTIONS.fields}
+        )
+        for action in actions
+    ]
     table = to_table(ACTIONS, TOPIC, 0, ids, published, messages)
     for problem in table["error"].drop_null().to_pylist():
         raise ActionError(problem)

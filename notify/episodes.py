@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from notify.actions import EpisodeState, current_states
+from notify.actions import PUBLISHED, EpisodeState, current_states
 
 NO_SINGLE_STORE = "N/A"  # what published rows of several stores, or of the whole intake, are marked with
-PUBLISHED = "export/inventory_metrics.db"
 PUBLISHED_TIME = "%Y-%m-%d %H:%M:%S"
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.durable_files import FolderBusyError, atomic_write, file_lock
-from notify.actions import current_states, landed_actions
-from notify.episodes import PUBLISHED, PUBLISHED_TIME, Episode, published_episodes, with_state
+from notify.actions import PUBLISHED, current_states, landed_actions
+from notify.episodes import PUBLISHED_TIME, Episode, published_episodes, with_state
 
 COLUMNS = ("status", "needs_attention", "acted_by", "acted_at", "assignee", "snoozed_until", "comment")
 # the documented table holds what needs attention, without ids

@@ -6,6 +6,7 @@ def model(dbt, session):
     settings = dbt.config.get("meta")
     detectors = dbt.ref("detectors").df()
     runs = detectors["published"] | detectors["detector"].isin(settings["detectors"].split(","))
+    expected = dbt.ref("int_expected_days").df()
     found = detect(
         dbt.ref("int_demand_panel").df(),
         detectors=list(detectors.loc[runs & (detectors["looks_at"] == "panel"), "detector"]),
@@ -13,6 +14,7 @@ def model(dbt, session):
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],
         peers=["store_peers", "category_peers"],
+        labels=list(expected[["unique_id", "ds"]].itertuples(index=False, name=None)),
     )
     # text without rows, as object, would have no type in DuckDB
     return found.astype(dict.fromkeys(("unique_id", "method", "kind", "driver"), "string"))

@@ -14,6 +14,7 @@ messages as (
             null::timestamptz as snoozed_until,
             null::varchar as assignee,
             null::varchar as comment,  -- noqa: RF04
+            null::varchar as extra,
             null::varchar as error,
             null::varchar as topic,
             null::bigint as partition,  -- noqa: RF04
@@ -38,6 +39,14 @@ renamed as (
         -- text
         action,
         comment,
+
+        -- what its episode was about
+        extra ->> '$.rule_id' as rule_id,
+        extra ->> '$.store_location' as store_location,
+        extra ->> '$.category' as category,
+        extra ->> '$.product_id' as product_id,
+        try_cast(extra ->> '$.first_seen_at' as timestamp) as first_seen_at,
+        try_cast(extra ->> '$.last_seen_at' as timestamp) as last_seen_at,
 
         -- timestamps
         {{ utc('event_timestamp') }} as acted_at,

@@ -3,13 +3,13 @@ import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from ingest.durable_files import atomic_write, file_lock
-from notify.actions import new_action, record_action
+from notify.actions import FOLDER, PUBLISHED, new_action, record_action
 from notify.command import command
-from notify.episodes import PUBLISHED
 from notify.publication import apply_actions, show_actions
 from tests.unit.notify.published import publish_episodes, rows
 
@@ -115,6 +115,27 @@ def test_without_published_episodes_it_says_what_to_do(tmp_path):
     result = run(tmp_path, "list")
     assert result.exit_code == 1
     assert "Run `inventory build`" in result.output
+
+
+def test_an_action_carries_what_its_episode_was_about(data_dir):
+    run(data_dir, "expected", "aaaaaaaa", "--person", "Anna")
+    record_action(data_dir, new_action("gone", "expected", "Anna"))
+    about = [
+        json.loads(row["extra"]) if row["extra"] else None
+        for path in sorted((data_dir / FOLDER).glob("*/*.parquet"))
+        for row in pq.read_table(path).to_pylist()
+    ]
+    assert about == [
+        {
+            "rule_id": "out_of_stock",
+            "store_location": "Store_A",
+            "category": "Toys",
+            "product_id": "P1",
+            "first_seen_at": "2026-06-29 10:00:00",
+            "last_seen_at": "2026-06-30 10:00:00",
+        },
+        None,
+    ]
 
 
 def test_an_export_brings_the_actions_into_its_new_file(data_dir):
