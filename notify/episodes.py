@@ -52,13 +52,14 @@ def current_episodes(data_dir: Path) -> list[Episode]:
     """The episodes as they are now, the most urgent first. Raises NotPublishedError."""
     states, now = current_states(data_dir), datetime.now(UTC)
     published = published_episodes(data_dir / PUBLISHED)
-    return [with_state(episode, states.get(episode.episode_id), now) for episode in published]
+    return [with_state(each, states.get(each.episode_id), now) for each in published]
 
 
 def published_episodes(path: Path) -> list[Episode]:
     """The episodes of a published file, the most urgent first. Raises NotPublishedError."""
-    rows = _read(path, "SELECT * FROM notification_episodes ORDER BY severity_rank, value_at_risk DESC, episode_id")
-    return [episode(row) for row in rows]
+    columns = ", ".join(field.name for field in dataclasses.fields(Episode))
+    order = "severity_rank, value_at_risk DESC, episode_id"
+    return [episode(row) for row in _read(path, f"SELECT {columns} FROM notification_episodes ORDER BY {order}")]
 
 
 def regions(data_dir: Path) -> dict[str, str]:
@@ -81,14 +82,7 @@ def _read(path: Path, query: str) -> list[dict[str, Any]]:
 
 def episode(row: dict[str, Any]) -> Episode:
     """The episode of a row of `notification_episodes`, as published."""
-    missing = {
-        "is_found_open": row["status"] != "resolved",
-        "needs_attention": row["status"] == "open",
-        "region": "Unknown",
-        "reopened_count": 0,
-    }
-    row = missing | row
-    values: dict[str, Any] = {field.name: row.get(field.name) for field in dataclasses.fields(Episode)}
+    values: dict[str, Any] = {field.name: row[field.name] for field in dataclasses.fields(Episode)}
     for name in ("first_seen_at", "last_seen_at", "acted_at", "snoozed_until"):
         values[name] = values[name] and datetime.strptime(values[name], PUBLISHED_TIME).replace(tzinfo=UTC)
     for name in ("is_found_open", "needs_attention"):

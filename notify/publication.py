@@ -48,11 +48,9 @@ def apply_actions(data_dir: Path, path: Path) -> None:
     if path.name != Path(PUBLISHED).name:
         return
     with closing(sqlite3.connect(path)) as file, file:
-        known = {row[1] for row in file.execute("PRAGMA table_info(notification_episodes)")}
-        columns = [column for column in COLUMNS if column in known]
-        update = f"UPDATE notification_episodes SET {', '.join(f'{name} = ?' for name in columns)} WHERE episode_id = ?"
+        update = f"UPDATE notification_episodes SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE episode_id = ?"
         for episode in _changed(data_dir, path):
-            values = [getattr(episode, column) for column in columns]
+            values = [getattr(episode, column) for column in COLUMNS]
             file.execute(update, [*map(_sqlite_value, values), episode.episode_id])
             file.execute(DELETE, (episode.notification, episode.store_location, episode.category, episode.product_id))
             if episode.needs_attention:
