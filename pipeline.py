@@ -79,8 +79,9 @@ def _data(data_dir: Path) -> Iterator[str]:
     for folder in ("landing", "landing_notes", "landing_actions", "raw"):
         for path in sorted((data_dir / folder).rglob("*.parquet")):
             yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
-    for path in data_dir.glob("stores.csv"):
-        yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    for path in (data_dir / "stores.csv", data_dir / "promotions.csv"):
+        if path.exists():
+            yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     for pattern in ("warehouse/*.duckdb", "export/*.db"):
         for path in sorted(data_dir.glob(pattern)):
             yield f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"

@@ -2,7 +2,7 @@ with
 
 forecasts as (
 
-    select * from {{ ref('int_forecasts') }}
+    select * from {{ ref('int_candidate_forecasts') }}
 
 ),
 
@@ -70,6 +70,20 @@ over_all_series as (
 
 ),
 
+-- four windows of one store are too few to say which of two good models is better
+over_all_stores as (
+
+    select
+        forecaster,
+        category,
+        cutoff_date,
+        {{ exact_sum('absolute_error') }} as absolute_error,
+        {{ exact_sum('naive_absolute_error') }} as naive_absolute_error
+    from known_scores
+    group by forecaster, category, cutoff_date
+
+),
+
 compared as (
 
     select
@@ -77,12 +91,18 @@ compared as (
         known_scores.absolute_error / nullif(known_scores.actual_quantity, 0) as wape,
         known_scores.naive_absolute_error / nullif(known_scores.actual_quantity, 0) as naive_wape,
         known_scores.absolute_error / nullif(known_scores.naive_absolute_error, 0) as error_ratio,
+        over_all_stores.absolute_error / nullif(over_all_stores.naive_absolute_error, 0) as error_ratio_of_all_stores,
         over_all_series.absolute_error / nullif(over_all_series.naive_absolute_error, 0) as error_ratio_of_all_series
     from known_scores
     inner join over_all_series
         on
             known_scores.forecaster = over_all_series.forecaster
             and known_scores.cutoff_date = over_all_series.cutoff_date
+    inner join over_all_stores
+        on
+            known_scores.forecaster = over_all_stores.forecaster
+            and known_scores.category = over_all_stores.category
+            and known_scores.cutoff_date = over_all_stores.cutoff_date
 
 ),
 
@@ -104,6 +124,7 @@ judged as (
 
 ),
 
+-- the level itself, by its ensemble, or demand first: what was better in the category; another where both lose
 final as (
 
     select
@@ -116,13 +137,19 @@ final as (
         wape,
         naive_wape,
         error_ratio,
+        error_ratio_of_all_stores,
         error_ratio_of_all_series,
         reason,
         is_published,
         is_published
         and row_number() over (
             partition by store_location, category, cutoff_date
-            order by not is_published, forecaster != 'ensemble', coalesce(error_ratio, 1), forecaster
+            order by
+                not is_published,
+                forecaster not in ('ensemble', 'demand_first', 'combined'),
+                coalesce(error_ratio_of_all_stores, 1),
+                forecaster != 'ensemble',
+                forecaster
         ) = 1 as is_chosen
     from judged
 

@@ -19,7 +19,7 @@ def model(dbt, session):
     judged = newest - horizon - (newest - known) % horizon
     return forecast(
         panel,
-        models=list(forecasters.loc[forecasters["published"], "forecaster"]),
+        models=list(forecasters.loc[forecasters["published"] & (forecasters["looks_at"] == "panel"), "forecaster"]),
         cutoffs=[newest, *(judged - horizon * back for back in range(settings["windows"] - 1))],
         horizon=settings["horizon"],
         season=settings["season"],

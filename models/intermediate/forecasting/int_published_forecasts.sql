@@ -11,7 +11,7 @@ with
 
 forecasts as (
 
-    select * from {{ ref('int_forecasts') }}
+    select * from {{ ref('int_candidate_forecasts') }}
 
 ),
 

@@ -25,6 +25,7 @@ final as (
         choices.wape,
         choices.naive_wape,
         choices.error_ratio,
+        choices.error_ratio_of_all_stores,
         choices.error_ratio_of_all_series,
         choices.backtest_count,
         choices.day_count

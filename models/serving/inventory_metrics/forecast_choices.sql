@@ -19,6 +19,7 @@ final as (
         wape,
         naive_wape,
         error_ratio,
+        error_ratio_of_all_stores,
         error_ratio_of_all_series,
         backtest_count,
         day_count

@@ -43,7 +43,7 @@ SELECTION = (
     *("+int_price_anomalies", "+int_quantity_anomalies", "+int_product_lifetimes"),
 )
 # the Python models keep what they found in the first build
-ALL_BUT_MODELS = ("--exclude", "int_forecasts", "int_panel_detections")
+ALL_BUT_MODELS = ("--exclude", "int_forecasts", "int_product_forecasts", "int_panel_detections")
 SERVED = (
     *TABLES,
     "anomalies",

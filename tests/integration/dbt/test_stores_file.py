@@ -65,7 +65,7 @@ def test_a_file_describes_the_stores_that_send_readings(tmp_path):
         ),
         ("store_location,timezone\nStore_A,UTC\n", ["its column 'timezone' is none of"]),
         ("store_location,region\nStore_A,North\nStore_B,\n Store_A,South\n", ["Store_A stands in it 2 times"]),
-        ("store_location,region\n,North\n", ["row 1 names no store"]),
+        ("store_location,region\n,North\n", ["row 1 has no store_location"]),
         ("store_location,region\nStore_A,North,South\n", ["its column 'column2'"]),
         ('store_location,region\nStore_A,"No\nrth"\n', ["row 1 holds a control character"]),
         (

@@ -1,0 +1,81 @@
+{# Stops a build whose stores.csv or promotions.csv cannot be meant: who sees what, and what is expected, depend on them, so
+   no part of them is guessed. One message names all faults of a file. #}
+{% macro check_masters(stores, promotions) %}
+    {%- if execute -%}
+        {%- do check_master('stores.csv', stores, ['store_location'], ['name', 'region', 'country', 'time_zone'], "
+            select format('{} stands in it {} times', store_location, count(*)) from master
+            where store_location != '' group by store_location having count(*) > 1
+            union all
+            select format('{} has the country ''{}'', not a code such as US or DE-BY', store_location, country)
+            from master where not regexp_full_match(country, '(?i)[a-z]{2}(-[a-z0-9]{1,3})?|')
+            union all
+            select format('{} has the time zone ''{}'', not a name such as Europe/Berlin', store_location, time_zone)
+            from master where time_zone != '' and time_zone not in (select name from pg_timezone_names())
+        ") -%}
+        {%- do check_master(
+            'promotions.csv', promotions, ['start_date', 'end_date'], ['store_location', 'category', 'product_id'], "
+            select format('row {} ends on ''{}'', before its start', row_number, end_date) from master
+            where try_cast(end_date as date) < try_cast(start_date as date)
+            union all
+            select format('row {} has the date ''{}'', not one such as 2026-01-31', row_number, written)
+            from (unpivot master on start_date, end_date into name column_name value written) as dates
+            where written != '' and try_cast(written as date) is null
+        ") -%}
+    {%- endif -%}
+    {{- return('select 1') -}}
+{% endmacro %}
+
+
+{# Raises an error that names all faults of a file; nothing where there is none. `faults` is a query on the CTE `master`,
+   which holds the file's rows, trimmed and numbered. #}
+{% macro check_master(file, master, required, optional, faults) %}
+    {%- if not data_files_exist(file) -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set path = env_var('INVENTORY_DATA_DIR', 'data') ~ '/' ~ file -%}
+    {%- set is_text = "select try(decode(content)) is not null from read_blob('" ~ path | replace("'", "''") ~ "')" -%}
+    {%- if not run_query(is_text).rows[0][0] -%}
+        {%- do exceptions.raise_compiler_error(path ~ ': it is not in UTF-8. Save it as CSV UTF-8 and build again.') -%}
+    {%- endif -%}
+    {%- set known = required + optional -%}
+    {%- set columns = run_query('describe select * from ' ~ master).columns[0].values() | map('lower') | list -%}
+    {%- set found = [] -%}
+    {%- for column in columns if column not in known -%}
+        {%- do found.append("its column '" ~ column ~ "' is none of " ~ known | join(', ')) -%}
+    {%- endfor -%}
+    {%- for column in required if column not in columns -%}
+        {%- do found.append("it has no column '" ~ column ~ "'") -%}
+    {%- endfor -%}
+    {%- if not found -%}
+        {%- set query -%}
+            with
+            master as (
+                select
+                    row_number,
+                    {% for column in known %}trim({{ column }}) as {{ column }},{% endfor %}
+                from (
+                    select {% for column in known %}null::varchar as {{ column }},{% endfor %} null as row_number
+                    where false
+                    union all by name
+                    select *, row_number() over () as row_number from {{ master }}
+                ) as file_rows
+            )
+            {% for column in required %}
+                select format('row {} has no {{ column }}', row_number) from master
+                where coalesce({{ column }}, '') = ''
+                union all
+            {% endfor %}
+            select format('row {} holds a control character', row_number) from master
+            where regexp_matches(concat({{ known | join(', ') }}), '[[:cntrl:]]')
+            union all
+            {{ faults }}
+        {%- endset -%}
+        {%- do found.extend(run_query(query).columns[0].values()) -%}
+    {%- endif -%}
+    {%- if found -%}
+        {%- set more = ' and ' ~ (found | length - 5) ~ ' more' if found | length > 5 -%}
+        {%- do exceptions.raise_compiler_error(
+            path ~ ': ' ~ found[:5] | join('; ') ~ more ~ '. Correct it and build again.'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}

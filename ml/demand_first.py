@@ -1,0 +1,224 @@
+"""Demand first: forecast what goes out of each product, and roll its level forward with the deliveries it usually gets.
+
+A model of the level sees deliveries as shocks. Here they follow from what is on the shelf: the lower a level, counted
+in days of its own demand, the likelier a delivery, by what came to the category's products at such levels before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+SEASON = 7
+HISTORY_DAYS = 365  # older deliveries say little about today's rules
+PACE_DAYS = 21  # three whole weeks: more of them lag behind a season, fewer are noisy
+PROFILE_DAYS = 182  # weekdays, promotions and deliveries change slowly
+COVER_BINS = 24
+PATHS = 32  # of each product; a category's sum needs few
+SHRINKAGE = 20.0  # product-days of a category at which its own deliveries weigh as much as everybody's
+OWN_DELIVERIES = 2.0  # deliveries of a product at which it weighs as much as its category
+LEAST_PACE = 0.02  # units a day: whoever sells less has no days of supply to count in
+ROLLED_COLUMNS = ["unique_id", "ds", "cutoff", "units_out", "level"]
+
+
+def roll_forward(
+    flows: pd.DataFrame,
+    promotions: pd.DataFrame,
+    *,
+    cutoffs: Sequence[pd.Timestamp],
+    horizon: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Expected units out and level of each product on each day of the horizon, at each cutoff.
+
+    `flows` has a row per product and day with a reading: `unique_id, store_location, category, ds, units_out, units_in`
+    (units since the reading before) and `opening_level`. `promotions` has `unique_id, ds` for each day on promotion,
+    past and planned. Returns `unique_id, ds, cutoff, units_out, level` in units, for the products that were read by the
+    cutoff; the same bytes for the same arguments.
+    """
+    if flows.empty or not cutoffs:
+        return _empty()
+    products = flows.sort_values("ds").drop_duplicates("unique_id", keep="last").set_index("unique_id").sort_index()
+    last = max(cutoffs)
+    days = pd.date_range(max(flows["ds"].min(), last - pd.Timedelta(days=HISTORY_DAYS)), last)
+    history = _Days(flows, products.index, days)
+    calendar = days.union(pd.date_range(min(cutoffs), periods=horizon + 1 + (last - min(cutoffs)).days))
+    promoted = _promoted(promotions, products.index, calendar)
+    category = pd.factorize(products["category"])[0]
+    store = pd.factorize(products["store_location"])[0]
+    parts = []
+    for cutoff in sorted(cutoffs):
+        if cutoff < days[0]:
+            continue
+        random = np.random.Generator(np.random.Philox(key=[seed, cutoff.toordinal()]))
+        made = _roll(history, promoted, calendar, category, store, calendar.get_loc(cutoff), horizon, random)
+        if made is None:
+            continue
+        known, units_out, level = made
+        ahead = pd.date_range(cutoff, periods=horizon + 1)[1:]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "unique_id": np.repeat(products.index[known], horizon),
+                    "ds": np.tile(ahead, known.sum()),
+                    "cutoff": cutoff,
+                    "units_out": units_out.ravel(),
+                    "level": level.ravel(),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else _empty()
+
+
+def _empty() -> pd.DataFrame:
+    types = {"unique_id": "object", "ds": "datetime64[ns]", "cutoff": "datetime64[ns]"}
+    return pd.DataFrame({name: pd.Series(dtype=types.get(name, "float64")) for name in ROLLED_COLUMNS})
+
+
+class _Days:
+    """Products (rows) by day (columns): `out` a day, NaN where unread, `into`, and `level` at the end of the day."""
+
+    def __init__(self, flows: pd.DataFrame, products: pd.Index, days: pd.DatetimeIndex) -> None:
+        flows = flows[flows["ds"] <= days[-1]].sort_values(["unique_id", "ds"])
+        gap = flows.groupby("unique_id")["ds"].diff().dt.days.fillna(1)
+        flows = flows.assign(
+            rate=flows["units_out"] / gap, closing=flows["opening_level"] - flows["units_out"] + flows["units_in"]
+        )
+        recent = flows[flows["ds"] >= days[0]]
+
+        def matrix(column: str) -> pd.DataFrame:
+            return recent.pivot(index="unique_id", columns="ds", values=column).reindex(index=products, columns=days)
+
+        # what goes out between two readings is spread evenly over the time between them
+        self.out = matrix("rate").bfill(axis=1).to_numpy()
+        self.into = np.nan_to_num(matrix("units_in").to_numpy())
+        before = flows[flows["ds"] < days[0]].groupby("unique_id")["closing"].last().reindex(products)
+        closing = matrix("closing")
+        closing.iloc[:, 0] = closing.iloc[:, 0].fillna(before)
+        self.level = np.maximum(closing.ffill(axis=1).to_numpy(), 0)
+
+
+def _promoted(promotions: pd.DataFrame, products: pd.Index, calendar: pd.DatetimeIndex) -> np.ndarray:
+    promoted = np.zeros((len(products), len(calendar)), dtype=bool)
+    row, column = products.get_indexer(promotions["unique_id"]), calendar.get_indexer(promotions["ds"])
+    inside = (row >= 0) & (column >= 0)
+    promoted[row[inside], column[inside]] = True
+    return promoted
+
+
+def _roll(
+    history: _Days,
+    promoted: np.ndarray,
+    calendar: pd.DatetimeIndex,
+    category: np.ndarray,
+    store: np.ndarray,
+    now: int,
+    horizon: int,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    known = ~np.isnan(history.level[:, now])
+    if not known.any():
+        return None
+    past = slice(max(0, now + 1 - PROFILE_DAYS), now + 1)
+    out, into, level = (values[known, : now + 1] for values in (history.out, history.into, history.level))
+    promoted, category, store = promoted[known], pd.factorize(category[known])[0], pd.factorize(store[known])[0]
+    weekday = calendar.dayofweek.to_numpy()
+
+    lift = _lift(out[:, past], promoted[:, past], level[:, past], category)[category]
+    factor = np.where(promoted, lift[:, None], 1.0)
+    # an empty shelf sells nothing, whatever is asked for
+    demand = np.where(level > 0, out, np.nan) / factor[:, : now + 1]
+    pace = np.nan_to_num(_mean(demand[:, -PACE_DAYS:], axis=1))
+    profile = _weekday_profile(demand[:, past], weekday[past], category)
+    ahead = slice(now + 1, now + 1 + horizon)
+    expected = pace[:, None] * profile[category][:, weekday[ahead]] * factor[:, ahead]
+
+    usual = pd.DataFrame(demand.T).rolling(PACE_DAYS, min_periods=SEASON).mean().to_numpy().T
+    edges, chance, size, low = _deliveries(level, into, np.maximum(usual, LEAST_PACE), past, category)
+    on_weekdays = _delivery_weekdays(into[:, past], weekday[past], store)
+    unit = np.maximum(pace, LEAST_PACE)[:, None]
+    levels = np.repeat(level[:, -1:], PATHS, axis=1)
+    result = np.empty_like(expected)
+    for step in range(horizon):
+        hazard = chance[category[:, None], np.searchsorted(edges, levels / unit / low[:, None])]
+        hazard = hazard * on_weekdays[store, weekday[now + 1 + step]][:, None]
+        arrives = random.random(levels.shape) < hazard
+        sold = random.poisson(np.repeat(expected[:, step : step + 1], PATHS, axis=1))
+        levels = np.maximum(levels - sold, 0) + np.where(arrives, size[:, None] * unit, 0)
+        result[:, step] = levels.mean(axis=1)
+    return known, expected, result
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """The mean of what is there, NaN where nothing is."""
+    counts = (~np.isnan(values)).sum(axis=axis)
+    return np.divide(np.nansum(values, axis=axis), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+
+
+def _lift(out: np.ndarray, promoted: np.ndarray, level: np.ndarray, category: np.ndarray) -> np.ndarray:
+    """By how much a promotion multiplies what goes out, by category: against each product's own other days."""
+    sold = np.where(level > 0, out, np.nan)
+    usual = _mean(np.where(promoted, np.nan, sold), axis=1)
+    on = promoted & ~np.isnan(sold) & ~np.isnan(usual)[:, None]
+    count = category.max() + 1
+    without = np.bincount(category, np.nan_to_num(usual) * on.sum(axis=1), count)
+    with_promotion = np.bincount(category, np.where(on, sold, 0).sum(axis=1), count)
+    # as if a week's sales of one unit a day had not moved at all
+    return (with_promotion + SEASON) / (without + SEASON)
+
+
+def _weekday_profile(demand: np.ndarray, weekday: np.ndarray, category: np.ndarray) -> np.ndarray:
+    """What goes out on each weekday, relative to the category's mean day."""
+    count = category.max() + 1
+    daily = np.stack([np.bincount(category, column, count) for column in np.nan_to_num(demand).T], axis=1)
+    profile = np.stack([_mean(daily[:, weekday == day], axis=1) for day in range(SEASON)], axis=1)
+    usual = np.nanmean(np.nan_to_num(profile), axis=1, keepdims=True)
+    return np.where(np.isnan(profile) | (usual == 0), 1.0, profile / np.where(usual == 0, 1, usual))
+
+
+def _deliveries(
+    level: np.ndarray, into: np.ndarray, usual: np.ndarray, past: slice, category: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """When and how much is delivered.
+
+    Returns the edges of classes of cover, each category's chance of a delivery in each class, and for each product the
+    usual delivery and the level before it, both in days of its demand. Cover is a level relative to the latter: by it
+    products that are ordered early and late look alike.
+    """
+    since = slice(max(past.start, 1), past.stop)
+    before, usual = (values[:, since.start - 1 : since.stop - 1] for values in (level, usual))
+    into = into[:, since]
+    seen = ~np.isnan(before) & ~np.isnan(usual)
+    arrived = (into > 0) & seen
+    count = category.max() + 1
+
+    def typical(values: np.ndarray) -> np.ndarray:
+        """Days of demand at deliveries: the product's own, the fewer the more the category's."""
+        # a mean of ratios would be led by the days on which little was usual
+        units, paces = (np.where(arrived, of, 0).sum(axis=1) for of in (values, usual))
+        all_units, all_paces = (np.bincount(category, of, count) for of in (units, paces))
+        shared = np.divide(all_units, all_paces, out=np.zeros(count), where=all_paces > 0)[category]
+        weight = OWN_DELIVERIES * np.divide(paces, arrived.sum(axis=1), out=np.ones(len(paces)), where=paces > 0)
+        return (units + weight * shared) / (paces + weight)
+
+    size, low = typical(into), np.maximum(typical(before), 1.0)
+    if not arrived.any():
+        return np.zeros(COVER_BINS - 1), np.zeros((count, COVER_BINS)), size, low
+    cover = before / usual / low[:, None]
+    edges = np.quantile(cover[seen], np.linspace(0, 1, COVER_BINS + 1)[1:-1])
+    cell = (category[:, None] * COVER_BINS + np.searchsorted(edges, np.nan_to_num(cover)))[seen]
+    cells = count * COVER_BINS
+    days = np.bincount(cell, minlength=cells).reshape(count, COVER_BINS)
+    deliveries = np.bincount(cell, arrived[seen], cells).reshape(count, COVER_BINS)
+    everybody = deliveries.sum(axis=0) / np.maximum(days.sum(axis=0), 1)
+    return edges, (deliveries + SHRINKAGE * everybody) / (days + SHRINKAGE), size, low
+
+
+def _delivery_weekdays(into: np.ndarray, weekday: np.ndarray, store: np.ndarray) -> np.ndarray:
+    """How likely a delivery is on each weekday, relative to the store's mean day."""
+    count = store.max() + 1
+    arrived = np.stack([(into[:, weekday == day] > 0).sum(axis=1) for day in range(SEASON)], axis=1)
+    by_store = np.stack([np.bincount(store, arrived[:, day], count) for day in range(SEASON)], axis=1) + 1.0
+    return by_store / by_store.mean(axis=1, keepdims=True)

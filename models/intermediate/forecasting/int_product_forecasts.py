@@ -1,0 +1,24 @@
+import pandas as pd
+
+from ml.demand_first import roll_forward
+
+CALIBRATION_WINDOWS = 3
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    settings = dbt.config.get("meta")
+    forecasts = dbt.ref("int_forecasts")
+    cutoffs = sorted(forecasts.project("cutoff").distinct().df()["cutoff"])
+    horizon = pd.Timedelta(days=settings["horizon"])
+    # the first back-test learns from those before it how far it is usually off
+    earlier = [cutoffs[0] - horizon * back for back in range(1, CALIBRATION_WINDOWS + 1)] if cutoffs else []
+    flows = dbt.ref("int_product_flows")
+    promotion_days = dbt.ref("int_promotion_days")
+    return roll_forward(
+        flows.df(),
+        promotion_days.df(),
+        cutoffs=[*earlier, *cutoffs],
+        horizon=settings["horizon"],
+        seed=settings["seed"],
+    )

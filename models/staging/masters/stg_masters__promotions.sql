@@ -1,0 +1,32 @@
+with
+
+-- only the two dates are required
+promotions as (
+
+    select
+        cast(null as varchar) as store_location,
+        cast(null as varchar) as category,
+        cast(null as varchar) as product_id,
+        cast(null as varchar) as start_date,
+        cast(null as varchar) as end_date
+    where false
+    {% if data_files_exist('promotions.csv') %}
+        union all by name
+        select * from {{ source('masters', 'promotions') }}
+    {% endif %}
+
+),
+
+renamed as (
+
+    select distinct
+        cast(trim(start_date) as date) as start_date,
+        cast(trim(end_date) as date) as end_date,
+        coalesce(nullif(trim(store_location), ''), '*') as store_location,
+        coalesce(nullif(trim(product_id), ''), '*') as product_id,
+        coalesce(nullif(trim(category), ''), '*') as category
+    from promotions
+
+)
+
+select * from renamed
