@@ -147,7 +147,7 @@ def _access(data_dir: Path) -> Iterator[tuple[str, str]]:
     if server is None:
         yield "dashboards", "Superset is not running; `make run` starts it"
     elif server.answers():
-        yield "dashboards", f"{server.url}/superset/dashboard/overview/"
+        yield "dashboards", f"{server.url}/today/"
     else:
         yield "dashboards", f"Superset does not answer on {server.url}; `make stop` ends it, `make run` starts it"
     users = ", ".join(sorted(path.name for path in passwords.iterdir()))

@@ -67,7 +67,7 @@ def test_the_port_of_another_data_folder_is_taken(own, tmp_path):
     status = make_status(tmp_path, own.port)
     assert "Superset is not running" in status
     assert own.url not in status
-    assert f"{own.url}/superset/dashboard/overview/" in make_status(own.data_dir, own.port)
+    assert f"{own.url}/today/" in make_status(own.data_dir, own.port)
 
 
 def make_status(data_dir: Path, port: int) -> str:
