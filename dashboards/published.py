@@ -11,7 +11,7 @@ from typing import Any
 
 
 def file_id(path: Path) -> str:
-    """What another publication changes: an export writes a new file and renames it into place."""
+    """What another publication changes: an export renames a new file into place, and an action is written into it."""
     found = path.stat()
     return f"{found.st_ino}-{found.st_mtime_ns}"
 

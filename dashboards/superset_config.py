@@ -142,8 +142,10 @@ CACHE_CONFIG = {
     "CACHE_DEFAULT_TIMEOUT": 86_400,
     "CACHE_THRESHOLD": 2000,
 }
-# short, so that newly published files show soon
-DATA_CACHE_CONFIG = CACHE_CONFIG | {"CACHE_DIR": str(HOME / "cache" / "data"), "CACHE_DEFAULT_TIMEOUT": 60}
+DATA_CACHE_CONFIG = CACHE_CONFIG | {
+    "CACHE_TYPE": "dashboards.kept_answers.KeptAnswers",
+    "CACHE_DIR": str(HOME / "cache" / "data"),
+}
 
 # ------------------------------------------------------------------ looks
 
@@ -167,6 +169,7 @@ THEME_DARK = None  # the colours of severities are made for a white page
 
 FEATURE_FLAGS = {
     "CACHE_QUERY_BY_USER": True,  # an answer is kept for the user who asked
+    "DASHBOARD_VIRTUALIZATION_DEFER_DATA": True,  # a chart asks for its data when it comes into sight
     "ENABLE_TEMPLATE_PROCESSING": False,
     "RLS_IN_SQLLAB": True,
 }

@@ -58,15 +58,16 @@ def period_column(described: Parts) -> str | None:
 
 def used(described: Parts) -> tuple[set[str], set[str]]:
     """The columns and the metrics that a chart's file names."""
-    sort = {name.lstrip("-") for name in described.get("sort", [])}
-    metrics = {*described.get("metrics", []), *([described["metric"]] if "metric" in described else [])}
     columns = {
         *described.get("columns", []),
         *described.get("where", {}),
         *(described[part] for part in ("over", "by", "x", "y") if part in described),
         *([period] if (period := period_column(described)) else []),
     }
-    return columns | {name for name in sort if name not in metrics}, metrics
+    metrics = {*described.get("metrics", []), *([described["metric"]] if "metric" in described else [])}
+    # what sums rows up is sorted by a metric
+    (metrics if metrics else columns).update(name.lstrip("-") for name in described.get("sort", []))
+    return columns, metrics
 
 
 def queries(params: Parts) -> list[Parts]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingest.durable_files import TEMPORARY, FolderBusyError, atomic_write, file_lock, says_disk_full
 from publish.audit import audit_copy, digest_query
-from publish.destinations.sqlite_schema import DOCUMENTED, SqliteColumn, sqlite_column
+from publish.destinations.sqlite_schema import DOCUMENTED, INDEXES, SqliteColumn, sqlite_column
 from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _publish_database(
             for table in stored:
                 _copy(connection, table, temporary)
             _audit(connection, stored, temporary)
+            _index(stored, temporary)
             before_commit(temporary)
             fingerprint_file.unlink(missing_ok=True)  # it is of the file that is about to be replaced
         fingerprint_file.write_text(fingerprint)
@@ -134,6 +135,22 @@ def _definition(table: PublishedTable) -> str:
     return f"CREATE TABLE {table.name} ({columns})"
 
 
+def _index_definitions(table: PublishedTable) -> list[str]:
+    return [
+        f"CREATE INDEX {table.name}_{number} ON {table.name} ({', '.join(columns)})"
+        for number, columns in enumerate(INDEXES.get(table.name, []), 1)
+        if set(columns) <= table.columns.keys()
+    ]
+
+
+def _index(tables: list[PublishedTable], path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("pragma journal_mode = off")
+        for table in tables:
+            for definition in _index_definitions(table):
+                database.execute(definition)
+
+
 def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable, path: Path) -> None:
     from adbc_driver_sqlite import dbapi
 
@@ -159,6 +176,7 @@ def _fingerprint(
 ) -> str:
     """A digest of all that the file would hold, and of how it is written, whatever the order of its rows."""
     written = [*(_definition(table) for table in tables), *(_converted(table) for table in stored)]
+    written += [definition for table in stored for definition in _index_definitions(table)]
     digest = hashlib.sha256("\n".join(written).encode())
     for table in stored:
         row = connection.execute(

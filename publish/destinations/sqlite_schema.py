@@ -68,6 +68,34 @@ DOCUMENTED_TYPES = {
     for column, kind in columns.items()
 }
 
+# Of companion tables. What pages ask most: the rows of a store, and sums over all stores, which an index that has all
+# their columns answers alone.
+INDEXES: dict[str, list[tuple[str, ...]]] = {
+    "daily_stock": [
+        ("store_location", "event_date"),
+        (
+            "event_date",
+            "total_quantity",
+            "total_stock_value",
+            "units_out",
+            "units_in",
+            "product_count",
+            "out_of_stock_count",
+        ),
+    ],
+    "current_stock": [
+        ("store_location", "category", "status", "is_stale"),
+        ("product_id",),
+        ("status", "value_at_risk"),
+    ],
+    "product_performance": [("store_location", "product_id")],
+    "anomaly_events": [("store_location", "event_date"), ("event_date", "is_state", "severity", "rule_id")],
+    "notification_episodes": [("store_location", "status"), ("status", "severity", "value_at_risk")],
+    "forecast_bands": [("store_location", "is_chosen", "event_date")],
+    "forecast_accuracy": [("store_location", "model_name")],
+    "lost_sales": [("store_location", "event_date")],
+}
+
 # what a column of the warehouse becomes: the type that SQLite declares, and the SQL that makes its values in DuckDB
 FORMS = {
     "VARCHAR": ("TEXT", "{}"),

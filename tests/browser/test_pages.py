@@ -10,6 +10,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, Response
 
+from bench.pages import ALL_DRAWN
 from tests.browser.conftest import sign_in
 from tests.conftest import ROOT
 from tests.serving import Site
@@ -18,12 +19,6 @@ PAGES = {
     path.stem.replace("_", "-"): yaml.safe_load(path.read_text())
     for path in sorted((ROOT / "dashboards/pages").glob("*.yaml"))
 }
-ALL_DRAWN = """() => {
-    const charts = [...document.querySelectorAll('.chart-slice')].filter(chart => chart.offsetParent);
-    return charts.length && charts.every(chart =>
-        !chart.querySelector('[data-test=loading-indicator], .loading') &&
-        chart.querySelector('canvas, table, .header-line, .ant-empty'));
-}"""
 # the boxes of all charts that are shown: left, top, right, bottom
 BOXES = """() => [...document.querySelectorAll('.chart-slice')].filter(chart => chart.offsetParent).map(chart => {
     const box = chart.getBoundingClientRect();
@@ -34,6 +29,7 @@ SHOWN_EMPTY = """() => [...document.querySelectorAll('.chart-slice')].filter(
 ).map(chart => chart.dataset.testChartName)"""
 # these events have no labels, and all came in time
 MAY_BE_EMPTY = {
+    "Lost sales per day",
     "Readings that came too late",
     "How well detectors find labelled anomalies",
     "What the models find, by kind",

@@ -12,10 +12,17 @@ performance as (
 
 ),
 
+stores as (
+
+    select * from {{ ref('dim_stores') }}
+
+),
+
 final as (
 
     select
         current_stock.store_location,
+        stores.region,
         current_stock.category,
         current_stock.product_id,
         current_stock.quantity,
@@ -40,6 +47,8 @@ final as (
         current_stock.sell_out_date,
         current_stock.planned_at
     from current_stock
+    left join stores
+        on current_stock.store_location = stores.store_location
     left join performance
         on
             current_stock.store_location = performance.store_location

@@ -6,19 +6,28 @@ daily_stock as (
 
 ),
 
+stores as (
+
+    select * from {{ ref('dim_stores') }}
+
+),
+
 final as (
 
     select
-        store_location,
-        category,
-        total_quantity,
-        total_stock_value,
-        units_out,
-        units_in,
-        product_count,
-        out_of_stock_count,
-        event_date
+        daily_stock.store_location,
+        stores.region,
+        daily_stock.category,
+        daily_stock.total_quantity,
+        daily_stock.total_stock_value,
+        daily_stock.units_out,
+        daily_stock.units_in,
+        daily_stock.product_count,
+        daily_stock.out_of_stock_count,
+        daily_stock.event_date
     from daily_stock
+    left join stores
+        on daily_stock.store_location = stores.store_location
 
 )
 

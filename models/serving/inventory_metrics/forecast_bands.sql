@@ -6,24 +6,46 @@ forecast_bands as (
 
 ),
 
+current_stock as (
+
+    select * from {{ ref('fct_current_stock') }}
+
+),
+
+reorder_points as (
+
+    select
+        store_location,
+        category,
+        sum(reorder_point) as reorder_point
+    from current_stock
+    group by store_location, category
+
+),
+
 final as (
 
     select
-        model_name,
-        store_location,
-        category,
-        event_date,
-        is_chosen,
-        stock,
-        stock_forecast,
-        lower_80,
-        upper_80,
-        lower_95,
-        upper_95,
-        cutoff_date,
-        earlier_stock_forecast,
-        earlier_cutoff_date
+        forecast_bands.model_name,
+        forecast_bands.store_location,
+        forecast_bands.category,
+        forecast_bands.event_date,
+        forecast_bands.is_chosen,
+        forecast_bands.stock,
+        forecast_bands.stock_forecast,
+        forecast_bands.lower_80,
+        forecast_bands.upper_80,
+        forecast_bands.lower_95,
+        forecast_bands.upper_95,
+        reorder_points.reorder_point,
+        forecast_bands.cutoff_date,
+        forecast_bands.earlier_stock_forecast,
+        forecast_bands.earlier_cutoff_date
     from forecast_bands
+    left join reorder_points
+        on
+            forecast_bands.store_location = reorder_points.store_location
+            and forecast_bands.category = reorder_points.category
 
 )
 

@@ -6,43 +6,52 @@ performance as (
 
 ),
 
+stores as (
+
+    select * from {{ ref('dim_stores') }}
+
+),
+
 final as (
 
     select
-        summary_level,
-        product_count,
-        out_of_stock_count,
-        out_of_stock_share,
-        stock_out_rate,
-        stale_count,
-        reorder_count,
-        total_quantity,
-        total_stock_value,
-        daily_units_out,
-        days_of_supply,
-        suggested_order,
-        suggested_order_value,
-        excess_quantity,
-        excess_value,
-        slow_quantity,
-        slow_value,
-        dead_quantity,
-        dead_value,
-        value_at_risk,
-        units_out,
-        units_in,
-        sell_through,
-        average_quantity,
-        turnover_rate,
-        annualised_turnover,
-        out_value,
-        average_age_days,
-        reading_interval_hours,
-        estimated_units_out,
-        estimated_undercount,
-        coalesce(store_location, 'N/A') as store_location,
-        coalesce(category, 'N/A') as category
+        performance.summary_level,
+        performance.product_count,
+        performance.out_of_stock_count,
+        performance.out_of_stock_share,
+        performance.stock_out_rate,
+        performance.stale_count,
+        performance.reorder_count,
+        performance.total_quantity,
+        performance.total_stock_value,
+        performance.daily_units_out,
+        performance.days_of_supply,
+        performance.suggested_order,
+        performance.suggested_order_value,
+        performance.excess_quantity,
+        performance.excess_value,
+        performance.slow_quantity,
+        performance.slow_value,
+        performance.dead_quantity,
+        performance.dead_value,
+        performance.value_at_risk,
+        performance.units_out,
+        performance.units_in,
+        performance.sell_through,
+        performance.average_quantity,
+        performance.turnover_rate,
+        performance.annualised_turnover,
+        performance.out_value,
+        performance.average_age_days,
+        performance.reading_interval_hours,
+        performance.estimated_units_out,
+        performance.estimated_undercount,
+        coalesce(performance.store_location, 'N/A') as store_location,
+        coalesce(stores.region, 'N/A') as region,
+        coalesce(performance.category, 'N/A') as category
     from performance
+    left join stores
+        on performance.store_location = stores.store_location
 
 )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,10 +23,13 @@ from hypothesis import strategies as st
 from ingest import durable_files
 from publish import export
 from publish.destinations import sqlite
-from publish.destinations.sqlite_schema import DOCUMENTED
+from publish.destinations.sqlite_schema import DOCUMENTED, INDEXES
 from publish.publication import PublicationRefusedError
+from tests.conftest import ROOT
 from tests.full_disk import FullDisk
 from tests.unit.publish.warehouse import VIEWS, build, model_id, tables, write_manifest, write_warehouse
+
+INDEXED = "select tbl_name from sqlite_master where type = 'index'"
 
 
 @pytest.fixture
@@ -55,14 +59,27 @@ def published_bytes(data_dir: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (data_dir / "export").glob("*.db")}
 
 
-def test_tables_are_declared_as_documented_and_carry_no_index(data_dir):
+def test_documented_tables_are_declared_as_documented_and_carry_no_index(data_dir):
     publish(data_dir)
     for database, group in DOCUMENTED.items():
         stored = dict(rows(data_dir, database, "select name, sql from sqlite_master"))
         for table, columns in group.items():
             declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
             assert stored[table] == f"CREATE TABLE {table} ({declared})"
-    assert not rows(data_dir, "inventory_metrics", "select name from sqlite_master where type = 'index'")
+        assert not {table for (table,) in rows(data_dir, database, INDEXED)} & group.keys()
+
+
+def test_companion_tables_have_indexes_of_columns_that_exist(data_dir):
+    publish(data_dir)
+    assert ("daily_stock",) in rows(data_dir, "inventory_metrics", INDEXED)
+    models = {
+        model["name"]: {column["name"] for column in model["columns"]}
+        for path in (ROOT / "models/serving/inventory_metrics").glob("_*__models.yml")
+        for model in yaml.safe_load(path.read_text())["models"]
+    }
+    for table, indexes in INDEXES.items():
+        for columns in indexes:
+            assert set(columns) <= models[table], table
 
 
 def test_values_and_nulls_survive_with_their_types(data_dir):

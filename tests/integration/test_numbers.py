@@ -1,0 +1,105 @@
+"""A number that stands in several places is the same in all: tiles, lists, the heat map, `inventory status`, SQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.integration.test_server import make_status
+from tests.serving import Client, Site
+
+STORES = {"admin": ["Store_A", "Store_B"], "store_a": ["Store_A"]}
+
+
+class Shown:
+    """What the charts show one person."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        charts = client.ask("/api/v1/chart/?q=(page_size:100)").json()["result"]
+        self.numbers = {chart["slice_name"]: chart["id"] for chart in charts}
+
+    def rows(self, title: str) -> list[dict[str, Any]]:
+        answer = self.client.ask(f"/api/v1/chart/{self.numbers[title]}/data/")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"][0]["data"]
+
+    def tile(self, title: str) -> Any:
+        (row,) = self.rows(title)
+        (value,) = row.values()
+        return value
+
+    def last(self, title: str) -> Any:
+        """The newest value of a tile with a trend."""
+        newest = max(self.rows(title), key=lambda row: row["event_date"])
+        return next(value for name, value in newest.items() if name != "event_date")
+
+
+@pytest.fixture(scope="module", params=STORES)
+def shown(request: pytest.FixtureRequest, site: Site) -> tuple[Shown, Any]:
+    stores = ", ".join(f"'{store}'" for store in STORES[request.param])
+
+    def one(query: str) -> Any:
+        """A number of the published tables, over the stores that the person sees."""
+        with closing(sqlite3.connect(site.data_dir / "export/inventory_metrics.db")) as file:
+            rows = f"(select * from {{}} where store_location in ({stores}))"
+            (value,) = file.execute(query.format(rows.format("current_stock"))).fetchone()
+        return value
+
+    return Shown(site.signed_in(request.param)), one
+
+
+def test_products_out_of_stock(shown):
+    charts, one = shown
+    count = one("select sum(is_out_of_stock) from {}")
+    assert charts.tile("Out of stock") == count
+    listed = charts.rows("Products at risk, the most valuable first")
+    assert len([row for row in listed if row["status"] == "out of stock"]) == count
+    assert sum(row["out_of_stock_count"] for row in charts.rows("Stores compared")) == count
+    assert sum(row["out_of_stock_count"] for row in charts.rows("Categories compared")) == count
+    assert charts.last("Share out of stock") == pytest.approx(count / one("select count(*) from {}"))
+
+
+def test_stock_and_its_value(shown):
+    charts, one = shown
+    assert charts.last("Units on hand") == one("select sum(quantity) from {}")
+    value = one("select sum(stock_value) from {}")
+    assert charts.last("Stock value") == pytest.approx(value)
+    assert sum(row["total_stock_value"] for row in charts.rows("Stores compared")) == pytest.approx(value)
+
+
+def test_sales_at_risk_and_orders(shown):
+    charts, one = shown
+    at_risk = one("select sum(value_at_risk) from {}")
+    assert charts.tile("Sales at risk") == pytest.approx(at_risk)
+    assert sum(row["value_at_risk"] for row in charts.rows("Stores compared")) == pytest.approx(at_risk)
+    assert sum(row["at_risk"] for row in charts.rows("Sales at risk by store")) == pytest.approx(at_risk)
+    ordered = charts.rows("What to order")
+    assert sum(row["suggested_order"] for row in ordered) == one("select sum(suggested_order) from {}")
+    value = sum(row["suggested_order"] * row["price"] for row in ordered if row["price"] is not None)
+    assert charts.tile("To order now") == pytest.approx(value)
+
+
+def test_the_heat_map_counts_what_the_list_shows(shown):
+    charts, one = shown
+    cells = charts.rows("Where shelves run empty")
+    fresh = (
+        "select {{}} from {{}} where is_stale = 0 and store_location = '{store_location}' and category = '{category}'"
+    )
+    runs_out = "avg(status in ('out of stock', 'runs out before delivery'))"
+    assert cells
+    for cell in cells:
+        query = fresh.format(**cell).replace("{}", runs_out, 1)
+        assert cell["runs_out_share"] == pytest.approx(one(query)), cell
+
+
+def test_what_needs_somebody_today(shown, site):
+    charts, _ = shown
+    count = charts.tile("Needs you today")
+    assert len(charts.rows("What needs attention, most urgent first")) == count
+    if "admin" in json.dumps(charts.client.ask("/api/v1/me/").json()):
+        assert f"{count:,} of them need attention today" in make_status(site.data_dir, site.port)
