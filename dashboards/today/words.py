@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dashboards.access.access_file import NO_REGION
 from dashboards.assets.bundle import currency
-from notify.episodes import Episode
+from notify.episodes import NO_SINGLE_STORE, Episode
 
 UNKNOWN = "\N{EN DASH}"
 
@@ -48,10 +49,17 @@ def date(value: str | datetime | None) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
+def place(notification: Episode) -> str:
+    """The store, or the region, that a notification is about."""
+    if notification.store_location != NO_SINGLE_STORE:
+        return notification.store_location
+    return "All stores" if notification.region in {NO_SINGLE_STORE, NO_REGION} else notification.region
+
+
 def sentences(notification: Episode) -> tuple[str, str]:
-    """What has happened, without the severity and store that stand beside it; then evidence, consequence, next step."""
+    """What has happened, without the severity and place that stand beside it; then evidence, consequence, next step."""
     text = notification.notification.removeprefix(f"{notification.severity.upper()} · ")
-    first, _, rest = text.removeprefix(f"{notification.store_location} · ").partition(". ")
+    first, _, rest = text.removeprefix(f"{place(notification)} · ").partition(". ")
     return (f"{first}.", rest) if rest else (first, "")
 
 

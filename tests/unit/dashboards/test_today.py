@@ -1,0 +1,136 @@
+"""What /today reads and how it says it; tests/integration/test_today.py asks the pages themselves."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from dashboards.today import words
+from dashboards.today.lists import LISTS, ROWS_PER_PAGE, read_list
+from dashboards.today.queries import Change, Days, Summary, summaries, total
+from tests.conftest import ROOT
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("passed", "said"),
+    [
+        (timedelta(seconds=59), "just now"),
+        (timedelta(seconds=60), "1 minute ago"),
+        (timedelta(minutes=59), "59 minutes ago"),
+        (timedelta(hours=5, minutes=59), "5 hours ago"),
+        (timedelta(hours=47), "47 hours ago"),
+        (timedelta(hours=48), "2 days ago"),
+        (timedelta(days=1500), "1,500 days ago"),
+        (-timedelta(hours=1), "just now"),  # a clock that is ahead
+    ],
+)
+def test_how_long_ago(passed, said):
+    assert words.ago(NOW - passed, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (Change(103.9, 100), "+3.9%"),
+        (Change(71, 100), "\N{MINUS SIGN}29%"),
+        (Change(1300, 1), "+129,900%"),
+        (Change(5, 0), "\N{EN DASH}"),
+        (Change(5, None), "\N{EN DASH}"),
+        (Change(None, 5), "\N{EN DASH}"),
+    ],
+)
+def test_a_change_is_a_share_of_what_was(change, said):
+    assert words.share(change.share) == said
+
+
+@pytest.mark.parametrize(
+    ("store", "region", "message", "place", "headline", "details"),
+    [
+        ("Store_A", "N/A", "Store_A · P1 is out. Order 1.5. Now.", "Store_A", "P1 is out.", "Order 1.5. Now."),
+        ("N/A", "North", "North · P1 is out in all 2 stores.", "North", "P1 is out in all 2 stores.", ""),
+        ("N/A", "Unknown", "All stores · P1 is out. Call.", "All stores", "P1 is out.", "Call."),
+        ("N/A", "N/A", "3 messages could not be read. See.", "All stores", "3 messages could not be read.", "See."),
+    ],
+)
+def test_a_message_has_a_place_a_headline_and_details(store, region, message, place, headline, details):
+    notification: Any = SimpleNamespace(
+        severity="high", store_location=store, region=region, notification=f"HIGH · {message}"
+    )
+    assert words.place(notification) == place
+    assert words.sentences(notification) == (headline, details)
+
+
+def published(**tables: list[dict[str, Any]]) -> sqlite3.Connection:
+    """A published file with these rows."""
+    file = sqlite3.connect(":memory:")
+    for table, rows in tables.items():
+        names = list(rows[0])
+        file.execute(f"create table {table} ({', '.join(names)})")
+        file.executemany(
+            f"insert into {table} values ({', '.join('?' * len(names))})", [list(row.values()) for row in rows]
+        )
+    return file
+
+
+def test_a_list_has_pages_and_the_sums_of_all_of_them():
+    rows = [
+        {"store_location": "A", "category": "Toys", "product_id": f"P{number:03}", "quantity": number, "is_stale": 1}
+        | {"last_reading_at": f"2026-01-01 00:00:{number % 60:02}"}
+        for number in range(120)
+    ]
+    file = published(current_stock=[*rows, rows[0] | {"store_location": "B"}, rows[0] | {"is_stale": 0}])
+    pages = [read_list(file, LISTS["old-readings"], {"store_location": "A"}, page) for page in (1, 2, 3, 4)]
+    assert [len(page.rows) for page in pages] == [ROWS_PER_PAGE, ROWS_PER_PAGE, 20, 0]
+    assert {(page.count, page.sums["quantity"]) for page in pages} == {(120, sum(range(120)))}
+    whole = read_list(file, LISTS["old-readings"], {"store_location": "A"}, None)
+    assert whole.rows == [row for page in pages for row in page.rows]
+    assert read_list(file, LISTS["old-readings"], {"store_location": "' OR 1 = 1 --"}).count == 0
+
+
+def test_every_column_of_a_list_is_published():
+    for name, listing in LISTS.items():
+        described = [
+            {column["name"] for column in model["columns"]}
+            for path in (ROOT / "models/serving/inventory_metrics").glob("*.yml")
+            for model in yaml.safe_load(path.read_text()).get("models", [])
+            if model["name"] == listing.table
+        ]
+        assert len(described) == 1, name
+        assert {column.name for column in listing.columns if not column.sql} <= described[0], name
+
+
+def test_a_store_is_compared_with_itself_a_week_before():
+    def day(store: str, date: str, quantity: int, value: float | None) -> dict[str, Any]:
+        return {"store_location": store, "category": "Toys", "event_date": date, "total_quantity": quantity} | {
+            "total_stock_value": value,
+            "out_of_stock_count": quantity % 2,
+        }
+
+    def product(store: str, **flags: int) -> dict[str, Any]:
+        known = {"is_out_of_stock": 0, "suggested_order": 0, "is_stale": 0}
+        return {"store_location": store, "last_reading_at": "2026-06-30 10:00:00"} | known | flags
+
+    file = published(
+        current_stock=[product("A", suggested_order=3), product("A", is_stale=1), product("B")],
+        daily_stock=[
+            *(day("A", "2026-06-30", 9, 90.0), day("A", "2026-06-30", 1, None), day("A", "2026-06-23", 20, 200.0)),
+            *(day("A", "2026-06-22", 500, 500.0), day("B", "2026-06-30", 4, 40.0)),
+        ],
+        lost_sales=[{"store_location": "A", "weeks_ago": 1, "lost_value": 7.5}],
+    )
+    newest = "2026-06-30 10:00:00"
+    first, second = summaries(file, Days("2026-06-30", "2026-06-23"), None)
+    assert first == Summary("A", Change(10, 20), Change(90, 200), Change(0, 7.5), Change(2, 0), 1, 1, newest)
+    # a store that is new has nothing to be compared with
+    assert second == Summary("B", Change(4, None), Change(40, None), Change(0, 0), Change(0, None), 0, 0, newest)
+    assert total([first, second]) == Summary(
+        None, Change(14, 20), Change(130, 200), Change(0, 7.5), Change(2, 0), 1, 1, newest
+    )
+    assert summaries(file, Days("2026-06-30", "2026-06-23"), "B") == [second]
