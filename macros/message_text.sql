@@ -8,7 +8,7 @@
         'percent': '100 * ' ~ finding ~ '.score',
         'kind': 'replace(' ~ finding ~ ".kind, '_', ' ')",
         'evidence': "coalesce(" ~ finding ~ ".evidence, '')",
-        'daily_units_out': 'coalesce(' ~ current_stock ~ '.daily_units_out, 0)',
+        'daily_units_out': rate_text(current_stock ~ '.daily_units_out'),
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
         'suggested_order': 'coalesce(' ~ current_stock ~ '.suggested_order, 0)',
         'value_at_risk': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".value_at_risk), 'unknown')",
@@ -24,4 +24,13 @@
         '\11 \2',
         'g'
     )
+{%- endmacro %}
+
+
+{# Units a day: slow products in two digits, the others with one place. #}
+{% macro rate_text(rate) %}
+    case
+        when coalesce({{ rate }}, 0) < 1 then format('{:.2g}', coalesce({{ rate }}, 0))
+        else format('{:,.1f}', {{ rate }})
+    end
 {%- endmacro %}

@@ -225,10 +225,10 @@ worded as (
         case cause
             when 'region_stock_out'
                 then format(
-                    '{}. Daily depletion there was {:,.1f} units in all, and a delivery takes {:.0f} days. '
+                    '{}. Daily depletion there was {} units in all, and a delivery takes {:.0f} days. '
                     || 'Sales at risk until then: {}. Ask the supplier, and order {:,} in all.',
                     reason,
-                    daily_units_out,
+                    {{ rate_text('daily_units_out') }},
                     lead_time_days,
                     coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
                     suggested_order

@@ -7,20 +7,16 @@ from pathlib import Path
 
 import duckdb
 
+from notify.actions import new_action, record_action
 from tests.integration.dbt.project import Project
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
 
 START = datetime(2026, 1, 1)
 # the Python models keep what they found in the first build
-EPISODES = (
-    "--select",
-    "+notification_episodes",
-    "--exclude",
-    "int_forecasts",
-    "int_panel_detections",
-    "int_unexplained_flows",
-)
+BUT_MODELS = ("--exclude", "int_forecasts", "int_panel_detections", "int_unexplained_flows")
+EPISODES = ("--select", "+notification_episodes", *BUT_MODELS)
+HISTORY = ("--select", "+notification_history", *BUT_MODELS)
 
 
 def test_late_and_reordered_readings_keep_the_ids_of_episodes_that_go_on(tmp_path: Path) -> None:
@@ -46,6 +42,49 @@ def test_late_and_reordered_readings_keep_the_ids_of_episodes_that_go_on(tmp_pat
     assert episodes(tmp_path) == joined
     project.build("--full-refresh", *EPISODES, with_seeds=False)
     assert episodes(tmp_path) == joined
+
+
+def test_people_and_builds_give_an_episode_its_status(tmp_path: Path) -> None:
+    """Out of stock, acknowledged, filled up, resolved by the second build without it, and out of stock once more."""
+    project = Project(tmp_path)
+    write_raw(tmp_path, [reading(day, 60 - 3 * (day % 20)) for day in range(60)] + [reading(60, 0)])
+    project.build("--select", "+notification_history")
+    (found,) = statuses(tmp_path)
+    episode_id = found[0]
+    assert found == (episode_id, "open", False, 0)
+    record_action(tmp_path, new_action(episode_id, "acknowledge", "Ada", comment="on order"))
+
+    def after(day: float, quantity: int, *arguments: str) -> list[tuple[str, str, bool, int]]:
+        write_raw(tmp_path, [reading(day, quantity)], batch_id=round(day * 10), entries=[round(day * 10)])
+        project.build(*HISTORY, *arguments, with_seeds=False)
+        return statuses(tmp_path)
+
+    assert after(61, 0) == [(episode_id, "acknowledged", False, 0)]
+    assert after(62, 60) == [(episode_id, "acknowledged", True, 0)]
+    # the same readings again say nothing new
+    project.build("--full-refresh", *HISTORY, with_seeds=False)
+    assert statuses(tmp_path) == [(episode_id, "acknowledged", True, 0)]
+    assert after(63, 57) == [(episode_id, "resolved", False, 0)]
+    assert after(64, 0)[0][::3] == (episode_id, 1)
+    with duckdb.connect(str(tmp_path / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        changes = connection.execute(
+            "select change_kind, person, comment from fct_notification_history where episode_id = ?", [episode_id]
+        ).fetchall()
+    assert sorted(changes) == [
+        ("acknowledged", "Ada", "on order"),
+        ("cleared", None, None),
+        ("found", None, None),
+        ("found again", None, None),
+    ]
+
+
+def statuses(data_dir: Path) -> list[tuple[str, str, bool, int]]:
+    """Id, status, whether it is clearing, and how often it came back, of each stock-out."""
+    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        return connection.execute(
+            "select episode_id, status, is_clearing, reopened_count from fct_notification_episodes "
+            "where detector = 'out_of_stock' order by all"
+        ).fetchall()
 
 
 def reading(day: float, quantity: int) -> Event:
