@@ -359,9 +359,10 @@ def today(site: Site) -> Iterator[Request]:
     """The pages of /today, SQL in each of their parameters, and actions on the notifications of each store."""
     for path in TODAY:
         yield Request(path, "GET", path, saved=True)
-    for trick in TRICKS.values():
+    # the parameters are bound, so a few of the tricks speak for all
+    for trick in ("union", "named main", "subquery", "schema", "file"):
         for start in PARAMETERS:
-            yield Request(f"{start}{trick}", "GET", f"{start}{quote(trick)}")
+            yield Request(f"{trick} as {start}", "GET", f"{start}{quote(TRICKS[trick])}")
     for store, episode in site.episodes.items():
         path = f"/today/notifications/{episode}"
         yield Request(f"the notification of {store}", "GET", path)

@@ -106,7 +106,6 @@ class Asked:
         return {
             "all": self.answers(set(), self.requests, ("anonymous", *managers)),
             "every address": self.every_address(),
-            "today": self.answers(set(), list(today(self.site)), ("anonymous", *managers)),
             "malformed": self.answers(set(), list(malformed(self.site)), ("store_a", "admin")),
             "files and statements": self.files_and_statements(),
             "connection": self.answers({"row rules", *queries}, self.requests, store_a)
@@ -121,6 +120,8 @@ class Asked:
             "kept answers": self.kept_answers({"row rules"}),
             "kept answers of anybody": self.kept_answers({"row rules", "own answers"}),
             "time limit": self.time_limit(),
+            # last, since actions change what the pages show
+            "today": self.answers(set(), list(today(self.site)), ("anonymous", *managers)),
         }
 
     def answers(self, missing: set[str], requests: list[Request], users: tuple[str, ...]) -> list[dict[str, Any]]:
