@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-FLOW_COLUMNS = ["unique_id", "ds", "category", "units_out", "units_in", "opening_level", "price"]
+FLOW_COLUMNS = ["unique_id", "ds", "category", "units_out", "units_in", "opening_level", "price", "is_expected"]
 FOUND_COLUMNS = [
     "unique_id", "ds", "kind", "score", "observed", "expected", "spread", "days", "usual_days", "store_ratio",
 ]  # fmt: skip
@@ -51,8 +51,9 @@ def find_unexplained_flows(flows: pd.DataFrame) -> pd.DataFrame:
     """Find the days of a store's products whose flows neither demand nor supply explains.
 
     `flows`: one row per product and day with a reading: `unique_id`, `ds` (day), `category`, `units_out` and `units_in`
-    (units since the reading day before), `opening_level` (units at the start) and `price` (may be NaN). The products
-    are those of one store, since they share its closed and its busy days.
+    (units since the reading day before), `opening_level` (units at the start), `price` (may be NaN) and `is_expected`
+    (somebody said that nothing was wrong: nothing is learned from that day). The products are those of one store, since
+    they share its closed and its busy days.
 
     Returns a row per finding: `unique_id, ds, kind` (a key of THRESHOLDS), `score` (over its threshold),
     `observed`, `expected` and `spread` (units; spread is one standard deviation), `days` (since the reading day before,
@@ -68,7 +69,7 @@ def find_unexplained_flows(flows: pd.DataFrame) -> pd.DataFrame:
         return empty_findings()
     days["days"] = days.groupby("unique_id")["ds"].diff().dt.days.fillna(1.0)
     days["weekday"] = days["ds"].dt.dayofweek
-    days["in_stock"] = (days["opening_level"] > 0) | (days["units_in"] > 0)
+    days["counts"] = ((days["opening_level"] > 0) | (days["units_in"] > 0)) & ~days["is_expected"]
     days["usual"], days["known_days"] = _usual_units_out(days)
     days["promoted"] = _is_promoted(days)
     _expect(days)
@@ -94,7 +95,7 @@ def _usual_units_out(days: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     shape = (series[-1] + 1, int(position.max()) + 1)
     cells = (series, position.to_numpy())
     rates, counts = np.zeros(shape), np.zeros(shape, dtype=bool)
-    rates[cells], counts[cells] = days["units_out"] / days["days"], days["in_stock"]
+    rates[cells], counts[cells] = days["units_out"] / days["days"], days["counts"]
 
     usual, known = np.zeros(shape), np.zeros(shape)
     mean, variance, seen = np.zeros(shape[0]), np.ones(shape[0]), np.zeros(shape[0])
@@ -120,7 +121,7 @@ def _expect(days: pd.DataFrame) -> None:
     What products share is learned month by month, from the months before. In the first month it is unknown: NaN.
     """
     days["expected"], days["dispersion"], days["store_ratio"] = np.nan, np.nan, 1.0
-    teaches = days["in_stock"] & (days["days"] == 1) & (days["known_days"] >= KNOWN_DAYS)
+    teaches = days["counts"] & (days["days"] == 1) & (days["known_days"] >= KNOWN_DAYS)
     month = days["ds"].dt.to_period("M")
     for current in month.unique()[1:]:
         past = days[teaches & (month < current)]

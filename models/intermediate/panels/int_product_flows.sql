@@ -18,6 +18,30 @@ as_of as (
 
 ),
 
+answers as (
+
+    select * from {{ ref('int_episode_answers') }}
+
+),
+
+detectors as (
+
+    select * from {{ ref('detectors') }}
+
+),
+
+expected_episodes as (
+
+    select answers.*
+    from answers
+    inner join detectors
+        on answers.rule_id = detectors.detector
+    where
+        answers.is_expected
+        and detectors.looks_at = 'flows'
+
+),
+
 closing_prices as (
 
     select
@@ -55,7 +79,16 @@ final as (
         cast(opened.units_out as double) as units_out,
         cast(opened.units_in as double) as units_in,
         cast(opened.opening_quantity as double) as opening_level,
-        cast(closing_prices.price as double) as price
+        cast(closing_prices.price as double) as price,
+        exists(
+            select 1
+            from expected_episodes
+            where
+                opened.store_location = expected_episodes.store_location
+                and opened.product_id = expected_episodes.product_id
+                and opened.event_date between cast(expected_episodes.first_seen_at as date)
+                and cast(expected_episodes.last_seen_at as date)
+        ) as is_expected
     from opened
     inner join closing_prices
         on

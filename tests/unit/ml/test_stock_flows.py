@@ -23,7 +23,7 @@ def store(seed: int = 1) -> pd.DataFrame:
             level += received - out
         frame = pd.DataFrame(rows, columns=["units_out", "units_in", "opening_level"], dtype=float)
         ds = pd.date_range(START, periods=DAYS)
-        frames.append(frame.assign(unique_id=f"P{product:02}", ds=ds, category="Toys", price=10.0))
+        frames.append(frame.assign(unique_id=f"P{product:02}", ds=ds, category="Toys", price=10.0, is_expected=False))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -126,6 +126,7 @@ def test_an_odd_product_changes_no_finding_of_the_others(odd, price):
             "units_out": odd,
             "units_in": odd[::-1],
             "opening_level": odd,
+            "is_expected": False,
         }
     ).assign(price=price)
     others = {each for each in found(pd.concat([flows, strange])) if each[0] != "odd"}
@@ -138,3 +139,15 @@ def test_a_fall_that_comes_straight_back_is_one_finding():
     assert (product, day, kind) == ("P04", 151, "return")
     # twenty are many for a day, and no proof
     assert found(flows) == set()
+
+
+def test_nothing_is_learned_from_days_that_were_expected():
+    """Twelve times the usual units out for two weeks. Where nobody says that this was expected, 60 become usual."""
+    days = range(140, 154)
+    flows = store()
+    for day in days:
+        flows = changed(flows, "P03", day, units_out=70, units_in=70)
+    at = (flows["unique_id"] == "P03") & (flows["ds"] - START).dt.days.isin(days)
+    flows = changed(flows, "P03", 165, units_out=40, opening_level=60)
+    assert ("P03", 165, "fall") not in found(flows)
+    assert ("P03", 165, "fall") in found(flows.assign(is_expected=at))
