@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTabl
 
 if TYPE_CHECKING:
     import duckdb
+
+BUSY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,31 @@ class SqliteFiles:
         _check_schema(databases)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)  # what the row rules keep apart is not for everybody who has an account on the machine
+        paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
         try:
-            with file_lock(self.folder, "exporting"):
-                paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
+            with _held(self.folder):
                 return {
                     str(path): _publish_database(connection, path, tables, self.before_commit)
                     for path, tables in paths.items()
                 }
         except FolderBusyError as error:
             raise PublicationRefusedError(f"another export is writing to {self.folder}. Wait for it to end.") from error
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The folder, for this export alone. What people do with notifications holds it for a moment, and is waited for."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    until_free = Retrying(
+        retry=retry_if_exception_type(FolderBusyError),
+        stop=stop_after_delay(BUSY_SECONDS),
+        wait=wait_fixed(0.05),
+        reraise=True,
+    )
+    with ExitStack() as stack:
+        until_free(lambda: stack.enter_context(file_lock(folder, "exporting")))
+        yield
 
 
 def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:

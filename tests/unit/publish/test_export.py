@@ -8,8 +8,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest import durable_files
+from ingest.durable_files import file_lock
 from publish import export
 from publish.destinations import sqlite
 from publish.destinations.sqlite_schema import DOCUMENTED, INDEXES
@@ -270,7 +272,19 @@ def test_a_warehouse_in_use_is_named(data_dir):
         writer.communicate()
 
 
-def test_two_exports_do_not_meet(data_dir):
+def test_an_export_waits_while_an_action_on_a_notification_is_shown(data_dir):
+    publish(data_dir)
+    change(data_dir, "insert into daily_stock values ('Store_A', '2026-06-30', 1)")
+    with ExitStack() as showing:
+        showing.enter_context(file_lock(data_dir / "export", "showing actions"))
+        timer = threading.Timer(0.3, showing.close)
+        timer.start()
+        assert publish(data_dir)["inventory_metrics"].startswith("published")
+        timer.join()
+
+
+def test_two_exports_do_not_meet(data_dir, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     publish(data_dir)
     with (data_dir / "export" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
