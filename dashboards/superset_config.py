@@ -162,6 +162,7 @@ THEME_DEFAULT = {
         "colorPrimary": "#2166AC",
         "colorLink": "#2166AC",
         "fontFamily": "Inter, Helvetica, Arial, sans-serif",
+        "fontUrls": [],  # else Superset asks Google for it
     },
     "algorithm": "default",
 }
