@@ -23,6 +23,7 @@ STATUSES = {
     "reorder": SEVERITIES["medium"],
 }
 BLUE, RED = {"r": 33, "g": 102, "b": 172, "a": 1}, {"r": 178, "g": 24, "b": 43, "a": 1}
+SENTENCES = ("notification", "description", "reason")  # a phone would otherwise show a word a line
 COLOURED = {"urgency": {f"{rank} {name}": colour for rank, (name, colour) in enumerate(SEVERITIES.items(), 1)}}
 COLOURED |= {"severity": SEVERITIES, "status": STATUSES}
 
@@ -167,7 +168,8 @@ def _trend(described: Parts, dataset: Parts, _: Parts) -> Parts:
 
 
 def _table(described: Parts, dataset: Parts, shown_columns: dict[str, Column]) -> Parts:
-    columns, metrics, widths = described["columns"], described.get("metrics", []), described.get("widths", {})
+    columns, metrics = described["columns"], described.get("metrics", [])
+    widths = dict.fromkeys(SENTENCES, 220) | described.get("widths", {})
     config: dict[str, Parts] = {}
     for column in columns:
         config[column] = {}
