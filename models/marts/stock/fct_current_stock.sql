@@ -8,6 +8,26 @@ current_stock as (
 
 ),
 
+lead_time_demand as (
+
+    select * from {{ ref('int_lead_time_demand') }}
+
+),
+
+with_demand as (
+
+    select
+        current_stock.*,
+        lead_time_demand.expected_units as lead_time_demand,
+        lead_time_demand.demand_quantiles
+    from current_stock
+    left join lead_time_demand
+        on
+            current_stock.store_location = lead_time_demand.store_location
+            and current_stock.product_id = lead_time_demand.product_id
+
+),
+
 final as (
 
     select
@@ -35,8 +55,15 @@ final as (
         value_at_risk,
         movement,
         status,
-        planned_at
-    from current_stock
+        planned_at,
+        lead_time_demand,
+        demand_quantiles[95] as lead_time_demand_95,
+        case
+            when quantity = 0 then 1
+            -- the share of likely demands that the shelf does not outlast
+            else len(list_filter(demand_quantiles, lambda demand: demand >= quantity)) / len(demand_quantiles)
+        end as stock_out_probability
+    from with_demand
 
 )
 
