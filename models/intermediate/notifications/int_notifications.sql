@@ -30,14 +30,16 @@ daily_stock as (
 
 ),
 
-categories as (
+-- of a unit that goes out, in a category and in the whole store
+mean_prices as (
 
     select
         store_location,
         category,
         {{ exact_sum('daily_units_out * price') }} / nullif({{ exact_sum('daily_units_out') }}, 0) as price
     from current_stock
-    group by store_location, category
+    where price is not null
+    group by rollup(store_location, category)
 
 ),
 
@@ -74,7 +76,7 @@ valued as (
             when anomalies.method in ('statistical', 'machine learning')
                 then
                     abs(anomalies.observed_value - anomalies.expected_value)
-                    * coalesce(nullif(current_stock.price, 0), categories.price)
+                    * coalesce(nullif(current_stock.price, 0), mean_prices.price)
             when anomalies.detector in ('stale_store', 'missing_store') then store_values.stock_value
             when anomalies.detector in ('out_of_stock', 'runs_out_before_delivery') then current_stock.value_at_risk
             when anomalies.detector = 'excess_stock' then current_stock.excess_value
@@ -94,11 +96,11 @@ valued as (
         on
             anomalies.store_location = current_stock.store_location
             and anomalies.product_id = current_stock.product_id
-    left join categories
+    left join mean_prices
         on
             anomalies.product_id is null
-            and anomalies.store_location = categories.store_location
-            and anomalies.category = categories.category
+            and anomalies.store_location = mean_prices.store_location
+            and anomalies.category is not distinct from mean_prices.category
     left join store_values
         on anomalies.store_location = store_values.store_location
     left join daily_stock
