@@ -150,7 +150,7 @@ def page() -> Any:
         by_status=Counter(each.status for each in open_now),
         waiting_by_store=waiting_by_store,
         orders=to_order,
-        is_old=shown and datetime.now(UTC) - max(words.parse(each.last_reading_at) for each in shown) > OLD_AFTER,
+        old_after=OLD_AFTER,
         done=DONE.get(request.args.get("done", "")),
     )
 
