@@ -236,7 +236,6 @@ def _other_endpoints(site: Site) -> Iterator[Request]:
         f"/api/v1/database/{site.database}/tables/?q=(schema_name:main)",
         f"/api/v1/database/{site.database}/connection",
         f"/api/v1/database/{site.database}",
-        f"/api/v1/dataset/{notes}/drill_info/",
         "/api/v1/rowlevelsecurity/",
         "/api/v1/security/users/",
         "/api/v1/security/roles/",
@@ -392,6 +391,8 @@ def _saved(site: Site) -> Iterator[Request]:
         rows = f"/datasource/samples?datasource_type=table&datasource_id={site.datasets[table]}&per_page=50&page=1"
         for name, filters in {"all": [], "of others": [{"col": "store_location", "op": "!=", "val": "x"}]}.items():
             yield Request(f"rows of {table}, {name}", "POST", rows, json={"filters": filters}, saved=True)
+        path = f"/api/v1/dataset/{site.datasets[table]}/drill_info/?q=(dashboard_id:1)"
+        yield Request(f"names of the columns of {table}", "GET", path, saved=True)
         body = _chart_data(site.datasets[table], {}, result_type="drill_detail")
         yield Request(f"rows of {table} as a chart", "POST", "/api/v1/chart/data", body, saved=True)
     chart, dataset, queries = site.charts["What needs attention, most urgent first"]

@@ -132,7 +132,7 @@ class Asked:
         answer = self.clients[user].open(request.path, method=request.method, json=request.json, data=request.form)
         asked = {"user": user, "name": request.name, "saved": request.saved, "data": None}
         if request.saved and answer.is_json and answer.status_code == 200:
-            asked["data"] = [result["data"] for result in _results(answer.json)]
+            asked["data"] = [result.get("data") for result in _results(answer.json)]
         return asked | self.seen(user, answer)
 
     def seen(self, user: str, answer: Any) -> dict[str, Any]:
