@@ -16,7 +16,10 @@ from dashboards.assets.serving_models import Column
 
 # always beside the word; medium is too light for a line or a bar, so those have darker shades of their own
 SEVERITIES = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}
-MARKS = {"critical": "#B2182B", "high": "#D6604D", "medium": "#A6761D", "info": "#4393C3", "Stock": "#2166AC"}
+MARKS = {"critical": "#B2182B", "high": "#D6604D", "medium": "#A6761D", "info": "#4393C3"}
+# a forecast is a line and its band, which Superset colours one by one
+MARKS |= {"Stock": "#2166AC", "Reorder line": "#4D4D4D", "Earlier forecast": "#8C6D31"}
+MARKS |= dict.fromkeys(("Forecast", "Forecast__yhat", "Forecast__yhat_lower", "Forecast__yhat_upper"), "#5E4FA2")
 STATUSES = {
     "out of stock": SEVERITIES["critical"],
     "runs out before delivery": SEVERITIES["high"],
