@@ -46,7 +46,7 @@ def run() -> Iterator[Figure]:
     from ml.anomalies import detect, detectors
     from ml.registry import installed_names
 
-    names, panel = installed_names(detectors), _panel()
+    names, panel = installed_names(detectors), daily_units_sold()
     weeks = len(panel) / 7
 
     def alerts(wrong: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def run() -> Iterator[Figure]:
         raise SystemExit(f"find less than before, beyond the noise of the seeds: {', '.join(worse)}")
 
 
-def _panel() -> pd.DataFrame:
+def daily_units_sold() -> pd.DataFrame:
     """Units sold a day: `unique_id, ds, y, store, category`."""
     with TemporaryDirectory(prefix="detectors-") as folder:
         events = Path(folder, "demo.ndjson")

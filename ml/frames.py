@@ -109,7 +109,18 @@ def _timestamps(values: pd.Series) -> pd.Series:
         raise ValueError(f"ds cannot be read as time in row {row + 1}: {str(values.iloc[row])[:60]!r}")
     timestamps = timestamps.astype("datetime64[ns, UTC]")
     naive: pd.Series = timestamps.dt.tz_localize(None)
-    return naive
+    local = _wall_clock(values)
+    return local if (local == local.dt.normalize()).all() else naive
+
+
+def _wall_clock(times: pd.Series) -> pd.Series:
+    """Times without their offset from UTC. Local midnights are days, and stay a day apart when the clocks change."""
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        return times.dt.tz_localize(None).astype("datetime64[ns]")
+    texts = times.astype(str).str.replace(r"(?<=:\d\d)\s*[+-]\d\d:?\d\d$", "", regex=True)
+    return (
+        pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").dt.tz_localize(None).astype("datetime64[ns]")
+    )
 
 
 def _numbers(values: pd.Series) -> pd.Series:

@@ -11,15 +11,18 @@ import pandas as pd
 from ml.cache import cached
 from ml.forecasting import forecasters
 from ml.forecasting.conformal import seasonal_error, with_intervals
+from ml.forecasting.demand import demand_class, without_spikes
+from ml.forecasting.ensemble import ENSEMBLE, WEIGHT_COLUMNS, combine
 from ml.forecasting.forecaster import ForecastConfig, Forecaster
 from ml.forecasting.forecasters import seasonal_naive
 from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
 from ml.registry import load, names_of
 
-ENSEMBLE = "ensemble"
 CODE = Path(__file__).parent
 LIBRARIES = ("numpy", "pandas", "prophet", "statsmodels", "xgboost-cpu")
 CALIBRATION_WINDOWS = 3
+BUCKETS = 4  # parts of a horizon that is shorter than a season
+GAPS_OF_A_RHYTHM = 4  # equal gaps that make a series one of another frequency
 
 
 def forecast(
@@ -38,16 +41,44 @@ def forecast(
     """Forecast every series of a panel `horizon` periods ahead of each cutoff.
 
     `panel`: `unique_id, ds, y` and the known-future columns (see ml.frames). `cutoffs` are the last periods that a
-    forecast may know. `season` counts periods. The ensemble is the median of the other models asked for; the
-    seasonal naive, as the yardstick, is not counted in unless it is alone. Known-future values that are missing are
-    taken as 0: nothing planned. Returns the shared forecast frame
+    forecast may know. `season` counts periods. The ensemble is the mean of those of the models asked for that were
+    best together at earlier cutoffs (ml/forecasting/ensemble.py). Known-future values that are missing are taken as 0:
+    nothing planned. Returns the shared forecast frame
     `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y; bit-identical for the
     same arguments. Series without a value at or before a cutoff have no rows for it. Inactive series, without a value
-    in the season before it, repeat their last season.
+    in the season before it, and series of another frequency repeat their last season.
 
     Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
     breaks its contract.
     """
+    return forecast_with_weights(
+        panel,
+        models=models,
+        cutoffs=cutoffs,
+        horizon=horizon,
+        season=season,
+        freq=freq,
+        seed=seed,
+        future_columns=future_columns,
+        cache_dir=cache_dir,
+        progress=progress,
+    )[0]
+
+
+def forecast_with_weights(
+    panel: pd.DataFrame,
+    *,
+    models: Sequence[str],
+    cutoffs: Sequence[pd.Timestamp],
+    horizon: int,
+    season: int,
+    freq: str,
+    seed: int,
+    future_columns: Sequence[str] = (),
+    cache_dir: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same as `forecast`, and the weights of the ensemble (see ml.forecasting.ensemble.combine)."""
     unknown = sorted(set(models) - set(names_of(forecasters)) - {ENSEMBLE})
     if unknown or not models:
         known = ", ".join([*names_of(forecasters), ENSEMBLE])
@@ -57,7 +88,7 @@ def forecast(
         raise ValueError(f"horizon ({horizon}), season ({season}) and cutoffs ({len(cutoffs)}) must be at least 1")
     panel = read_panel(panel, future_columns)
     if panel.empty:
-        return empty_forecasts()
+        return empty_forecasts(), pd.DataFrame(columns=WEIGHT_COLUMNS)
     freq = anchored(freq, panel["ds"])
     panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
     config = ForecastConfig(season, freq, seed, tuple(future_columns))
@@ -74,29 +105,37 @@ def forecast(
             continue
         future = _future(panel, history, cutoff, horizon, config)
         scales.append(_scales(history, cutoff, season))
-        inactive = _inactive(panel, cutoff, step * season)
+        not_modelled = _not_modelled(panel, cutoff, step * season, step)
         for model, file in single.items():
             progress(f"{cutoff:%Y-%m-%d} {model}")
             made = cached(
                 cache_dir,
                 (model, cutoff, config),
                 [history, future],
-                lambda file=file, history=history, future=future, inactive=inactive: _forecast_one(  # type: ignore[misc]
-                    file.forecast, history, future, inactive, config
+                lambda file=file, history=history, future=future, not_modelled=not_modelled: _forecast_one(  # type: ignore[misc]
+                    file.forecast, history, future, not_modelled, config
                 ),
                 code=CODE,
                 libraries=LIBRARIES,
             )
             results.append(_stepped(made, cutoff, model))
     if not results:
-        return empty_forecasts()
-    made = pd.concat(results, ignore_index=True)
+        return empty_forecasts(), pd.DataFrame(columns=WEIGHT_COLUMNS)
+    known = pd.concat(scales, ignore_index=True)
+    made = pd.concat(results, ignore_index=True).merge(
+        panel[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left"
+    )
+    made = made.merge(known[["unique_id", "cutoff", "scale", "demand_class"]], on=["unique_id", "cutoff"])
+    made["bucket"] = (made["step"] - 1) // (season if season <= horizon else max(horizon // BUCKETS, 1))
+    weights = pd.DataFrame(columns=WEIGHT_COLUMNS)
     if ENSEMBLE in models:
-        made = pd.concat([made, _median(made)], ignore_index=True)
-    actuals = panel[["unique_id", "ds", "y"]].dropna()
-    bounded = with_intervals(made, actuals, pd.concat(scales, ignore_index=True), season)
-    asked = bounded[bounded["cutoff"].isin(cutoffs) & bounded["model"].isin(models)]
-    return asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS]
+        combined, weights = combine(made)
+        made = pd.concat([made, combined], ignore_index=True)
+    bounded = with_intervals(made[made["model"].isin(models)], known)
+    asked = bounded[bounded["cutoff"].isin(cutoffs)].sort_values(
+        ["cutoff", "model", "unique_id", "ds"], ignore_index=True
+    )
+    return asked[FORECAST_COLUMNS], weights[weights["cutoff"].isin(cutoffs)]
 
 
 def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, config: ForecastConfig) -> pd.DataFrame:
@@ -109,32 +148,41 @@ def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, config: ForecastConfig) 
     if len(behind):
         known = pd.concat([known, pd.DataFrame({"unique_id": behind, "ds": cutoff})]).sort_values(["unique_id", "ds"])
     history = fill_gaps(known, config.freq)
+    history["y"] = history.groupby("unique_id", sort=False)["y"].transform(
+        lambda y: without_spikes(y.to_numpy(), config.season)
+    )
     history[list(config.future_columns)] = history[list(config.future_columns)].fillna(0.0)
     return history
 
 
-def _inactive(panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset) -> dict[str, str]:
-    """Why the series that have had no value for a season before the cutoff are not modelled."""
-    last = panel[(panel["ds"] <= cutoff) & panel["y"].notna()].groupby("unique_id")["ds"].max()
-    return {
-        name: f"no value since {timestamp:%Y-%m-%d}" for name, timestamp in last.items() if timestamp < cutoff - season
-    }
+def _not_modelled(
+    panel: pd.DataFrame, cutoff: pd.Timestamp, season: pd.DateOffset, period: pd.DateOffset
+) -> dict[str, str]:
+    """Why series are not modelled: no value for a season before the cutoff, or one in every few periods only."""
+    reasons = {}
+    for name, ds in panel[(panel["ds"] <= cutoff) & panel["y"].notna()].groupby("unique_id", sort=False)["ds"]:
+        gaps = ds.diff().dropna()
+        if ds.iloc[-1] < cutoff - season:
+            reasons[name] = f"no value since {ds.iloc[-1]:%Y-%m-%d}"
+        elif len(gaps) >= GAPS_OF_A_RHYTHM and gaps.nunique() == 1 and ds.iloc[0] + period < ds.iloc[1]:
+            reasons[name] = f"a value every {gaps.iloc[0] // (cutoff - (cutoff - period))} periods only"
+    return reasons
 
 
 def _forecast_one(
     forecaster: Forecaster,
     history: pd.DataFrame,
     future: pd.DataFrame,
-    inactive: dict[str, str],
+    not_modelled: dict[str, str],
     config: ForecastConfig,
 ) -> pd.DataFrame:
     parts = []
     for over in (False, True):
-        past, ahead = (frame[frame["unique_id"].isin(inactive) == over] for frame in (history, future))
+        past, ahead = (frame[frame["unique_id"].isin(not_modelled) == over] for frame in (history, future))
         if over and len(ahead):
             parts.append(
                 seasonal_naive.forecast(past, ahead, config).assign(
-                    fallback_reason=lambda made: made["unique_id"].map(inactive)
+                    fallback_reason=lambda made: made["unique_id"].map(not_modelled)
                 )
             )
         elif len(ahead):
@@ -164,23 +212,18 @@ def _scales(history: pd.DataFrame, cutoff: pd.Timestamp, season: int) -> pd.Data
         scale = seasonal_error(y, season)
         recent = y[-season * 9 :]
         errors = (recent[season:] - recent[:-season]) / scale if len(recent) > season else np.zeros(1)
-        rows.append({"unique_id": name, "cutoff": cutoff, "scale": scale, "naive_errors": errors})
+        rows.append(
+            {
+                "unique_id": name,
+                "cutoff": cutoff,
+                "scale": scale,
+                "naive_errors": errors,
+                "demand_class": demand_class(y),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def _stepped(made: pd.DataFrame, cutoff: pd.Timestamp, model: str) -> pd.DataFrame:
     step = made.groupby("unique_id", sort=False).cumcount() + 1
     return made.assign(cutoff=cutoff, model=model, step=step)
-
-
-def _median(made: pd.DataFrame) -> pd.DataFrame:
-    keys = ["unique_id", "ds", "cutoff", "step"]
-    others = made[made["model"] != "seasonal_naive"]
-    median = (
-        (made if others.empty else others)
-        .groupby(keys, sort=False, as_index=False)
-        .agg(y_hat=("y_hat", "median"), fallbacks=("fallback_reason", "count"), members=("y_hat", "size"))
-    )
-    all_fell_back = median["fallbacks"] == median["members"]
-    reason = all_fell_back.map({True: "every member fell back", False: None})
-    return median.drop(columns=["fallbacks", "members"]).assign(model=ENSEMBLE, fallback_reason=reason)

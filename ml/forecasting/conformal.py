@@ -1,7 +1,7 @@
 """Prediction intervals from the errors of earlier forecasts (conformal prediction, Vovk et al. 2005).
 
-Errors are divided by each series' seasonal-naive error, so that they can be pooled over series: from the few windows
-of one series alone the intervals come out too narrow.
+Errors are divided by each series' usual error, so that they can be pooled over series: from the few windows of one
+series alone the intervals come out too narrow.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 LEVELS = {"80": 0.80, "95": 0.95}
+WINDOWS_OF_PRIOR = 2  # a series whose earlier windows were worse than others' is believed after so many
+LEAST_POOL = 400  # errors; a demand class with fewer takes the errors of all
 
 
 def seasonal_error(y: np.ndarray, season: int) -> float:
@@ -19,34 +21,59 @@ def seasonal_error(y: np.ndarray, season: int) -> float:
     return error if error > 0 else max(float(np.abs(y).mean()) * 0.01, 1e-6)
 
 
-def with_intervals(forecasts: pd.DataFrame, actuals: pd.DataFrame, scales: pd.DataFrame, season: int) -> pd.DataFrame:
+def with_intervals(forecasts: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
     """Add `lo80, hi80, lo95, hi95` to forecasts of several cutoffs.
 
-    `forecasts`: `unique_id, ds, cutoff, model, y_hat, step` (1-based periods ahead). `actuals`: `unique_id, ds, y`.
-    `scales`: `unique_id, cutoff, scale, naive_errors` (the last an array of in-sample seasonal-naive errors over
-    scale). The interval of a cutoff is made from the errors of cutoffs whose whole horizon was over by then; where
-    there is none, from the in-sample errors of the seasonal naive. Bounds hold y_hat and are not negative.
+    `forecasts`: `unique_id, ds, cutoff, model, y_hat, y` (NaN where not known yet), `scale` (the usual error of the
+    series), `demand_class` and `bucket` (part of the horizon). `scales`: `cutoff, naive_errors` (an array of in-sample
+    seasonal-naive errors over scale). The interval of a cutoff is made from the errors of cutoffs whose whole horizon
+    was over by then, pooled over the series of a demand class; where there is none, from the in-sample errors of the
+    seasonal naive. Bounds hold y_hat and are not negative.
+
+    A series that was off by more, or by less, than others at earlier cutoffs gets an interval that is as much wider or
+    narrower, and its errors count as much less in the pool: one wild series leaves its neighbours' intervals alone.
     """
-    scored = forecasts.merge(actuals, on=["unique_id", "ds"], how="left").merge(
-        scales[["unique_id", "cutoff", "scale"]], on=["unique_id", "cutoff"]
-    )
-    scored["error"] = (scored["y"] - scored["y_hat"]) / scored["scale"]
-    scored["bucket"] = (scored["step"] - 1) // season
+    scored = forecasts.assign(error=(forecasts["y"] - forecasts["y_hat"]) / forecasts["scale"])
     ends = scored.groupby("cutoff")["ds"].max()
     parts = []
     for (cutoff, model), frame in scored.groupby(["cutoff", "model"], sort=False):
         over = ends.index[ends <= cutoff]
         known = scored[scored["cutoff"].isin(over) & (scored["model"] == model) & scored["error"].notna()]
+        errors, wildness = _compared(known)
         in_sample = np.concatenate(scales.loc[scales["cutoff"] == cutoff, "naive_errors"].to_list())
-        pools = dict(tuple(known.groupby("bucket")["error"]))
+        pools = dict(tuple(errors.groupby(known["bucket"])))
+        own = dict(tuple(errors.groupby([known["demand_class"], known["bucket"]])))
+        width = frame["scale"] * frame["unique_id"].map(wildness).fillna(1.0)
+        groups = frame.groupby(["demand_class", "bucket"], sort=False).indices
         bounded = frame.copy()
         for name, level in LEVELS.items():
-            bounds = {bucket: _quantiles(pools.get(bucket, in_sample), level) for bucket in frame["bucket"].unique()}
-            low, high = (frame["bucket"].map({key: pair[side] for key, pair in bounds.items()}) for side in (0, 1))
-            bounded[f"lo{name}"] = np.maximum(frame["y_hat"] + np.minimum(low, 0) * frame["scale"], 0)
-            bounded[f"hi{name}"] = frame["y_hat"] + np.maximum(high, 0) * frame["scale"]
+            low, high = np.zeros(len(frame)), np.zeros(len(frame))
+            for (demand_class, bucket), rows in groups.items():
+                pool = own.get((demand_class, bucket), errors[:0])
+                if len(pool) < LEAST_POOL:
+                    pool = pools.get(bucket, in_sample)
+                low[rows], high[rows] = _quantiles(np.asarray(pool), level)
+            bounded[f"lo{name}"] = np.maximum(frame["y_hat"] + np.minimum(low, 0) * width, 0)
+            bounded[f"hi{name}"] = frame["y_hat"] + np.maximum(high, 0) * width
         parts.append(bounded)
     return pd.concat(parts, ignore_index=True)
+
+
+def _compared(known: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Errors over how wild their series is, and how wild each series is: its mean error over that of the median series,
+    drawn towards 1.
+
+    The errors of a window are divided by the wildness of the series' other windows. Its own would make them look tame.
+    """
+    windows = known["error"].abs().groupby([known["unique_id"], known["cutoff"]]).mean().unstack()
+    usual = float(windows.stack().median()) if len(windows) else 0.0
+    if not usual > 0:
+        return known["error"], pd.Series(dtype=float)
+    total, count = windows.sum(axis=1), windows.notna().sum(axis=1)
+    wildness = (total / usual + WINDOWS_OF_PRIOR) / (count + WINDOWS_OF_PRIOR)
+    others = (-windows.sub(total, axis=0) / usual + WINDOWS_OF_PRIOR).div(count - 1 + WINDOWS_OF_PRIOR, axis=0)
+    of_others = others.stack().reindex(pd.MultiIndex.from_frame(known[["unique_id", "cutoff"]])).to_numpy()
+    return known["error"] / of_others, wildness
 
 
 def _quantiles(errors: np.ndarray, level: float) -> tuple[float, float]:

@@ -78,8 +78,8 @@ class Features:
         self.profile_levels = [_mean(profile, 4 * unit) for profile in self.profiles]
         self.peers = [_group_mean(self.levels[units] / self.size, code) for code in self.groups for units in (1, 4)]
         self.plan_means = [_PlanMeans(grid, codes) for codes in self._plan_codes()]
+        self.easter, self.anniversaries = _anniversaries(grid.ds)
         if grid.period == DAY:
-            self.easter, self.anniversaries = _anniversaries(grid.ds)
             effect = np.clip((y - _usual(y, unit)) / self.size, -GREATEST_EFFECT, GREATEST_EFFECT)
             self.effects = [effect, *(_group_mean(effect, code) for code in self.groups)]
 
@@ -142,8 +142,8 @@ class Features:
         columns += [_at(peer, series, origins) for peer in self.peers]
         columns += [code[series] for code in self.groups[1:]]
         columns += [getattr(grid.ds, name).to_numpy()[targets] for name in self._calendar()]
+        columns.append(self.easter[targets])
         if grid.period == DAY:
-            columns.append(self.easter[targets])
             for earlier in self.anniversaries:
                 # an effect looks at the weeks around its day, so these must lie before the origin
                 days = np.where(earlier[targets] + 5 * grid.unit <= origins, earlier[targets], -1)

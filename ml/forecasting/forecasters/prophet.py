@@ -21,22 +21,22 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) ->
     logging.getLogger("prophet").setLevel(logging.CRITICAL)
     from prophet import Prophet
 
-    # its import sets a level of its own, so this comes after
-    logging.getLogger("cmdstanpy").setLevel(logging.CRITICAL)
+    # cmdstanpy sets a level of its own whenever a process first logs
+    logging.getLogger("cmdstanpy").disabled = True
     kept = history.tail(SEASONS_KEPT * config.season)
     columns = [column for column in config.future_columns if kept[column].nunique() > 1]
     period = pd.Timedelta(kept["ds"].diff().median())
     span = kept["ds"].iloc[-1] - kept["ds"].iloc[0]
+    days = period * config.season / pd.Timedelta(days=1)
     model = Prophet(
         # where the season is not the week, such as a day of hours, the week counts as well
         weekly_seasonality=3 if period < pd.Timedelta(days=1) and span >= pd.Timedelta(days=14) else False,
         daily_seasonality=False,
         # within its first year a yearly wave looks like a trend
-        yearly_seasonality=6 if span >= pd.Timedelta(days=540) else False,
+        yearly_seasonality=6 if span >= pd.Timedelta(days=540) and days < 180 else False,
         uncertainty_samples=0,
     )
     if config.season > 1:
-        days = period * config.season / pd.Timedelta(days=1)
         model.add_seasonality("season", period=days, fourier_order=max(min(config.season // 2, 10), 1))
     for column in columns:
         model.add_regressor(column)

@@ -29,7 +29,7 @@ PARAMETERS = {
     "nthread": 1,  # on a busy machine two threads spin on each other's barriers and are slower than one
 }
 ROUNDS = 250
-TRUST_IN_YEARS = 0.5  # half of what trees learn from two or three yearly seasons is noise
+TRUST_IN_YEARS = 0.35  # most of what trees learn from two or three yearly seasons is noise
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  # series, origins and steps
 
@@ -90,7 +90,10 @@ def _base(features: Features, rows: Rows) -> np.ndarray:
 def _training_rows(grid: Grid, seed: int) -> Rows:
     """Series, origins and steps, drawn from all that there are."""
     random = np.random.default_rng(seed)
-    needed = UNITS_NEEDED * grid.unit if not grid.is_yearly else max(UNITS_NEEDED, min(grid.year, grid.length // 2))
+    needed = UNITS_NEEDED * grid.unit
+    if grid.is_yearly:
+        # what is learned where no year before is known does not hold where one is
+        needed = grid.year + UNITS_NEEDED if grid.length > 1.2 * grid.year else max(grid.length // 2, 1)
     earliest = grid.first + needed
     choices = np.maximum(grid.length - 1 - earliest, 0)
     total = int(choices.sum()) * grid.horizon

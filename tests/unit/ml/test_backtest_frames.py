@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.forecasting import forecast
-from ml.frames import anchored, fill_gaps
+from ml.frames import anchored, fill_gaps, read_panel
 
 START = pd.Timestamp("2025-01-06")  # a Monday
 
@@ -120,6 +120,30 @@ def test_plans_that_are_missing_count_as_none(model):
     pd.testing.assert_frame_equal(made, run(panel.fillna({"plan": 0.0})))
     # the tenth day, planned, falls on the first of the week ahead
     assert made["y_hat"].iloc[0] > 1.5 * made["y_hat"].iloc[1:].max()
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_local_days_across_a_change_of_the_clocks_are_days(as_text):
+    days = pd.date_range("2025-03-28", periods=5, tz="Europe/Berlin")
+    panel = pd.DataFrame({"unique_id": "a", "ds": days.map(str) if as_text else days, "y": 1.0})
+    assert list(read_panel(panel)["ds"]) == list(pd.date_range("2025-03-28", periods=5))
+    hours = panel.assign(ds=pd.date_range("2025-03-30 01:00", periods=5, freq="h", tz="Europe/Berlin"))
+    assert read_panel(hours)["ds"].iloc[0] == pd.Timestamp("2025-03-30 00:00")
+
+
+def test_a_weekly_series_in_a_daily_panel_is_said():
+    weekly = dated("weekly", [5.0, 6, 7, 8, 9, 10], freq="7D")
+    made = forecast(
+        pd.concat([weekly, dated("daily", [5.0, 6, 7] * 12)]),
+        models=["seasonal_naive"],
+        cutoffs=[START + pd.Timedelta(days=35)],
+        horizon=2,
+        season=7,
+        freq="D",
+        seed=1,
+    ).set_index("unique_id")
+    assert set(made.loc["weekly", "fallback_reason"]) == {"a value every 7 periods only"}
+    assert made.loc["daily", "fallback_reason"].isna().all()
 
 
 numbers = st.floats(-100, 1e6) | st.just(0.0) | st.just(float("nan"))

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from ml.forecasting import forecast
 from ml.forecasting.conformal import seasonal_error, with_intervals
+from ml.forecasting.demand import demand_class, without_spikes
+from ml.forecasting.ensemble import combine
 from ml.forecasting.scores import score
 from ml.frames import FORECAST_COLUMNS, fill_gaps, read_panel
 
@@ -149,19 +151,88 @@ def test_seasonal_error_by_hand():
     assert seasonal_error(np.array([1.0, 2.0, 8.0, 9.0]), 2) == 7.0
 
 
+def forecasts_of(names: list[str], cutoffs: list[pd.Timestamp], **columns: object) -> pd.DataFrame:
+    """A forecast of 10 by model m for the day after each cutoff."""
+    made = pd.DataFrame([(name, cutoff) for cutoff in cutoffs for name in names], columns=["unique_id", "cutoff"])
+    facts = {"model": "m", "y_hat": 10.0, "y": np.nan, "scale": 1.0, "demand_class": "smooth", "bucket": 0}
+    return made.assign(ds=made["cutoff"] + pd.Timedelta(days=1), **(facts | {"fallback_reason": None} | columns))
+
+
 def test_intervals_by_hand():
-    """Nine earlier errors of -4 to 4 (scale 1) bound 80 % by the outermost ones: 0.9 * (9 + 1) / 9 is the maximum."""
-    names = [f"s{index}" for index in range(9)]
-    earlier, now = START, START + pd.Timedelta(days=2)
-    made = pd.DataFrame({"unique_id": names * 2, "model": "m", "y_hat": 10.0, "step": 1})
-    made["cutoff"] = [earlier] * 9 + [now] * 9
-    made["ds"] = made["cutoff"] + pd.Timedelta(days=1)
-    actuals = pd.DataFrame({"unique_id": names, "ds": earlier + pd.Timedelta(days=1), "y": 10.0 + np.arange(-4, 5)})
-    scales = made[["unique_id", "cutoff"]].assign(scale=1.0, naive_errors=[np.zeros(1)] * 18)
-    bounded = with_intervals(made, actuals, scales, season=7)
-    newest = bounded[bounded["cutoff"] == now]
-    assert set(newest["lo80"]) == {6.0}
-    assert set(newest["hi80"]) == {14.0}
+    """Nine earlier errors of -4 to 4 bound 80 % by the outermost ones: 0.9 * (9 + 1) / 9 is the maximum."""
+    names, earlier, now = [f"s{index}" for index in range(9)], START, START + pd.Timedelta(days=2)
+    made = forecasts_of(names, [earlier, now], y=[*(10.0 + np.arange(-4, 5)), *[np.nan] * 9])
+    scales = pd.DataFrame({"cutoff": [earlier, now], "naive_errors": [np.zeros(1)] * 2})
+    bounded = with_intervals(made, scales).query("cutoff == @now").set_index("unique_id")
+    # the median series was off by 2. Of the window of s0 and s8 (off by 4) a third is believed: 4/3 as wild
+    assert bounded.loc["s0", ["lo80", "hi80"]].tolist() == pytest.approx([10 - 4 * 4 / 3, 10 + 4 * 4 / 3])
+    assert bounded.loc["s2", ["lo80", "hi80"]].tolist() == [6.0, 14.0]
+
+
+def test_one_wild_series_leaves_the_intervals_of_its_neighbours_alone():
+    names = [f"s{index:02}" for index in range(21)]
+    cutoffs = [START + pd.Timedelta(days=2 * index) for index in range(5)]
+    off = np.where(np.arange(21) == 20, 1000.0, np.random.default_rng(0).normal(0, 1, (5, 21))).ravel()
+    made = forecasts_of(names, cutoffs, y=10 + off)
+    scales = pd.DataFrame({"cutoff": cutoffs, "naive_errors": [np.zeros(1)] * 5})
+    newest = with_intervals(made, scales).query("cutoff == @cutoffs[-1]").set_index("unique_id")
+    assert newest["hi95"].drop("s20").max() < 16
+    assert newest.loc["s20", "hi95"] > 500
+
+
+def test_the_ensemble_leaves_out_what_makes_it_worse():
+    """Model a is too high by 1, b too low by 1, c too high by 9: together a and b are right."""
+    names, cutoffs = ["s0", "s1"], [START, START + pd.Timedelta(days=2)]
+    made = pd.concat(
+        forecasts_of(names, cutoffs, model=model, y_hat=10.0 + off, y=[10.0, 10.0, np.nan, np.nan])
+        for model, off in {"a": 1, "b": -1, "c": 9, "seasonal_naive": 2}.items()
+    )
+    combined, weights = combine(made)
+    newest = weights[weights["cutoff"] == cutoffs[1]].set_index("model")
+    assert newest["weight"].to_dict() == {"a": 0.5, "b": 0.5, "c": 0, "seasonal_naive": 0}
+    assert newest.loc["a", ["error", "naive_error", "forecasts"]].tolist() == [0, 2, 2]
+    assert combined.loc[combined["cutoff"] == cutoffs[1], "y_hat"].tolist() == [10, 10]
+
+
+def test_fallbacks_do_not_vote():
+    made = pd.concat(
+        forecasts_of(["s0"], [START], model=model, y_hat=y_hat, fallback_reason=reason)
+        for model, y_hat, reason in [("a", 8.0, None), ("b", 100.0, "short"), ("seasonal_naive", 50.0, None)]
+    )
+    combined, _ = combine(made)
+    assert combined[["y_hat", "fallback_reason"]].to_numpy().tolist() == [[8.0, None]]
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        ([5, 6, 5, 4] * 5, "smooth"),
+        ([1, 1, 1, 20] * 5, "erratic"),
+        ([0, 0, 3] * 5, "intermittent"),
+        ([0, 0, 1, 0, 0, 30] * 5, "lumpy"),
+        ([0, 0], "intermittent"),
+    ],
+)
+def test_demand_classes(y, expected):
+    assert demand_class(np.array(y, dtype=float)) == expected
+
+
+def test_a_spike_is_cut_and_a_new_level_is_not():
+    week = np.tile([9.0, 10, 11, 12, 9, 8, 7], 20)
+    spiked = week.copy()
+    spiked[[30, 139]] = 1e12, -1e12
+    assert np.abs(without_spikes(spiked, 7)).max() < 100
+    moved = np.append(week, week[:20] * 30)
+    np.testing.assert_array_equal(without_spikes(moved, 7)[:160], moved)
+    np.testing.assert_array_equal(without_spikes(week, 7), week)
+
+
+@pytest.mark.parametrize("model", ["arima", "xgboost", "prophet"])
+def test_a_spike_long_ago_moves_neither_its_series_nor_its_neighbour(model):
+    calm, spiked = weekly(30, size=9), weekly(30, seed=1, size=9)
+    spiked[150] = 1e12
+    made = run(panel(calm=calm, spiked=spiked), [model], cutoff=209)
+    assert made["y_hat"].between(4, 20).all()
 
 
 def test_scores_by_hand():
