@@ -82,8 +82,10 @@ def _texts(values: pd.Series) -> pd.Series:
             return value.decode("utf-8", "replace")
         return str(value).encode("utf-8", "replace").decode()
 
-    given = values.astype(object)
-    return given.where(given.notna(), "").map(text).astype(object)
+    # one text for all rows that hold it: a panel has millions of rows and thousands of names
+    codes, given = pd.factorize(values)
+    texts = np.array([*map(text, given), ""], dtype=object)
+    return pd.Series(texts[codes], values.index, name=values.name)
 
 
 def _check_filled(texts: pd.Series) -> None:

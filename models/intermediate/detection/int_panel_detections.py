@@ -1,5 +1,7 @@
 from ml.anomalies import detect
 
+PEERS = ["store_peers", "category_peers"]
+
 
 def model(dbt, session):
     dbt.config(materialized="table")
@@ -7,13 +9,15 @@ def model(dbt, session):
     detectors = dbt.ref("detectors").df()
     runs = detectors["published"] | detectors["detector"].isin(settings["detectors"].split(","))
     expected = dbt.ref("int_expected_days").df()
+    panel = dbt.ref("int_demand_panel").project(", ".join(["unique_id", "ds", "y", *PEERS]))
     found = detect(
-        dbt.ref("int_demand_panel").df(),
+        # millions of rows repeat thousands of names
+        panel.to_arrow_table().to_pandas(strings_to_categorical=True),
         detectors=list(detectors.loc[runs & (detectors["looks_at"] == "panel"), "detector"]),
         season=settings["season"],
         seed=settings["seed"],
         alert_budget=settings["alert_budget"],
-        peers=["store_peers", "category_peers"],
+        peers=PEERS,
         labels=list(expected[["unique_id", "ds"]].itertuples(index=False, name=None)),
     )
     # text without rows, as object, would have no type in DuckDB
