@@ -1,4 +1,4 @@
-"""`stores.csv` in the data folder: what it says of the stores, and what is said of a file that cannot be meant."""
+"""`stores.csv` and `promotions.csv` in the data folder: what they say, and what is said of one that cannot be meant."""
 
 from __future__ import annotations
 
@@ -85,3 +85,36 @@ def test_a_file_that_cannot_be_meant_stops_the_build_and_names_its_faults(projec
     (line,) = {line for line in output.splitlines() if "stores.csv: " in line}
     for message in messages:
         assert message in line
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        ("product_id,start_date\nP1,2026-01-01\n", ["it has no column 'end_date'"]),
+        ("start_date,end_date\n2026-01-31,\n", ["row 1 has no end_date"]),
+        (
+            "start_date,end_date\n2026-01-31,2026-01-01\n31.1.2026,2026-02-30\n",
+            ["row 1 ends on '2026-01-01', before its start", "row 2 has the date '31.1.2026'", "'2026-02-30'"],
+        ),
+    ],
+)
+def test_promotions_that_cannot_be_meant_stop_the_build(project, capfd, content, messages):
+    (project.data_dir / "stores.csv").unlink(missing_ok=True)
+    (project.data_dir / "promotions.csv").write_text(content)
+    with pytest.raises(AssertionError):
+        project.build("--select", "int_as_of", with_seeds=False)
+    (line,) = {line for line in capfd.readouterr().out.splitlines() if "promotions.csv: " in line}
+    for message in messages:
+        assert message in line
+
+
+def test_promotions_name_products_categories_stores_or_all(project):
+    (project.data_dir / "stores.csv").unlink(missing_ok=True)
+    rows = ["P1,,Store_A,2026-01-01,2026-01-02", "*,Toys,*,2026-01-02,2026-01-03", "P9,,,2026-01-09,2026-01-09"]
+    (project.data_dir / "promotions.csv").write_text(
+        "\n".join(["product_id,category,store_location,start_date,end_date", *rows])
+    )
+    project.build("--select", "+int_promotion_days")
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        days = connection.execute("select unique_id, cast(ds as date)::varchar from int_promotion_days order by all")
+        assert days.fetchall() == [("Store_A/P1", f"2026-01-0{day}") for day in (1, 2, 3)]
