@@ -28,16 +28,18 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) ->
     period = pd.Timedelta(kept["ds"].diff().median())
     span = kept["ds"].iloc[-1] - kept["ds"].iloc[0]
     days = period * config.season / pd.Timedelta(days=1)
+    waves = max(min(config.season // 2, 10), 1)
+    is_yearly = abs(days - 365) < 15  # twelve months, or 52 weeks, are a year of 365.25 days
     model = Prophet(
         # where the season is not the week, such as a day of hours, the week counts as well
         weekly_seasonality=3 if period < pd.Timedelta(days=1) and span >= pd.Timedelta(days=14) else False,
         daily_seasonality=False,
         # within its first year a yearly wave looks like a trend
-        yearly_seasonality=6 if span >= pd.Timedelta(days=540) and days < 180 else False,
+        yearly_seasonality=(waves if is_yearly else 6) if span >= pd.Timedelta(days=540) else False,
         uncertainty_samples=0,
     )
-    if config.season > 1:
-        model.add_seasonality("season", period=days, fourier_order=max(min(config.season // 2, 10), 1))
+    if config.season > 1 and not is_yearly:
+        model.add_seasonality("season", period=days, fourier_order=waves)
     for column in columns:
         model.add_regressor(column)
     model.fit(kept[["ds", "y", *columns]], seed=config.seed)
