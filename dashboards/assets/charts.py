@@ -197,10 +197,12 @@ def _table(described: Parts, dataset: Parts, shown_columns: dict[str, Column]) -
             "order_desc": not ascending,
         }
     else:
+        # rows that sort alike always come in the same order
+        ties = [(name, True) for name in columns if name in shown_columns and name not in dict(sort)]
         rows = {
             "query_mode": "raw",
             "all_columns": columns,
-            "order_by_cols": [json.dumps(list(each)) for each in sort],
+            "order_by_cols": [json.dumps(list(each)) for each in [*sort, *ties]],
         }
     return {
         **rows,
