@@ -99,7 +99,8 @@ bounded as (
         derived.unique_id,
         derived.ds,
         derived.cutoff,
-        derived.derived_model as model,
+        -- the shared forecast frame names its column by a keyword
+        derived.derived_model as model,  -- noqa: RF04
         derived.prediction as y_hat,
         derived.fallback_reason,
         greatest(derived.prediction - (derived.y_hat - derived.lo80) * coalesce(band_ratios.band_ratio, 1), 0) as lo80,

@@ -114,7 +114,7 @@ error_quantiles as (
         quantile_cont(scaled_error, list_transform(range(1, 100), lambda percent: percent / 100)) as error_quantiles
     from pools
     group by pool_rank, category, demand_class
-    having count(*) >= 100 or pool_rank = 3
+    having count(*) >= {{ var('lead_time_errors') }}
 
 ),
 
