@@ -44,7 +44,7 @@ def roll_forward(
     last = max(cutoffs)
     days = pd.date_range(max(flows["ds"].min(), last - pd.Timedelta(days=HISTORY_DAYS)), last)
     history = _Days(flows, products.index, days)
-    calendar = days.union(pd.date_range(min(cutoffs), periods=horizon + 1 + (last - min(cutoffs)).days))
+    calendar = pd.date_range(days[0], periods=len(days) + horizon)
     promoted = _promoted(promotions, products.index, calendar)
     category = pd.factorize(products["category"])[0]
     store = pd.factorize(products["store_location"])[0]
@@ -73,12 +73,13 @@ def roll_forward(
 
 
 def _empty() -> pd.DataFrame:
-    types = {"unique_id": "object", "ds": "datetime64[ns]", "cutoff": "datetime64[ns]"}
+    # DuckDB gives a column of objects no type where there is no row
+    types = {"unique_id": "string", "ds": "datetime64[ns]", "cutoff": "datetime64[ns]"}
     return pd.DataFrame({name: pd.Series(dtype=types.get(name, "float64")) for name in ROLLED_COLUMNS})
 
 
 class _Days:
-    """Products (rows) by day (columns): `out` a day, NaN where unread, `into`, and `level` at the end of the day."""
+    """Products (rows) by day (columns): whether `read`, `out` a day, NaN where unread, `into`, and closing `level`."""
 
     def __init__(self, flows: pd.DataFrame, products: pd.Index, days: pd.DatetimeIndex) -> None:
         flows = flows[flows["ds"] <= days[-1]].sort_values(["unique_id", "ds"])
@@ -92,7 +93,9 @@ class _Days:
             return recent.pivot(index="unique_id", columns="ds", values=column).reindex(index=products, columns=days)
 
         # what goes out between two readings is spread evenly over the time between them
-        self.out = matrix("rate").bfill(axis=1).to_numpy()
+        rate = matrix("rate")
+        self.read = rate.notna().to_numpy()
+        self.out = rate.bfill(axis=1).to_numpy()
         self.into = np.nan_to_num(matrix("units_in").to_numpy())
         before = flows[flows["ds"] < days[0]].groupby("unique_id")["closing"].last().reindex(products)
         closing = matrix("closing")
@@ -123,6 +126,9 @@ def _roll(
         return None
     past = slice(max(0, now + 1 - PROFILE_DAYS), now + 1)
     out, into, level = (values[known, : now + 1] for values in (history.out, history.into, history.level))
+    # what the first reading after the cutoff will say of the days before it is not known yet
+    is_read_later = np.flip(np.maximum.accumulate(np.flip(history.read[known, : now + 1], axis=1), axis=1), axis=1)
+    out = np.where(is_read_later, out, np.nan)
     promoted, category, store = promoted[known], pd.factorize(category[known])[0], pd.factorize(store[known])[0]
     weekday = calendar.dayofweek.to_numpy()
 

@@ -190,20 +190,20 @@ def fill_gaps(panel: pd.DataFrame, freq: str) -> pd.DataFrame:
 
 
 def empty_forecasts() -> pd.DataFrame:
-    """A forecast frame without rows, its columns typed as in a full one."""
+    """A forecast frame without rows, with a type that DuckDB knows for each column: of objects it would know none."""
     types = dict.fromkeys(FORECAST_COLUMNS, "float64") | {
-        "unique_id": "object",
+        "unique_id": "string",
         "ds": "datetime64[ns]",
         "cutoff": "datetime64[ns]",
-        "model": "object",
-        "fallback_reason": "object",
+        "model": "string",
+        "fallback_reason": "string",
     }
     return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in FORECAST_COLUMNS})
 
 
 def empty_detections() -> pd.DataFrame:
-    """A detection frame without rows, its columns typed as in a full one."""
-    types = dict.fromkeys(DETECTION_COLUMNS, "object") | {
+    """A detection frame without rows, with a type that DuckDB knows for each column."""
+    types = dict.fromkeys(DETECTION_COLUMNS, "string") | {
         "ds": "datetime64[ns]",
         "score": "float64",
         "alert": "bool",

@@ -82,7 +82,7 @@ def find_unexplained_flows(flows: pd.DataFrame) -> pd.DataFrame:
 
 def empty_findings() -> pd.DataFrame:
     """A frame of findings without rows, its columns typed as in a full one."""
-    types = dict.fromkeys(FOUND_COLUMNS, "float64") | {"unique_id": "object", "ds": "datetime64[ns]", "kind": "object"}
+    types = dict.fromkeys(FOUND_COLUMNS, "float64") | {"unique_id": "string", "ds": "datetime64[ns]", "kind": "string"}
     return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in FOUND_COLUMNS})
 
 

@@ -79,21 +79,34 @@ def test_an_empty_shelf_does_not_lower_what_is_asked_for():
     assert made["units_out"].mean() > 3
 
 
-def test_readings_once_a_week_are_spread_over_their_days():
-    daily = shop(products=20, delivery=100, order_at=60)
+def read_weekly(daily: pd.DataFrame) -> pd.DataFrame:
+    """The flows as they are known from one reading a week, on Sundays."""
     weekly = daily.assign(week=(daily["ds"] - START).dt.days // 7)
-    flows = weekly.groupby(["unique_id", "store_location", "category", "week"], as_index=False).agg(
+    return weekly.groupby(["unique_id", "store_location", "category", "week"], as_index=False).agg(
         ds=("ds", "last"),
         units_out=("units_out", "sum"),
         units_in=("units_in", "sum"),
         opening_level=("opening_level", "first"),
     )
+
+
+def test_readings_once_a_week_are_spread_over_their_days():
+    flows = read_weekly(shop(products=20, delivery=100, order_at=60))
     assert rolled(flows)["units_out"].mean() == pytest.approx(4, rel=0.1)
 
 
-def test_the_same_arguments_give_the_same_bytes_and_no_later_day_is_looked_at():
-    flows = shop(products=6)
-    cutoff = flows["ds"].max() - pd.Timedelta(days=28)
+def test_cutoffs_before_the_first_reading_change_nothing():
+    flows = shop(products=6, days=60)
+    cutoffs = [START - pd.Timedelta(days=20), START + pd.Timedelta(days=40)]
+    both, later = (
+        roll_forward(flows, NOTHING_PLANNED, cutoffs=asked, horizon=28, seed=7) for asked in (cutoffs, cutoffs[1:])
+    )
+    pd.testing.assert_frame_equal(both, later, check_exact=True)
+
+
+@pytest.mark.parametrize("flows", [shop(products=6), read_weekly(shop(products=6))], ids=["daily", "weekly"])
+def test_the_same_arguments_give_the_same_bytes_and_no_later_day_is_looked_at(flows):
+    cutoff = START + pd.Timedelta(days=109)  # five days after a weekly reading
     whole = roll_forward(flows, NOTHING_PLANNED, cutoffs=[cutoff], horizon=28, seed=7)
     cut = roll_forward(flows[flows["ds"] <= cutoff], NOTHING_PLANNED, cutoffs=[cutoff], horizon=28, seed=7)
     pd.testing.assert_frame_equal(whole, cut, check_exact=True)
