@@ -1,6 +1,6 @@
 import pandas as pd
 
-from ml.demand_first import roll_forward
+from ml.forecasting.demand_first import roll_forward
 
 CALIBRATION_WINDOWS = 3
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.demand_first import ROLLED_COLUMNS, roll_forward
+from ml.forecasting.demand_first import ROLLED_COLUMNS, roll_forward
 
 START = pd.Timestamp("2026-01-05")  # a Monday
 NOTHING_PLANNED = pd.DataFrame({"unique_id": pd.Series(dtype=object), "ds": pd.Series(dtype="datetime64[ns]")})
