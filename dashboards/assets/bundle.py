@@ -22,6 +22,7 @@ KINDS = {
     "trend": ({"metric", "over"}, {"compared", "is_bad"}),
     "table": ({"columns", "sort"}, {"metrics", "widths", "page_length", "search", "bars"}),
     "lines": ({"metrics", "over"}, {"by", "grain"}),
+    "forecast": ({"metrics", "over", "begins"}, set()),
     "stacked_bars": ({"metrics", "over"}, {"by", "grain"}),
     "bars": ({"metrics", "x"}, {"by"}),
     "heat_map": ({"metric", "x", "y", "full"}, set()),

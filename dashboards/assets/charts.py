@@ -18,7 +18,7 @@ from dashboards.assets.serving_models import Column
 SEVERITIES = {"critical": "#B2182B", "high": "#EF8A62", "medium": "#FDDBC7", "info": "#67A9CF"}
 MARKS = {"critical": "#B2182B", "high": "#D6604D", "medium": "#A6761D", "info": "#4393C3"}
 # a forecast is a line and its band, which Superset colours one by one
-MARKS |= {"Stock": "#2166AC", "Reorder line": "#4D4D4D", "Earlier forecast": "#8C6D31"}
+MARKS |= {"Stock": "#2166AC", "Reorder line": "#4D4D4D", "Earlier forecast": "#8C6D31", "Forecast begins": "#8E8E8E"}
 MARKS |= dict.fromkeys(("Forecast", "Forecast__yhat", "Forecast__yhat_lower", "Forecast__yhat_upper"), "#5E4FA2")
 STATUSES = {
     "out of stock": SEVERITIES["critical"],
@@ -68,7 +68,7 @@ def used(described: Parts) -> tuple[set[str], set[str]]:
         *(described[part] for part in ("over", "by", "x", "y") if part in described),
         *([period] if (period := period_column(described)) else []),
     }
-    metrics = {*described.get("metrics", []), *([described["metric"]] if "metric" in described else [])}
+    metrics = {*described.get("metrics", []), *(described[part] for part in ("metric", "begins") if part in described)}
     # what sums rows up is sorted by a metric
     (metrics if metrics else columns).update(name.lstrip("-") for name in described.get("sort", []))
     return columns, metrics
@@ -239,6 +239,15 @@ def _series(described: Parts, dataset: Parts, _: Parts) -> Parts:
     }
 
 
+def _forecast(described: Parts, dataset: Parts, shown_columns: Parts) -> Parts:
+    """Lines and bands, and a bar on the day when the forecast begins."""
+    lines = _series(described, dataset, shown_columns)
+    bar = {"metrics_b": [described["begins"]], "groupby_b": [], "adhoc_filters_b": _conditions(described)}
+    return (
+        lines | bar | {"row_limit_b": lines["row_limit"], "seriesType": "line", "seriesTypeB": "bar", "yAxisIndexB": 0}
+    )
+
+
 def _stacked_bars(described: Parts, dataset: Parts, shown_columns: Parts) -> Parts:
     return _series(described, dataset, shown_columns) | {"stack": "Stack"}
 
@@ -289,9 +298,19 @@ KINDS: dict[str, tuple[str, Callable[[Parts, Parts, Any], Parts]]] = {
     "trend": ("big_number", _trend),
     "table": ("table", _table),
     "lines": ("echarts_timeseries_line", _series),
+    "forecast": ("mixed_timeseries", _forecast),
     "stacked_bars": ("echarts_timeseries_bar", _stacked_bars),
     "bars": ("echarts_timeseries_bar", _bars),
     "heat_map": ("heatmap_v2", _heat_map),
 }
 # rows of eight pixels that a chart needs to be read, on a wide screen and a phone
-HEIGHTS = {"tile": 19, "trend": 24, "table": 66, "lines": 50, "stacked_bars": 50, "bars": 50, "heat_map": 66}
+HEIGHTS = {
+    "tile": 19,
+    "trend": 24,
+    "table": 66,
+    "lines": 50,
+    "forecast": 50,
+    "stacked_bars": 50,
+    "bars": 50,
+    "heat_map": 66,
+}
