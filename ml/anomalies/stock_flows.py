@@ -3,8 +3,8 @@
 A level by itself says little: a delivery is a spike and a sell-out a zero, and both happen every day. So flows are
 judged. Units out follow a negative binomial distribution. Its mean is what usually goes out of the product, times
 factors for the weekday, for a price cut and for the day of the whole store. A receipt is judged by the sizes of the
-product's last deliveries and by the days between them. A score is -log10 of the probability of something at least as
-unusual.
+product's last deliveries and by the days between them, alone and together with the receipt before it. A score is
+-log10 of the probability of something at least as unusual.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ FOUND_COLUMNS = [
 ]  # fmt: skip
 
 # The score from which a kind is reported: a thousand products exceed it by chance a few times a year.
-THRESHOLDS = {"fall": 6.0, "receipt": 4.5, "return": 5.5, "standstill": 4.5}
+THRESHOLDS = {"fall": 6.0, "receipt": 4.5, "receipts": 6.0, "return": 5.5, "standstill": 4.5}
 # A return is a fall and a receipt right after it. Each must be unlikely, but less so than one that is reported alone.
 LEAST_FALL_SCORE, LEAST_RECEIPT_SCORE = 3.0, 1.2
+# Two receipts in a row: each must be unlikely, and they must lie close together, or the second only follows from the
+# first.
+LEAST_SCORE_IN_A_ROW, DAYS_IN_A_ROW = 2.0, 5
 
 KNOWN_DAYS = 20  # days in stock before the demand for a product is known
 KNOWN_RECEIPTS = 4  # receipts before the supply of a product is known
@@ -70,11 +73,12 @@ def find_unexplained_flows(flows: pd.DataFrame) -> pd.DataFrame:
     days["days"] = days.groupby("unique_id")["ds"].diff().dt.days.fillna(1.0)
     days["weekday"] = days["ds"].dt.dayofweek
     days["counts"] = ((days["opening_level"] > 0) | (days["units_in"] > 0)) & ~days["is_expected"]
-    days["usual"], days["known_days"] = _usual_units_out(days)
+    days["usual"], days["still_share"], days["known_days"] = _usual_units_out(days)
     days["promoted"] = _is_promoted(days)
     _expect(days)
     falls, receipts = _falls(days), _receipts(days)
-    found = pd.concat([falls, _standstills(days), receipts, _returns(falls, receipts)], ignore_index=True)
+    both = [_receipts_in_a_row(receipts), _returns(falls, receipts)]
+    found = pd.concat([falls, _standstills(days), receipts, *both], ignore_index=True)
     off = (found["observed"] - found["expected"]).abs()
     found = found[(found["score"] >= found["kind"].map(THRESHOLDS)) & (off >= LEAST_UNITS)]
     return _first_of_each(found)[FOUND_COLUMNS]
@@ -86,10 +90,11 @@ def empty_findings() -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in FOUND_COLUMNS})
 
 
-def _usual_units_out(days: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Usual units out per day in stock before each row, and the number of days in stock that it comes from.
+def _usual_units_out(days: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Usual units out per day in stock before each row, the share of these days on which nothing went out, and their
+    number.
 
-    A moving average; units out beyond three standard deviations count only up to there.
+    Moving averages; units out beyond three standard deviations count only up to there.
     """
     series, position = days.groupby("unique_id", sort=False).ngroup().to_numpy(), days.groupby("unique_id").cumcount()
     shape = (series[-1] + 1, int(position.max()) + 1)
@@ -97,17 +102,18 @@ def _usual_units_out(days: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     rates, counts = np.zeros(shape), np.zeros(shape, dtype=bool)
     rates[cells], counts[cells] = days["units_out"] / days["days"], days["counts"]
 
-    usual, known = np.zeros(shape), np.zeros(shape)
-    mean, variance, seen = np.zeros(shape[0]), np.ones(shape[0]), np.zeros(shape[0])
+    usual, still, known = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    mean, variance, idle, seen = np.zeros(shape[0]), np.ones(shape[0]), np.zeros(shape[0]), np.zeros(shape[0])
     for column in range(shape[1]):
-        usual[:, column], known[:, column] = mean, seen
+        usual[:, column], still[:, column], known[:, column] = mean, idle, seen
         rate, weight = rates[:, column], np.maximum(1 / MEMORY, 1 / (seen + 1.5))
         tempered = np.minimum(rate, mean + 3 * np.sqrt(np.maximum(variance, mean) + 0.5))
         is_first, is_later = counts[:, column] & (seen == 0), counts[:, column] & (seen > 0)
         variance = np.where(is_later, variance + weight * ((tempered - mean) ** 2 - variance), variance)
+        idle = np.where(counts[:, column], idle + weight * ((rate == 0) - idle), idle)
         mean = np.where(is_first, rate, np.where(is_later, mean + weight * (tempered - mean), mean))
         seen = seen + counts[:, column]
-    return usual[cells], known[cells]
+    return usual[cells], still[cells], known[cells]
 
 
 def _is_promoted(days: pd.DataFrame) -> pd.Series:
@@ -195,7 +201,10 @@ def _standstills(days: pd.DataFrame) -> pd.DataFrame:
     run = (~is_still).groupby(days["unique_id"]).cumsum()
     runs = [days["unique_id"], run]
     unlikely = -_negative_binomial(stats.nbinom.logpmf, 0, days["expected"], days["dispersion"])
-    score = unlikely.where(is_still, 0.0).groupby(runs).cumsum()
+    # demand that comes in bursts leaves more days without it than the distribution says
+    with np.errstate(divide="ignore"):
+        usually = -np.log10(days["still_share"].groupby(runs).transform("first"))
+    score = np.minimum(unlikely, usually).where(is_still, 0.0).groupby(runs).cumsum()
     expected = days["expected"].where(is_still, 0.0).groupby(runs).cumsum()
     lasted = days["days"].where(is_still, 0.0).groupby(runs).cumsum()
     return _found(days, "standstill", score.where(is_still, 0.0), 0.0 * expected, expected, lasted)
@@ -226,6 +235,17 @@ def _receipts(days: pd.DataFrame) -> pd.DataFrame:
     expected = np.exp(size)
     found = _found(received, "receipt", score, received["units_in"], expected, received["since"])
     return found.assign(spread=expected * np.expm1(size_sd), usual_days=np.exp(gap))
+
+
+def _receipts_in_a_row(receipts: pd.DataFrame) -> pd.DataFrame:
+    """Receipts that are both unlike the product's deliveries, as of the later one; `observed` is the earlier one.
+
+    Where a level is wrong for weeks, deliveries seem too small or too large, and its correction is one more receipt.
+    """
+    before = receipts.groupby("unique_id")[["score", "observed"]].shift()
+    both = receipts.assign(kind="receipts", observed=before["observed"], score=receipts["score"] + before["score"])
+    is_unlikely = np.minimum(receipts["score"], before["score"]) >= LEAST_SCORE_IN_A_ROW
+    return both[is_unlikely & (receipts["days"] <= DAYS_IN_A_ROW)]
 
 
 def _returns(falls: pd.DataFrame, receipts: pd.DataFrame) -> pd.DataFrame:

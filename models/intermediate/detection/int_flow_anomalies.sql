@@ -49,6 +49,11 @@ final as (
                     '{} after its last delivery; deliveries bring {:,.0f} ± {:,.0f} every {:.0f} days',
                     described.period, described.expected, described.spread, described.usual_days
                 )
+            when 'receipts'
+                then format(
+                    '{:,.0f} more within {}; deliveries bring {:,.0f} ± {:,.0f} every {:.0f} days',
+                    product_flows.units_in, described.period, described.expected, described.spread, described.usual_days
+                )
             when 'fall' then format('in {}; {}', described.period, described.expectation)
             else format('for {}; {}', described.period, described.expectation)
         end as evidence,

@@ -64,6 +64,19 @@ def test_a_receipt_that_is_too_large_and_too_soon_is_found():
     assert found(flows) == set()
 
 
+def test_two_receipts_in_a_row_are_found_that_prove_little_alone():
+    """Deliveries bring 48. One of 16 and, two days later, one of 60 are found together; alone, neither is."""
+    flows = store()
+    receipts = flows[(flows["unique_id"] == "P05") & (flows["units_in"] > 0)]
+    day = int((receipts["ds"].iloc[-4] - START).days)
+    small = changed(flows, "P05", day, units_in=16)
+    (finding,) = find_unexplained_flows(changed(small, "P05", day + 2, units_in=60)).to_dict("records")
+    assert (finding["kind"], finding["observed"], finding["days"]) == ("receipts", 16, 2)
+    assert finding["expected"] == pytest.approx(48)
+    assert found(small) == set()
+    assert found(changed(flows, "P05", day + 2, units_in=60)) == set()
+
+
 def test_a_standstill_is_found_where_demand_goes_on():
     flows = store()
     for day in range(150, 156):
@@ -76,6 +89,17 @@ def test_a_standstill_is_found_where_demand_goes_on():
     closed.loc[closed["ds"].between(START + pd.Timedelta(days=150), START + pd.Timedelta(days=155)),
                ["units_out", "units_in"]] = 0  # fmt: skip
     assert found(closed) == set()
+
+
+def test_demand_in_bursts_pauses_without_standing_still():
+    """Twelve units every other day, and then four days without any: the same pause as of a product that sells daily."""
+    flows = store()
+    own, day = flows["unique_id"] == "P07", (flows["ds"] - START).dt.days
+    for units, kinds in ((np.full(DAYS, 6), {"standstill"}), (np.arange(DAYS) % 2 * 12, set())):
+        flows.loc[own, "units_out"] = units
+        flows.loc[own, ["opening_level", "units_in"]] = 30, 0
+        flows.loc[own & day.between(150, 153), "units_out"] = 0
+        assert {kind for product, _, kind in found(flows) if product == "P07"} == kinds
 
 
 def test_an_empty_shelf_does_not_stand_still():
