@@ -56,8 +56,9 @@ class Visitor:
 
     def open(self, name: str, width: int) -> None:
         """Open a page at a width and wait until every chart is drawn, also those below the fold."""
+        # a page that becomes narrow loads itself again, which would come in between
+        self.page.goto("about:blank")
         self.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
-        # a page learns of the width at its start
         self.page.goto(f"{self.site.url}/superset/dashboard/{name}/")
         self.page.wait_for_selector(".chart-slice", timeout=60_000)
         self.page.set_viewport_size({"width": width, "height": 4500})
