@@ -20,6 +20,7 @@ MARKS = {"critical": "#B2182B", "high": "#D6604D", "medium": "#A6761D", "info": 
 # a forecast is a line and its band, which Superset colours one by one
 MARKS |= {"Stock": "#2166AC", "Reorder line": "#4D4D4D", "Earlier forecast": "#8C6D31", "Forecast begins": "#8E8E8E"}
 MARKS |= dict.fromkeys(("Forecast", "Forecast__yhat", "Forecast__yhat_lower", "Forecast__yhat_upper"), "#5E4FA2")
+MARKS |= {"good": "#2166AC", "failed": MARKS["critical"], "did not end": MARKS["high"]}  # builds
 STATUSES = {
     "out of stock": SEVERITIES["critical"],
     "runs out before delivery": SEVERITIES["high"],
@@ -28,7 +29,9 @@ STATUSES = {
 BLUE, RED = {"r": 33, "g": 102, "b": 172, "a": 1}, {"r": 178, "g": 24, "b": 43, "a": 1}
 SENTENCES = ("notification", "description", "reason")  # a phone would otherwise show a word a line
 COLOURED = {"urgency": {f"{rank} {name}": colour for rank, (name, colour) in enumerate(SEVERITIES.items(), 1)}}
-COLOURED |= {"severity": SEVERITIES, "status": STATUSES}
+OUTCOMES = {"failed": SEVERITIES["critical"], "did not end": SEVERITIES["high"]}
+COLOURED |= {"severity": SEVERITIES, "status": STATUSES, "outcome": OUTCOMES}
+COLOURED |= {"freshness": {"all old": SEVERITIES["critical"], "some old": SEVERITIES["high"]}}
 
 Parts = dict[str, Any]
 
@@ -215,7 +218,7 @@ def _table(described: Parts, dataset: Parts, shown_columns: dict[str, Column]) -
         "column_config": {column: each for column, each in config.items() if each},
         "conditional_formatting": [
             {"column": column, "operator": "=", "targetValue": value, "colorScheme": colour}
-            for column in columns
+            for column in [*columns, *metrics]
             for value, colour in COLOURED.get(column, {}).items()
         ],
     }

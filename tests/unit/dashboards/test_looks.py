@@ -11,9 +11,9 @@ def test_charts_stand_below_each_other_and_tiles_in_pairs():
     narrow = one_column(position)
     rows = [narrow[name]["children"] for name in narrow["GRID_ID"]["children"]]
     assert rows[1:4] == [
+        ["CHART-freshness"],
         ["CHART-needs_you_today", "CHART-out_of_stock_share"],
         ["CHART-stock_value", "CHART-units_on_hand"],
-        ["CHART-data_freshness"],
     ]
     for row in rows:
         assert sum(narrow[child]["meta"]["width"] for child in row) == 12
