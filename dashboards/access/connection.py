@@ -41,7 +41,7 @@ OPERATIONS_BETWEEN_CHECKS = 1_000
 REPEATED_CHARACTER = re.compile(r"%[-+ #!0-9,.*l]*c")
 
 # facts about the intake as a whole; a table without a store that is not named here is for who sees the whole file
-TABLES_WITHOUT_STORE = {"pipeline_status", "detector_scores"}
+TABLES_WITHOUT_STORE = {"pipeline_status", "build_history", "detector_scores"}
 
 FUNCTIONS = frozenset(
     re.findall(
