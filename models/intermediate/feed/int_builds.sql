@@ -52,7 +52,14 @@ final as (
         on invocations.invocation_id = result_counts.invocation_id
     left join checkpoints
         on invocations.invocation_id = checkpoints.invocation_id
-    where invocations.command = 'build'
+    where
+        invocations.command = 'build'
+        -- a frequent build without new readings would otherwise publish a new file that says nothing else
+        and (
+            checkpoints.last_batch_id is distinct from checkpoints.after_batch_id
+            or result_counts.failed_count > 0
+            or invocations.finished_at is null
+        )
 
 )
 
