@@ -12,7 +12,7 @@ from ml.cache import cached
 from ml.forecasting import forecasters
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.demand import demand_class, without_spikes
-from ml.forecasting.ensemble import ENSEMBLE, WEIGHT_COLUMNS, combine
+from ml.forecasting.ensemble import ENSEMBLE, combine
 from ml.forecasting.forecaster import ForecastConfig, Forecaster
 from ml.forecasting.forecasters import seasonal_naive
 from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
@@ -51,34 +51,6 @@ def forecast(
     Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
     breaks its contract.
     """
-    return forecast_with_weights(
-        panel,
-        models=models,
-        cutoffs=cutoffs,
-        horizon=horizon,
-        season=season,
-        freq=freq,
-        seed=seed,
-        future_columns=future_columns,
-        cache_dir=cache_dir,
-        progress=progress,
-    )[0]
-
-
-def forecast_with_weights(
-    panel: pd.DataFrame,
-    *,
-    models: Sequence[str],
-    cutoffs: Sequence[pd.Timestamp],
-    horizon: int,
-    season: int,
-    freq: str,
-    seed: int,
-    future_columns: Sequence[str] = (),
-    cache_dir: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same as `forecast`, and the weights of the ensemble (see ml.forecasting.ensemble.combine)."""
     unknown = sorted(set(models) - set(names_of(forecasters)) - {ENSEMBLE})
     if unknown or not models:
         known = ", ".join([*names_of(forecasters), ENSEMBLE])
@@ -88,7 +60,7 @@ def forecast_with_weights(
         raise ValueError(f"horizon ({horizon}), season ({season}) and cutoffs ({len(cutoffs)}) must be at least 1")
     panel = read_panel(panel, future_columns)
     if panel.empty:
-        return empty_forecasts(), pd.DataFrame(columns=WEIGHT_COLUMNS)
+        return empty_forecasts()
     freq = anchored(freq, panel["ds"])
     panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
     config = ForecastConfig(season, freq, seed, tuple(future_columns))
@@ -120,22 +92,19 @@ def forecast_with_weights(
             )
             results.append(_stepped(made, cutoff, model))
     if not results:
-        return empty_forecasts(), pd.DataFrame(columns=WEIGHT_COLUMNS)
+        return empty_forecasts()
     known = pd.concat(scales, ignore_index=True)
     made = pd.concat(results, ignore_index=True).merge(
         panel[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left"
     )
     made = made.merge(known[["unique_id", "cutoff", "scale", "demand_class"]], on=["unique_id", "cutoff"])
     made["bucket"] = (made["step"] - 1) // (season if season <= horizon else max(horizon // BUCKETS, 1))
-    weights = pd.DataFrame(columns=WEIGHT_COLUMNS)
     if ENSEMBLE in models:
-        combined, weights = combine(made)
+        combined, _ = combine(made)
         made = pd.concat([made, combined], ignore_index=True)
     bounded = with_intervals(made[made["model"].isin(models)], known)
-    asked = bounded[bounded["cutoff"].isin(cutoffs)].sort_values(
-        ["cutoff", "model", "unique_id", "ds"], ignore_index=True
-    )
-    return asked[FORECAST_COLUMNS], weights[weights["cutoff"].isin(cutoffs)]
+    asked = bounded[bounded["cutoff"].isin(cutoffs)]
+    return asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS]
 
 
 def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, config: ForecastConfig) -> pd.DataFrame:
