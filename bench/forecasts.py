@@ -34,7 +34,7 @@ def run() -> Iterator[Figure]:
         season=SEASON,
         freq="D",
         seed=SEED,
-    )
+    ).frame
     cost = (_processor_time() - before) / panel["unique_id"].nunique() / CUTOFFS
     scores = score(forecasts, panel, SEASON).set_index("model")
     naive = f"{scores.loc['seasonal_naive', 'wape']:.3f} seasonal naive"

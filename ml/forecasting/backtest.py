@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from ml.cache import cached
 from ml.forecasting import forecasters
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.demand import demand_class, without_spikes
-from ml.forecasting.ensemble import ENSEMBLE, combine
+from ml.forecasting.ensemble import ENSEMBLE, combine, no_weights
 from ml.forecasting.forecaster import ForecastConfig, Forecaster
 from ml.forecasting.forecasters import seasonal_naive
 from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
@@ -23,6 +24,13 @@ LIBRARIES = ("numpy", "pandas", "prophet", "statsmodels", "xgboost-cpu")
 CALIBRATION_WINDOWS = 3
 BUCKETS = 4  # parts of a horizon that is shorter than a season
 GAPS_OF_A_RHYTHM = 4  # equal gaps that make a series one of another frequency
+
+
+class Forecasts(NamedTuple):
+    """The shared forecast frame, and how the ensemble weighs its members (`combine` in ml/forecasting/ensemble.py)."""
+
+    frame: pd.DataFrame
+    weights: pd.DataFrame
 
 
 def forecast(
@@ -37,16 +45,17 @@ def forecast(
     future_columns: Sequence[str] = (),
     cache_dir: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
+) -> Forecasts:
     """Forecast every series of a panel `horizon` periods ahead of each cutoff.
 
     `panel`: `unique_id, ds, y` and the known-future columns (see ml.frames). `cutoffs` are the last periods that a
     forecast may know. `season` counts periods. The ensemble is the mean of those of the models asked for that were
     best together at earlier cutoffs (ml/forecasting/ensemble.py). Known-future values that are missing are taken as 0:
     nothing planned. Returns the shared forecast frame
-    `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y; bit-identical for the
-    same arguments. Series without a value at or before a cutoff have no rows for it. Inactive series, without a value
-    in the season before it, and series of another frequency repeat their last season.
+    `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y, and the weights of the
+    ensemble at each cutoff, none if it is not asked for; bit-identical for the same arguments. Series without a value
+    at or before a cutoff have no rows for it. Inactive series, without a value in the season before it, and series of
+    another frequency repeat their last season.
 
     Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
     breaks its contract.
@@ -60,7 +69,7 @@ def forecast(
         raise ValueError(f"horizon ({horizon}), season ({season}) and cutoffs ({len(cutoffs)}) must be at least 1")
     panel = read_panel(panel, future_columns)
     if panel.empty:
-        return empty_forecasts()
+        return Forecasts(empty_forecasts(), no_weights())
     freq = anchored(freq, panel["ds"])
     panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
     config = ForecastConfig(season, freq, seed, tuple(future_columns))
@@ -92,19 +101,23 @@ def forecast(
             )
             results.append(_stepped(made, cutoff, model))
     if not results:
-        return empty_forecasts()
+        return Forecasts(empty_forecasts(), no_weights())
     known = pd.concat(scales, ignore_index=True)
     made = pd.concat(results, ignore_index=True).merge(
         panel[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left"
     )
     made = made.merge(known[["unique_id", "cutoff", "scale", "demand_class"]], on=["unique_id", "cutoff"])
     made["bucket"] = (made["step"] - 1) // (season if season <= horizon else max(horizon // BUCKETS, 1))
+    weights = no_weights()
     if ENSEMBLE in models:
-        combined, _ = combine(made)
+        combined, weights = combine(made)
         made = pd.concat([made, combined], ignore_index=True)
     bounded = with_intervals(made[made["model"].isin(models)], known)
     asked = bounded[bounded["cutoff"].isin(cutoffs)]
-    return asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS]
+    return Forecasts(
+        asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS],
+        weights[weights["cutoff"].isin(cutoffs)].reset_index(drop=True),
+    )
 
 
 def _history(panel: pd.DataFrame, cutoff: pd.Timestamp, config: ForecastConfig) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def command(
             seed=seed,
             future_columns=future,
             progress=lambda stage: click.echo(f"  {stage}", err=True),
-        )
+        ).frame
     except ValueError as error:
         raise click.ClickException(f"{panel_file}: {error}") from error
     write_table(forecasts, out)

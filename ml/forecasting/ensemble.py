@@ -64,6 +64,18 @@ def combine(made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return result[list(made.columns)], pd.DataFrame(weights, columns=WEIGHT_COLUMNS)
 
 
+def no_weights() -> pd.DataFrame:
+    """The weights of no ensemble, with a type that DuckDB knows for each column."""
+    types = dict.fromkeys(WEIGHT_COLUMNS, "float64") | {
+        "cutoff": "datetime64[ns]",
+        "demand_class": "string",
+        "bucket": "int64",
+        "model": "string",
+        "forecasts": "int64",
+    }
+    return pd.DataFrame({column: pd.Series(dtype=types[column]) for column in WEIGHT_COLUMNS})
+
+
 def _mean(voted: pd.DataFrame, made: pd.DataFrame) -> pd.Series:
     """The mean of those that did not fall back; the median of all models where all of these did."""
     return voted.mean(axis=1).fillna(made.median(axis=1))

@@ -26,7 +26,7 @@ def model(dbt, session):
         freq="D",
         seed=settings["seed"],
         cache_dir=Path(settings["cache_dir"]),
-    )
+    ).frame
 
 
 def _earliest_cutoff(table, session):

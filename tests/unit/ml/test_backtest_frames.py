@@ -55,7 +55,7 @@ def test_any_calendar_will_do(freq, season, model):
     panel = pd.DataFrame({"unique_id": "a", "ds": ds, "y": wave + noise})
     made = forecast(
         panel, models=[model], cutoffs=[ds[-season - 1]], horizon=season, season=season, freq=freq, seed=1
-    ).merge(panel, on=["unique_id", "ds"])
+    ).frame.merge(panel, on=["unique_id", "ds"])
     assert len(made) == season
     assert made["fallback_reason"].isna().all()
     # far below the 32 units that the mean of the wave is off
@@ -73,7 +73,7 @@ def test_a_series_that_ended_repeats_its_last_season_and_says_so(model):
         season=7,
         freq="D",
         seed=1,
-    ).set_index("unique_id")
+    ).frame.set_index("unique_id")
     assert list(made.loc["inactive", "y_hat"]) == [7, 7, 7]  # the level that it was last read at
     reason = "every member fell back" if model == "ensemble" else "no value since 2025-03-02"
     assert set(made.loc["inactive", "fallback_reason"]) == {reason}
@@ -90,7 +90,7 @@ def test_a_series_that_is_read_late_is_forecast_from_the_cutoff():
         season=1,
         freq="D",
         seed=1,
-    )
+    ).frame
     assert made.groupby("unique_id")["ds"].min().nunique() == 1
     assert list(made.loc[made["unique_id"] == "late", "y_hat"]) == [7, 7]
 
@@ -113,7 +113,7 @@ def test_plans_that_are_missing_count_as_none(model):
             freq="D",
             seed=1,
             future_columns=["plan"],
-        )
+        ).frame
 
     made = run(panel)
     assert made["fallback_reason"].isna().all()
@@ -141,7 +141,7 @@ def test_a_weekly_series_in_a_daily_panel_is_said():
         season=7,
         freq="D",
         seed=1,
-    ).set_index("unique_id")
+    ).frame.set_index("unique_id")
     assert set(made.loc["weekly", "fallback_reason"]) == {"a value every 7 periods only"}
     assert made.loc["daily", "fallback_reason"].isna().all()
 
@@ -162,7 +162,7 @@ def test_whatever_the_series_the_forecast_is_finite_and_not_negative(y, dropped)
         season=7,
         freq="D",
         seed=1,
-    )
+    ).frame
     read = made[made["unique_id"] == "bad"]
     assert len(read) == (15 if bad["y"].notna().any() else 0)
     numbers = made[["lo95", "lo80", "y_hat", "hi80", "hi95"]].to_numpy()
@@ -187,7 +187,7 @@ def test_intervals_hold_about_what_they_say():
         season=7,
         freq="D",
         seed=1,
-    ).merge(panel, on=["unique_id", "ds"])
+    ).frame.merge(panel, on=["unique_id", "ds"])
     for _, frame in made.groupby("model"):
         assert frame["y"].between(frame["lo80"], frame["hi80"]).mean() == pytest.approx(0.80, abs=0.06)
         assert frame["y"].between(frame["lo95"], frame["hi95"]).mean() == pytest.approx(0.95, abs=0.03)

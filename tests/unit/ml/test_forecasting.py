@@ -34,7 +34,7 @@ def run(frame: pd.DataFrame, models: list[str], cutoff: int, horizon: int = 7, *
         freq="D",
         seed=1,
         **settings,  # type: ignore[arg-type]
-    )
+    ).frame
 
 
 def weekly(weeks: int, seed: int = 0, size: float = 100) -> list[float]:
@@ -192,6 +192,20 @@ def test_the_ensemble_leaves_out_what_makes_it_worse():
     assert newest["weight"].to_dict() == {"a": 0.5, "b": 0.5, "c": 0, "seasonal_naive": 0}
     assert newest.loc["a", ["error", "naive_error", "forecasts"]].tolist() == [0, 2, 2]
     assert combined.loc[combined["cutoff"] == cutoffs[1], "y_hat"].tolist() == [10, 10]
+
+
+def test_the_weights_of_the_cutoffs_asked_for_come_with_the_forecasts():
+    cutoff = START + pd.Timedelta(days=180)
+    models = ["seasonal_naive", "xgboost", "ensemble"]
+    settings = {"horizon": 14, "season": 7, "freq": "D", "seed": 1}
+    weights = forecast(panel(a=weekly(30)), models=models, cutoffs=[cutoff], **settings).weights
+    assert set(weights["cutoff"]) == {cutoff}
+    assert weights.groupby("bucket")["weight"].sum().tolist() == [1, 1]  # a week each
+    nothing = forecast(panel(a=weekly(30)), models=models[:1], cutoffs=[cutoff], **settings).weights
+    pd.testing.assert_series_equal(
+        nothing.dtypes.drop(["demand_class", "model"]), weights.dtypes.drop(["demand_class", "model"])
+    )
+    assert nothing.empty
 
 
 def test_fallbacks_do_not_vote():
