@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from ingest.durable_files import TEMPORARY, FolderBusyError, atomic_write, file_lock, says_disk_full
 from publish.audit import audit_copy, digest_query
-from publish.destinations.sqlite_schema import DOCUMENTED, INDEXES, SqliteColumn, sqlite_column
-from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
+from publish.destinations.sqlite_schema import check_schema, converted, index_definitions, published_columns
+from publish.publication import PublicationRefusedError, PublishedTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +35,7 @@ class SqliteFiles:
     def publish(
         self, connection: duckdb.DuckDBPyConnection, databases: dict[str, list[PublishedTable]]
     ) -> dict[str, str]:
-        _check_schema(databases)
+        check_schema(databases)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)  # what the row rules keep apart is not for everybody who has an account on the machine
         paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
@@ -63,31 +63,6 @@ def _held(folder: Path) -> Iterator[None]:
     with ExitStack() as stack:
         until_free(lambda: stack.enter_context(file_lock(folder, "exporting")))
         yield
-
-
-def _check_schema(databases: dict[str, list[PublishedTable]]) -> None:
-    """Refuse unless the documented tables are all there, as documented, and SQLite can hold the others."""
-    for database, tables in databases.items():
-        for table in tables:
-            strange = {
-                column: kind for column, kind in table.columns.items() if not sqlite_column(table.name, column, kind)
-            }
-            if strange:
-                raise PublicationRefusedError(
-                    f"{table.name} has types that SQLite lacks ({strange}). Cast them in the model."
-                )
-            documented = DOCUMENTED.get(database, {}).get(table.name)
-            columns = {name: column.declared for name, column in _columns(table).items()}
-            if documented and list(documented.items()) != list(columns.items()):
-                raise PublicationRefusedError(f"{table.name} has the columns {columns}; documented are {documented}.")
-    missing = [
-        f"{database}.{name}"
-        for database, names in DOCUMENTED.items()
-        for name in names
-        if name not in {table.name for table in databases.get(database, [])}
-    ]
-    if missing:
-        raise PublicationRefusedError(f"the exposure {EXPOSURE} does not list {', '.join(missing)}. Add it.")
 
 
 def _publish_database(
@@ -135,37 +110,18 @@ def _full_disk_reported(path: Path) -> Iterator[None]:
         raise
 
 
-def _columns(table: PublishedTable) -> dict[str, SqliteColumn]:
-    columns = {name: sqlite_column(table.name, name, kind) for name, kind in table.columns.items()}
-    return {name: column for name, column in columns.items() if column}
-
-
-def _converted(table: PublishedTable) -> str:
-    """The table as SQLite is to hold it, as a relation of the warehouse."""
-    columns = ", ".join(f"{column.expression} as {name}" for name, column in _columns(table).items())
-    return f"(select {columns} from {table.relation}) as converted"
-
-
 def _definition(table: PublishedTable) -> str:
     if table.view_of is not None:
         return f"CREATE VIEW {table.name} AS SELECT * FROM {table.view_of}"
-    columns = ", ".join(f"{name} {column.declared}" for name, column in _columns(table).items())
+    columns = ", ".join(f"{name} {column.declared}" for name, column in published_columns(table).items())
     return f"CREATE TABLE {table.name} ({columns})"
-
-
-def _index_definitions(table: PublishedTable) -> list[str]:
-    return [
-        f"CREATE INDEX {table.name}_{number} ON {table.name} ({', '.join(columns)})"
-        for number, columns in enumerate(INDEXES.get(table.name, []), 1)
-        if set(columns) <= table.columns.keys()
-    ]
 
 
 def _index(tables: list[PublishedTable], path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("pragma journal_mode = off")
         for table in tables:
-            for definition in _index_definitions(table):
+            for definition in index_definitions(table):
                 database.execute(definition)
 
 
@@ -173,7 +129,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: PublishedTable, path: Pa
     from adbc_driver_sqlite import dbapi
 
     # ordered, so that the same tables give the same bytes
-    reader = connection.cursor().sql(f"select * from {_converted(table)} order by all").to_arrow_reader(100_000)
+    reader = connection.cursor().sql(f"select * from {converted(table)} order by all").to_arrow_reader(100_000)
     with dbapi.connect(str(path)) as database, database.cursor() as cursor:
         cursor.adbc_ingest(table.name, reader, mode="append")
         database.commit()
@@ -183,9 +139,9 @@ def _audit(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], 
     """Compare what was written with the warehouse."""
     with closing(sqlite3.connect(path)) as database:
         for table in tables:
-            is_text = {name: column.declared == "TEXT" for name, column in _columns(table).items()}
+            is_text = {name: column.declared == "TEXT" for name, column in published_columns(table).items()}
             written = database.execute(digest_query(is_text, "length(cast({} as blob))", table.name)).fetchone()
-            wanted = connection.execute(digest_query(is_text, "strlen({})", _converted(table))).fetchone()
+            wanted = connection.execute(digest_query(is_text, "strlen({})", converted(table))).fetchone()
             audit_copy(f"{path.name}: {table.name}", is_text, written, wanted or ())
 
 
@@ -193,8 +149,8 @@ def _fingerprint(
     connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable], stored: list[PublishedTable]
 ) -> str:
     """A digest of all that the file would hold, and of how it is written, whatever the order of its rows."""
-    written = [*(_definition(table) for table in tables), *(_converted(table) for table in stored)]
-    written += [definition for table in stored for definition in _index_definitions(table)]
+    written = [*(_definition(table) for table in tables), *(converted(table) for table in stored)]
+    written += [definition for table in stored for definition in index_definitions(table)]
     digest = hashlib.sha256("\n".join(written).encode())
     for table in stored:
         row = connection.execute(

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
+
 DOCUMENTED: dict[str, dict[str, dict[str, str]]] = {
     "inventory": {
         "inventory": {
@@ -135,3 +137,49 @@ def sqlite_column(table: str, name: str, kind: str) -> SqliteColumn | None:
     if declared == "INTEGER" and DOCUMENTED_TYPES.get((table, name)) == "FLOAT":
         declared, form = FORMS["DECIMAL"]  # a whole number is a number, too
     return SqliteColumn(declared, form.format(name))
+
+
+def published_columns(table: PublishedTable) -> dict[str, SqliteColumn]:
+    """The columns of a table as SQLite is to hold them, by name."""
+    columns = {name: sqlite_column(table.name, name, kind) for name, kind in table.columns.items()}
+    return {name: column for name, column in columns.items() if column}
+
+
+def converted(table: PublishedTable) -> str:
+    """The table as SQLite is to hold it, as a relation of the warehouse."""
+    columns = ", ".join(f"{column.expression} as {name}" for name, column in published_columns(table).items())
+    return f"(select {columns} from {table.relation}) as converted"
+
+
+def index_definitions(table: PublishedTable) -> list[str]:
+    """The statements that create a table's indexes."""
+    return [
+        f"CREATE INDEX {table.name}_{number} ON {table.name} ({', '.join(columns)})"
+        for number, columns in enumerate(INDEXES.get(table.name, []), 1)
+        if set(columns) <= table.columns.keys()
+    ]
+
+
+def check_schema(databases: dict[str, list[PublishedTable]]) -> None:
+    """Refuse unless the documented tables are all there, as documented, and SQLite can hold the others."""
+    for database, tables in databases.items():
+        for table in tables:
+            strange = {
+                column: kind for column, kind in table.columns.items() if not sqlite_column(table.name, column, kind)
+            }
+            if strange:
+                raise PublicationRefusedError(
+                    f"{table.name} has types that SQLite lacks ({strange}). Cast them in the model."
+                )
+            documented = DOCUMENTED.get(database, {}).get(table.name)
+            columns = {name: column.declared for name, column in published_columns(table).items()}
+            if documented and list(documented.items()) != list(columns.items()):
+                raise PublicationRefusedError(f"{table.name} has the columns {columns}; documented are {documented}.")
+    missing = [
+        f"{database}.{name}"
+        for database, names in DOCUMENTED.items()
+        for name in names
+        if name not in {table.name for table in databases.get(database, [])}
+    ]
+    if missing:
+        raise PublicationRefusedError(f"the exposure {EXPOSURE} does not list {', '.join(missing)}. Add it.")
