@@ -34,7 +34,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--store", multiple=True, help="Only this store; may be given several times.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), default=["open"], show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with every column.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines: one object an episode, with every column.")
 @data_dir_option
 def list_(store: tuple[str, ...], status: tuple[str, ...], as_json: bool, data_dir: Path) -> None:
     """List episodes, the most urgent first, as they are now."""
@@ -51,7 +51,7 @@ def list_(store: tuple[str, ...], status: tuple[str, ...], as_json: bool, data_d
 
 @command.command()
 @click.argument("episode_id")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines: one object an action.")
 @data_dir_option
 def history(episode_id: str, as_json: bool, data_dir: Path) -> None:
     """Show who did what with an episode."""

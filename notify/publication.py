@@ -33,10 +33,10 @@ def show_actions(data_dir: Path) -> None:
         shown = landed_actions(data_dir)
         try:
             with file_lock(path.parent, "showing actions"):
-                if _changed(data_dir, path):
+                if changed := _changed(data_dir, path):
                     with atomic_write(path) as temporary:
                         shutil.copy2(path, temporary)
-                        apply_actions(data_dir, temporary)
+                        _write(temporary, changed)
         except FolderBusyError:
             return
         if landed_actions(data_dir) == shown:
@@ -45,11 +45,14 @@ def show_actions(data_dir: Path) -> None:
 
 def apply_actions(data_dir: Path, path: Path) -> None:
     """Change the episodes of a file that nobody reads yet to what they are now."""
-    if path.name != Path(PUBLISHED).name:
-        return
+    if path.name == Path(PUBLISHED).name:
+        _write(path, _changed(data_dir, path))
+
+
+def _write(path: Path, changed: list[Episode]) -> None:
     with closing(sqlite3.connect(path)) as file, file:
         update = f"UPDATE notification_episodes SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE episode_id = ?"
-        for episode in _changed(data_dir, path):
+        for episode in changed:
             values = [getattr(episode, column) for column in COLUMNS]
             file.execute(update, [*map(_sqlite_value, values), episode.episode_id])
             file.execute(DELETE, (episode.notification, episode.store_location, episode.category, episode.product_id))
