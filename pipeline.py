@@ -76,8 +76,8 @@ def fingerprint(data_dir: Path) -> str:
 
 
 def _data(data_dir: Path) -> Iterator[str]:
-    for folder in ("landing", "landing_notes", "landing_actions", "raw"):
-        for path in sorted((data_dir / folder).rglob("*.parquet")):
+    for folder in (*sorted(data_dir.glob("landing*")), data_dir / "raw"):
+        for path in sorted(folder.rglob("*.parquet")):
             yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
     for path in (data_dir / "stores.csv", data_dir / "promotions.csv"):
         if path.exists():

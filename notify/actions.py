@@ -1,8 +1,9 @@
 """What people did with notifications, and the state that each episode has by it.
 
-An action is an event (`ingest.events.Action`). It lands as readings do, and nothing ever changes or removes it, so the
-landed files are the audit trail, and a state survives every rebuild. A state is what all actions of its episode add up
-to, in the order of their timestamps; an action that arrives twice counts once.
+An action is an event (`ingest.events.Action`). It lands as readings do, when somebody acts here or from a topic
+(`ingest.load`), and nothing ever changes or removes it. So the landed files are the audit trail, and a state survives
+every rebuild. A state is what all actions of its episode add up to, in the order of their timestamps; an action that
+arrives twice counts once.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def actions_of(data_dir: Path, episode_id: str) -> list[Action]:
 def landed_actions(data_dir: Path) -> tuple[tuple[Path, int], ...]:
     """The landed files and their sizes: another value whenever there are other actions."""
     # compaction gives a merged file the name of one that it merges, but never its size
-    return tuple((path, path.stat().st_size) for path in sorted((data_dir / FOLDER).glob("publish_date=*/*.parquet")))
+    return tuple((path, path.stat().st_size) for path in sorted(data_dir.glob(f"{FOLDER}*/publish_date=*/*.parquet")))
 
 
 @lru_cache(maxsize=2)

@@ -22,7 +22,8 @@ from ingest.landing.sources import is_topic, possible_names
 from ingest.landing.withdrawals import in_ranges, withdrawals
 from ingest.sql import parquet_table
 
-FOLDERS = ("landing", "landing_notes", "quarantine")
+KIND_OPTIONS = {"landing_notes": "--notes ", "landing_actions_loaded": "--actions "}
+FOLDERS = ("landing", *KIND_OPTIONS, "quarantine")
 REASON_WIDTH = 300  # long, because a reason ends with what to look at
 SHOWN = 100
 ROWS_AT_ONCE = 10_000
@@ -179,8 +180,8 @@ def _stored_form(path: str) -> tuple[Form, str]:
 
     metadata = pq.read_schema(path).metadata or {}
     header, encoding, options = (metadata.get(key.encode()) for key in (HEADER, ENCODING, LOAD_OPTIONS))
-    notes = "--notes " if Path(path).parents[1].name == "landing_notes" else ""
-    return Form(header, notes + (options or b"").decode()), (encoding or b"utf-8").decode()
+    kind = KIND_OPTIONS.get(Path(path).parents[1].name, "")
+    return Form(header, kind + (options or b"").decode()), (encoding or b"utf-8").decode()
 
 
 def _utf8(message: Rejected) -> bytes:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SUBSCRIPTION = "inventory-landing"
 READINGS_TOPIC = "inventory-readings"
 NOTES_TOPIC = "inventory-notes"
+ACTIONS_TOPIC = "inventory-actions"
 SECONDS_TO_CONNECT = 3
 SECONDS_TO_ANSWER = 15
 URL_FORM = re.compile(r"(pulsar|pulsar\+ssl)://[^/\s,]+(,[^/\s,]+)*/?")

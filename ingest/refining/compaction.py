@@ -52,9 +52,7 @@ class Merge(NamedTuple):
 def command(master: str, data_dir: Path) -> None:
     """Merge the small files of past days in landing, and of all but the newest batch in raw."""
     landing, raw = data_dir / "landing", data_dir / "raw"
-    folders = [
-        folder for folder in (landing, data_dir / "landing_notes", data_dir / "landing_actions") if folder.exists()
-    ]
+    folders = sorted(data_dir.glob("landing*"))
     if not landing.exists() and not raw.exists():
         raise click.ClickException(f"{data_dir}: holds neither landing nor raw. Check INVENTORY_DATA_DIR.")
     today = datetime.now(UTC).date()

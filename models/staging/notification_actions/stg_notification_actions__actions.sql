@@ -2,7 +2,7 @@ with
 
 messages as (
 
-    {% if data_files_exist('landing_actions/publish_date=*/*.parquet') %}
+    {% if data_files_exist('landing_actions*/publish_date=*/*.parquet') %}
         select * from {{ source('notification_actions', 'landing_actions') }}
     {% else %}
         select

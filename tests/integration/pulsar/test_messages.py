@@ -1,4 +1,4 @@
-"""What arrives over a real topic, whatever producers do: contents, order, repeats, clocks, compression, notes."""
+"""What arrives over a real topic, whatever producers do: contents, order, repeats, clocks, compression, kinds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import msgspec
 import pulsar
+import pytest
 
 from dev import pulsar_broker as brokers
 from ingest.landing.commit import MESSAGE_ID
@@ -83,20 +84,29 @@ def test_clocks_at_1970_and_2999_and_further_keys(broker, tmp_path):
     assert (empty["error"].partition(":")[0], empty["raw"]) == ("not_json", b"")
 
 
-def test_notes_land_beside_the_readings(broker, tmp_path):
-    topic = new_topic("notes")
-    note = {"note_id": "N1", "product_id": "P1", "category": "Toys", "store_location": "Store_A", "note": "box torn"}
-    note["event_timestamp"] = "2026-06-30T10:00:00Z"
-    send(broker, topic, [("P1", msgspec.json.encode(note)), events(1)[0]])
-    result = run(broker, "load", "--notes", "--until-caught-up", data_dir=tmp_path, PULSAR_NOTES_TOPIC=topic)
+NOTE = {"note_id": "N1", "product_id": "P1", "category": "Toys", "store_location": "Store_A", "note": "box torn"}
+ACTION = {"action_id": "A1", "episode_id": "e1", "action": "assign", "person": "Anna"}
+NO_SNOOZE = {"snoozed_until": None, "assignee": "Ben", "comment": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "optional", "folder"),
+    [("notes", NOTE, {}, "landing_notes"), ("actions", ACTION, NO_SNOOZE, "landing_actions_loaded")],
+)
+def test_other_kinds_land_beside_the_readings(broker, tmp_path, kind, event, optional, folder):
+    topic = new_topic(kind)
+    event = event | {"event_timestamp": "2026-06-30T10:00:00Z"} | optional
+    send(broker, topic, [("P1", msgspec.json.encode(event)), events(1)[0]])
+    variable = {f"PULSAR_{kind.upper()}_TOPIC": topic}
+    result = run(broker, "load", f"--{kind}", "--until-caught-up", data_dir=tmp_path, **variable)
     assert result.returncode == 0, result.stderr
-    assert "landed 1 notes, quarantined 1 (1 missing_field)" in result.stdout
-    good, bad = landed(tmp_path, "landing_notes")
-    assert list(good) == ["topic", "partition", *MESSAGE_ID, "publish_time", *note, "extra", "error", "raw"]
-    assert {name: good[name] for name in note if name != "event_timestamp"} == {
-        name: value for name, value in note.items() if name != "event_timestamp"
+    assert f"landed 1 {kind}, quarantined 1 (1 missing_field)" in result.stdout
+    good, bad = landed(tmp_path, folder)
+    assert list(good) == ["topic", "partition", *MESSAGE_ID, "publish_time", *event, "extra", "error", "raw"]
+    assert {name: good[name] for name in event if name != "event_timestamp"} == {
+        name: value for name, value in event.items() if name != "event_timestamp"
     }
-    assert bad["error"] == "missing_field: note_id"
+    assert bad["error"] == f"missing_field: {next(iter(event))}"
 
 
 def test_generated_data_reach_the_topic_and_land(broker, tmp_path):

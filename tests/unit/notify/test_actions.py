@@ -8,8 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from ingest.durable_files import file_lock
 from ingest.events import ACTIONS, Action, Rejection
+from ingest.load import KINDS
+from ingest.load import command as load_command
 from ingest.refining.compaction import compact_landing
 from notify.actions import (
     FOLDER,
@@ -124,6 +128,20 @@ def test_an_action_from_a_topic_is_checked_as_well():
     assert isinstance(ACTIONS.decode(msgspec.json.encode(event), NOW), Action)
     for change in ({"action": "drop table"}, {"person": None}, {"comment": "\x1b]0;"}, {"snoozed_until": "tomorrow"}):
         assert isinstance(ACTIONS.decode(msgspec.json.encode(event | change), NOW), Rejection)
+
+
+def test_actions_of_a_file_or_topic_count_with_those_of_people_here_who_need_not_wait(tmp_path):
+    sent = {"action_id": "a9", "episode_id": "e1", "action": "assign", "person": "ERP", "assignee": "Ben"}
+    (tmp_path / "actions.ndjson").write_bytes(msgspec.json.encode(sent | {"event_timestamp": NOW}))
+    load = ["--actions", "--source", str(tmp_path / "actions.ndjson"), "--data-dir", str(tmp_path)]
+    with file_lock(tmp_path / FOLDER, "recording an action"):
+        result = CliRunner().invoke(load_command, load)
+    assert result.exit_code == 0, result.output
+    with file_lock(tmp_path / KINDS["actions"].folder, "landing"):  # as a loader does for as long as it runs
+        record_action(tmp_path, new_action("e1", "acknowledge", "Anna"))
+    assert [each.person for each in actions_of(tmp_path, "e1")] == ["ERP", "Anna"]
+    state = current_states(tmp_path)["e1"]
+    assert (state.status, state.assignee) == ("acknowledged", "Ben")
 
 
 def test_what_is_no_action_does_not_land(tmp_path):
