@@ -84,7 +84,7 @@ def episode(row: dict[str, Any]) -> Episode:
     """The episode of a row of `notification_episodes`, as published."""
     values: dict[str, Any] = {field.name: row[field.name] for field in dataclasses.fields(Episode)}
     for name in ("first_seen_at", "last_seen_at", "acted_at", "snoozed_until"):
-        values[name] = values[name] and datetime.strptime(values[name], PUBLISHED_TIME).replace(tzinfo=UTC)
+        values[name] = values[name] and datetime.fromisoformat(values[name]).replace(tzinfo=UTC)
     for name in ("is_found_open", "needs_attention"):
         values[name] = bool(values[name])
     return Episode(**values)

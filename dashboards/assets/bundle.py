@@ -15,7 +15,7 @@ from dashboards.assets.serving_models import Model, read_models
 HERE = Path(__file__).parents[1]
 DEFAULT_CURRENCY = "EUR"
 # what a page and each kind of chart must have, and what it may have
-CHART = ({"title", "description", "kind", "dataset"}, {"where", "period", "height", "params", "when_empty"})
+CHART = ({"title", "description", "kind", "dataset"}, {"where", "period", "height", "params", "when_empty", "kept"})
 PAGE = ({"title", "description", "rows"}, {"place", "filters", "tabs"})
 KINDS = {
     "tile": ({"metric"}, {"note"}),

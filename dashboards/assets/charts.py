@@ -31,7 +31,9 @@ SENTENCES = ("notification", "description", "reason")  # a phone would otherwise
 COLOURED = {"urgency": {f"{rank} {name}": colour for rank, (name, colour) in enumerate(SEVERITIES.items(), 1)}}
 OUTCOMES = {"failed": SEVERITIES["critical"], "did not end": SEVERITIES["high"]}
 COLOURED |= {"severity": SEVERITIES, "status": STATUSES, "outcome": OUTCOMES}
-COLOURED |= {"freshness": {"all old": SEVERITIES["critical"], "some old": SEVERITIES["high"]}}
+COLOURED |= {"freshness": {"out of date": SEVERITIES["critical"], "some old": SEVERITIES["high"]}}
+
+NEVER_KEPT = -1  # Superset's word for a chart whose answers are not cached
 
 Parts = dict[str, Any]
 
@@ -50,7 +52,7 @@ def chart(name: str, described: Parts, dataset: Parts, shown_columns: dict[str, 
         "description": described["description"],
         "viz_type": viz_type,
         "params": params | described.get("params", {}),
-        "cache_timeout": None,
+        "cache_timeout": None if described.get("kept", True) else NEVER_KEPT,
         "uuid": uuid_of("chart", name),
         "version": "1.0.0",
         "dataset_uuid": dataset["uuid"],

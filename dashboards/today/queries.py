@@ -63,6 +63,7 @@ class Summary:
     to_order: int
     old_readings: int
     last_reading_at: str
+    stale_at: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def total(parts: list[Summary]) -> Summary:
         sum(part.to_order for part in parts),
         sum(part.old_readings for part in parts),
         max(part.last_reading_at for part in parts),
+        max(part.stale_at for part in parts),
     )
 
 
@@ -145,7 +147,8 @@ SUMMARIES = """
             store_location,
             sum(suggested_order > 0) AS to_order,
             sum(is_stale) AS old_readings,
-            max(last_reading_at) AS last_reading_at
+            max(last_reading_at) AS last_reading_at,
+            max(stale_at) AS stale_at
         FROM current_stock
         WHERE :store IS NULL OR store_location = :store
         GROUP BY store_location
@@ -173,7 +176,8 @@ SUMMARIES = """
     )
     SELECT
         store_location, quantity, quantity_before, value, value_before, coalesce(lost, 0), coalesce(lost_before, 0),
-        out_of_stock, out_of_stock_before, to_order, old_readings, last_reading_at
+        out_of_stock, out_of_stock_before, to_order, old_readings, last_reading_at,
+        stale_at
     FROM stock
     LEFT JOIN by_day USING (store_location)
     LEFT JOIN lost USING (store_location)

@@ -21,6 +21,7 @@ from flask import Blueprint, abort, g, make_response, redirect, render_template,
 from dashboards.access.connection import Connection
 from dashboards.access.stores import shown_to
 from dashboards.today import words
+from dashboards.today.explanation import read_product, steps
 from dashboards.today.lists import FILTERS, LISTS, ROWS_PER_PAGE, read_list
 from dashboards.today.queries import days, notifications, orders, summaries, time_zone, total
 from notify.actions import ActionError, actions_of, current_states, new_action, record_action
@@ -32,7 +33,6 @@ DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 SHOWN_AT_ONCE = 10  # as many as a store gets a day
 STORES_SHOWN = 25
 CARDS_PER_PAGE = 20
-OLD_AFTER = timedelta(hours=48)  # as stale_after in dbt_project.yml
 SNOOZES = {"1": "a day", "3": "3 days", "7": "a week"}
 DONE = {
     "acknowledge": "Acknowledged. It no longer counts as waiting.",
@@ -150,7 +150,6 @@ def page() -> Any:
         by_status=Counter(each.status for each in open_now),
         waiting_by_store=waiting_by_store,
         orders=to_order,
-        old_after=OLD_AFTER,
         done=DONE.get(request.args.get("done", "")),
     )
 
@@ -171,6 +170,16 @@ def listing(name: str) -> Any:
         return _as_csv(stem, [column.label for column in chosen.columns], [list(row.values()) for row in found.rows])
     pages = _pages(found.count, ROWS_PER_PAGE, number or 1)
     return _render("list.html", name=stem, chosen=chosen, filters=filters, found=found, page=number, pages=pages)
+
+
+@today.get("/product")
+@signed_in
+def product() -> Any:
+    """How the figures of a product in a store come about."""
+    with published() as connection:
+        found = read_product(connection, request.args.get("store_location", ""), request.args.get("product_id", ""))
+    found = found or abort(404)
+    return _render("product.html", product=found, steps=steps(found), readings=_item_page(found["product_id"]))
 
 
 @today.get("/notifications/")
@@ -238,6 +247,21 @@ def act(episode_id: str) -> Any:
     # only addresses below this one, so that no form leads elsewhere
     back = back if back.startswith(url_for("today.page")) else url_for("today.page")
     return redirect(f"{back}{'&' if '?' in back else '?'}done={action}", 303)
+
+
+def _item_page(product_id: str) -> str:
+    """The address of the page `Item and forecast`, with its filter set to a product."""
+    import prison
+
+    name = "NATIVE_FILTER-product"
+    chosen = {
+        "id": name,
+        "filterState": {"value": [product_id]},
+        "extraFormData": {"filters": [{"col": "product_id", "op": "IN", "val": [product_id]}]},
+        "ownState": {},
+    }
+    page = url_for("Superset.dashboard", dashboard_id_or_slug="item-and-forecast")
+    return f"{page}?native_filters={quote(prison.dumps({name: chosen}))}"
 
 
 def _seen(episode_id: str) -> Episode:

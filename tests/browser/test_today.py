@@ -11,6 +11,7 @@ from tests.serving import Site
 ADDRESSES = [
     "/today/",
     "/today/notifications/",
+    "/today/product?store_location=Store_A&product_id=P0001",
     "/today/list/order",
     "/today/list/stock?page=2",
     "/today/list/old-readings",

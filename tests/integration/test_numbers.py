@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from math import sqrt
 from typing import Any
 
 import pytest
 
+from dashboards.today.explanation import read_product, steps
 from tests.integration.test_server import make_status
 from tests.serving import Client, Site
 
@@ -103,3 +107,28 @@ def test_what_needs_somebody_today(shown, site):
     assert len(charts.rows("What needs attention, most urgent first")) == count
     if "admin" in json.dumps(charts.client.ask("/api/v1/me/").json()):
         assert f"{count:,} of them need attention today" in make_status(site.data_dir, site.port)
+
+
+def test_every_reason_gives_its_figure(site):
+    """Whoever works out the formula that a product's page shows gets the figure beside it."""
+    with closing(sqlite3.connect(site.data_dir / "export/inventory_metrics.db")) as file:
+        named = file.execute("select store_location, product_id from current_stock").fetchall()
+        products = [read_product(file, *name) for name in named]
+    worked_out = Counter()
+    for product in products:
+        for step in steps(product):
+            formula, *rounded = step.reason.split(", rounded ")
+            if not re.fullmatch(r"[\d.,() ×÷√²+−]+", formula):
+                continue
+            for shown, meant in {",": "", "×": "*", "÷": "/", "√": "sqrt", "²": "**2", "−": "-"}.items():
+                formula = formula.replace(shown, meant)
+            value = float(step.value.split("\N{NO-BREAK SPACE}")[0].replace(",", ""))
+            # of rounded figures a formula gives a rounded one; money has no cents
+            near = 1 if rounded else 0.1
+            if "EUR" in step.value:
+                near = 0.5 + (product["price"] * near if step.figure == "Sales at risk" else 0)
+            assert eval(formula, {"sqrt": sqrt}) == pytest.approx(value, abs=near, rel=0.01), (product, step)
+            worked_out[step.figure] += 1
+    assert worked_out["Order now"]
+    assert worked_out["Sales at risk"]
+    assert worked_out["Reorder point"] == sum(product["reorder_point"] is not None for product in products)

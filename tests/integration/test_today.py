@@ -223,6 +223,11 @@ def test_only_who_sees_a_notification_acts_on_it_and_only_by_its_form(own):
     "address",
     [
         "/today/?store=Store_B",
+        "/today/product",
+        "/today/product?store_location=Store_A",
+        "/today/product?store_location=Store_A&product_id=nothing",
+        "/today/product?store_location=Store_B&product_id=P0001",
+        "/today/product?store_location=Store_B' OR '1&product_id=P0001",
         "/today/list/nothing",
         "/today/list/stock.exe",
         "/today/list/day",

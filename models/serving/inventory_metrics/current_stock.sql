@@ -29,10 +29,15 @@ final as (
         current_stock.price,
         current_stock.stock_value,
         current_stock.daily_units_out,
+        current_stock.daily_units_out_sd,
         current_stock.days_of_supply,
         current_stock.lead_time_days,
+        current_stock.lead_time_sd_days,
+        current_stock.review_period_days,
+        current_stock.service_z,
         current_stock.safety_stock,
         current_stock.reorder_point,
+        current_stock.order_up_to_level,
         current_stock.lead_time_demand,
         current_stock.lead_time_demand_95,
         current_stock.stock_out_probability,
@@ -47,6 +52,7 @@ final as (
         current_stock.is_stale,
         current_stock.is_out_of_stock,
         current_stock.last_reading_at,
+        current_stock.stale_at,
         current_stock.sell_out_date,
         current_stock.planned_at
     from current_stock

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dashboards.today import words
+from dashboards.today.explanation import read_product, steps
 from dashboards.today.lists import LISTS, ROWS_PER_PAGE, read_list
 from dashboards.today.queries import Change, Days, Summary, summaries, total
 from tests.conftest import ROOT
@@ -115,7 +116,8 @@ def test_a_store_is_compared_with_itself_a_week_before():
 
     def product(store: str, **flags: int) -> dict[str, Any]:
         known = {"is_out_of_stock": 0, "suggested_order": 0, "is_stale": 0}
-        return {"store_location": store, "last_reading_at": "2026-06-30 10:00:00"} | known | flags
+        read = {"last_reading_at": "2026-06-30 10:00:00", "stale_at": "2026-07-02 10:00:00"}
+        return {"store_location": store} | read | known | flags
 
     file = published(
         current_stock=[product("A", suggested_order=3), product("A", is_stale=1), product("B")],
@@ -125,12 +127,79 @@ def test_a_store_is_compared_with_itself_a_week_before():
         ],
         lost_sales=[{"store_location": "A", "weeks_ago": 1, "lost_value": 7.5}],
     )
-    newest = "2026-06-30 10:00:00"
+    newest = ("2026-06-30 10:00:00", "2026-07-02 10:00:00")
     first, second = summaries(file, Days("2026-06-30", "2026-06-23"), None)
-    assert first == Summary("A", Change(10, 20), Change(90, 200), Change(0, 7.5), Change(2, 0), 1, 1, newest)
+    assert first == Summary("A", Change(10, 20), Change(90, 200), Change(0, 7.5), Change(2, 0), 1, 1, *newest)
     # a store that is new has nothing to be compared with
-    assert second == Summary("B", Change(4, None), Change(40, None), Change(0, 0), Change(0, None), 0, 0, newest)
+    assert second == Summary("B", Change(4, None), Change(40, None), Change(0, 0), Change(0, None), 0, 0, *newest)
     assert total([first, second]) == Summary(
-        None, Change(14, 20), Change(130, 200), Change(0, 7.5), Change(2, 0), 1, 1, newest
+        None, Change(14, 20), Change(130, 200), Change(0, 7.5), Change(2, 0), 1, 1, *newest
     )
     assert summaries(file, Days("2026-06-30", "2026-06-23"), "B") == [second]
+
+
+# the worked example of the safety stock: 10.91 units, and 38.91 at which to order
+PRODUCT = {
+    "store_location": "A",
+    "product_id": "P1",
+    "quantity": 8,
+    "price": 9.5,
+    "stock_value": 76.0,
+    "last_reading_at": "2026-06-30 10:00:00",
+    "daily_units_out": 4.0,
+    "daily_units_out_sd": 2.0,
+    "days_of_supply": 2.0,
+    "sell_out_date": "2026-07-02",
+    "lead_time_days": 7.0,
+    "lead_time_sd_days": 1.0,
+    "review_period_days": 7.0,
+    "service_z": 1.645,
+    "safety_stock": 10.9117,
+    "reorder_point": 38.9117,
+    "order_up_to_level": 66.9117,
+    "suggested_order": 59,
+    "excess_quantity": 0,
+    "value_at_risk": 190.0,
+    "lead_time_demand": 16.0,
+    "lead_time_demand_95": 24.0,
+    "stock_out_probability": 0.9,
+}
+
+
+def reasons(**changed: object) -> dict[str, tuple[str, str]]:
+    return {step.figure: (step.value, step.reason) for step in steps(PRODUCT | changed)}
+
+
+def test_each_figure_has_its_formula_with_the_values():
+    shown = reasons()
+    assert shown["Days of supply"] == ("2.0", "8 ÷ 4")
+    assert shown["Safety stock"] == ("10.9", "1.645 × √(7 × 2² + 4² × 1²)")
+    assert shown["Reorder point"] == ("38.9", "4 × 7 + 10.91")
+    assert shown["An order fills up to"] == ("66.9", "4 × (7 + 7) + 10.91")
+    assert shown["Order now"] == ("59", "66.91 − 8, rounded up")
+    assert shown["Sales at risk"] == ("190\N{NO-BREAK SPACE}EUR", "(4 × 7 − 8) × 9.5")
+    assert shown["Chance to run out before a delivery"][0] == "90%"
+    assert "Excess" not in shown
+
+
+def test_what_is_not_known_is_not_explained():
+    assert list(reasons(daily_units_out=None)) == ["On hand", "Stock value", "Daily depletion"]
+    assert reasons(daily_units_out=None)["Daily depletion"][0] == words.UNKNOWN
+    unpriced = reasons(price=None, value_at_risk=None, lead_time_demand=None)
+    assert not {"Stock value", "Sales at risk", "Chance to run out before a delivery"} & unpriced.keys()
+
+
+def test_what_is_not_needed_says_why():
+    full = reasons(quantity=80, suggested_order=0, excess_quantity=13, value_at_risk=0.0)
+    assert full["Order now"] == ("0", "nothing: 80 are not below the reorder point")
+    assert full["Excess"] == ("13", "80 − 66.91, rounded down")
+    assert full["Sales at risk"][1] == "nothing: 80 outlast a delivery, in which 4 × 7 go out"
+    slow = reasons(daily_units_out=0.0, days_of_supply=None, sell_out_date=None)
+    assert not {"Days of supply", "Empty on"} & slow.keys()
+
+
+def test_a_product_is_read_in_its_store():
+    file = published(current_stock=[PRODUCT, PRODUCT | {"store_location": "B", "quantity": 9}])
+    assert read_product(file, "A", "P1") == PRODUCT
+    assert read_product(file, "C", "P1") is None
+    assert read_product(file, "A", "' OR 1 = 1 --") is None
