@@ -121,11 +121,11 @@ unit:
 	$(PYTEST) --numprocesses 2 tests/unit
 
 .PHONY: integration
-integration: setup-dev setup-superset chromium maven ## The tests that `make check` leaves: brokers, Spark, whole builds, dashboards
+integration: setup-dev setup-superset chromium maven postgresql ## The tests that `make check` leaves: brokers, Spark, whole builds, dashboards
 	$(PYTEST) $(INTEGRATION) tests/integration tests/browser
 
 .PHONY: test
-test: setup-dev setup-superset chromium maven ## Run all tests
+test: setup-dev setup-superset chromium maven postgresql ## Run all tests
 	$(PYTEST) $(INTEGRATION)
 
 .PHONY: lint
@@ -155,6 +155,14 @@ maven:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "» installing Maven and Java for the Pulsar broker"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends maven default-jre-headless >/dev/null; \
+	fi
+
+.PHONY: postgresql
+postgresql:
+	@[ -z "$$(.venv/bin/python -c 'from dev.postgresql_server import missing_prerequisites; print(missing_prerequisites() or "")')" ] || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "» installing PostgreSQL for its tests"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-15 >/dev/null; \
 	fi
 
 .PHONY: chromium

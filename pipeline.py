@@ -57,7 +57,7 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False)
     # unit tests examine the SQL, not the data
     selector = "frequent" if frequent else "whole"
     _dbt(data_dir, "build", "--exclude-resource-type", "unit_test", "--selector", selector, *refresh)
-    click.echo("» publishing SQLite files")
+    click.echo("» publishing")
     _publish(data_dir)
     if not frequent:
         built.write_text(fingerprint(data_dir))
@@ -96,7 +96,8 @@ def _project() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield f"{sys.version} {os.environ.get('INVENTORY_MAX_AGE_YEARS')} {os.environ.get('INVENTORY_DETECTORS')}"
+    names = ("INVENTORY_MAX_AGE_YEARS", "INVENTORY_DETECTORS", "INVENTORY_SERVING_DATABASE")
+    yield f"{sys.version} {[os.environ.get(name) for name in names]}"
 
 
 def _land(data_dir: Path) -> None:

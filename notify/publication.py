@@ -1,42 +1,57 @@
-"""The published file shows what people have done since the build, before the next one.
+"""What is published shows what people have done since the build, before the next one.
 
 The file is copied, changed and renamed, as an export does it, so that readers see the old or the new file whole. An
 action that comes while somebody else holds the folder leaves the showing to him: he looks again after he has let go.
+In a serving database, rows change in a transaction.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ingest.durable_files import FolderBusyError, atomic_write, file_lock
 from notify.actions import PUBLISHED, current_states, landed_actions
-from notify.episodes import PUBLISHED_TIME, Episode, published_episodes, with_state
+from notify.episodes import PUBLISHED_TIME, Episode, episode, published_episodes, with_state
+from serving_database import SERVING, ServingDatabase, ServingDatabaseError, serving_database
 
 COLUMNS = ("status", "needs_attention", "acted_by", "acted_at", "assignee", "snoozed_until", "comment")
 # the documented table holds what needs attention, without ids
 DELETE = "DELETE FROM dashboard_notifications WHERE (notification, store_location, category, product_id) = (?, ?, ?, ?)"
 INSERT = """
     INSERT INTO dashboard_notifications
-    SELECT type, notification, store_location, strftime('%Y-%m-%dT%H:%M:%SZ', last_seen_at), product_id, category
+    SELECT type, notification, store_location, replace(last_seen_at, ' ', 'T') || 'Z', product_id, category
     FROM notification_episodes WHERE episode_id = ?
 """
 
 
 def show_actions(data_dir: Path) -> None:
-    """Bring the published file up to date with what people have done; without one, do nothing."""
-    path = data_dir / PUBLISHED
+    """Bring what is published up to date with what people have done; where nothing is, do nothing."""
+    _show_in_file(data_dir, data_dir / PUBLISHED)
+    try:
+        database = serving_database()
+        if database:
+            _show_in_database(data_dir, database)
+    except ServingDatabaseError as error:
+        logging.warning("actions are not shown before the next export: %s", error)
+
+
+def _show_in_file(data_dir: Path, path: Path) -> None:
     while path.exists():
         shown = landed_actions(data_dir)
         try:
             with file_lock(path.parent, "showing actions"):
-                if changed := _changed(data_dir, path):
+                if changed := _changed(data_dir, partial(published_episodes, path)):
                     with atomic_write(path) as temporary:
                         shutil.copy2(path, temporary)
-                        _write(temporary, changed)
+                        _write_file(temporary, changed)
         except FolderBusyError:
             return
         if landed_actions(data_dir) == shown:
@@ -46,28 +61,63 @@ def show_actions(data_dir: Path) -> None:
 def apply_actions(data_dir: Path, path: Path) -> None:
     """Change the episodes of a file that nobody reads yet to what they are now."""
     if path.name == Path(PUBLISHED).name:
-        _write(path, _changed(data_dir, path))
+        _write_file(path, _changed(data_dir, partial(published_episodes, path)))
 
 
-def _write(path: Path, changed: list[Episode]) -> None:
+def _write_file(path: Path, changed: list[Episode]) -> None:
     with closing(sqlite3.connect(path)) as file, file:
-        update = f"UPDATE notification_episodes SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE episode_id = ?"
-        for episode in changed:
-            values = [getattr(episode, column) for column in COLUMNS]
-            file.execute(update, [*map(_sqlite_value, values), episode.episode_id])
-            file.execute(DELETE, (episode.notification, episode.store_location, episode.category, episode.product_id))
-            if episode.needs_attention:
-                file.execute(INSERT, (episode.episode_id,))
+        _write(file.execute, changed)
 
 
-def _changed(data_dir: Path, path: Path) -> list[Episode]:
+def _show_in_database(data_dir: Path, database: ServingDatabase) -> None:
+    from psycopg2.errors import LockNotAvailable, UndefinedTable
+
+    with closing(database.connect()) as served:
+        try:
+            with served, served.cursor() as cursor:
+                database.hold_publication(cursor)
+                apply_actions_in_database(data_dir, cursor)
+        except (LockNotAvailable, UndefinedTable):
+            return  # whoever exports, or exports first, shows them
+
+
+def apply_actions_in_database(data_dir: Path, cursor: Any) -> None:
+    """Change the published episodes in a transaction of a publisher to what they are now."""
+    cursor.execute("SET LOCAL search_path = inventory_metrics")
+
+    def published() -> list[Episode]:
+        cursor.execute("SELECT * FROM notification_episodes")
+        names = [column.name for column in cursor.description]
+        return [episode(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+    changed = _changed(data_dir, published)
+    _write(lambda statement, values: cursor.execute(statement.replace("?", "%s"), values), changed)
+    if changed:
+        cursor.execute(
+            f"UPDATE {SERVING}.published_tables SET published_at = clock_timestamp() "
+            "WHERE table_name IN ('notification_episodes', 'dashboard_notifications')"
+        )
+
+
+def _write(execute: Callable[[str, Sequence[Any]], Any], changed: list[Episode]) -> None:
+    update = f"UPDATE notification_episodes SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE episode_id = ?"
+    for each in changed:
+        execute(update, [*(_stored(getattr(each, column)) for column in COLUMNS), each.episode_id])
+        execute(DELETE, (each.notification, each.store_location, each.category, each.product_id))
+        if each.needs_attention:
+            execute(INSERT, (each.episode_id,))
+
+
+def _changed(data_dir: Path, published: Callable[[], list[Episode]]) -> list[Episode]:
     """The episodes that are not as they are published any more."""
     states, now = current_states(data_dir), datetime.now(UTC)
     if not states:
         return []
-    pairs = [(each, with_state(each, states.get(each.episode_id), now)) for each in published_episodes(path)]
-    return [current for published, current in pairs if current != published]
+    pairs = [(each, with_state(each, states.get(each.episode_id), now)) for each in published()]
+    return [current for before, current in pairs if current != before]
 
 
-def _sqlite_value(value: object) -> object:
-    return value.strftime(PUBLISHED_TIME) if isinstance(value, datetime) else value
+def _stored(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.strftime(PUBLISHED_TIME)
+    return int(value) if isinstance(value, bool) else value

@@ -48,15 +48,15 @@ def audit_build(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any])
         )
 
 
-def digest_query(columns: dict[str, bool], text_bytes: str, relation: str) -> str:
+def digest_query(columns: dict[str, bool], text_bytes: str, relation: str, number: str = "1e0 * {}") -> str:
     """A query for a digest of a table, one row: the row count, and the count, sum, minimum and maximum of each column.
 
-    `columns` says of each column whether it holds text, `text_bytes` how the dialect counts a text's bytes (`{}` is
-    the column).
+    `columns` says of each column whether it holds text, `text_bytes` how the dialect counts a text's bytes and
+    `number` how it makes a float of a number (`{}` is the column).
     """
     digests = []
     for name, is_text in columns.items():
-        summand = text_bytes.format(name) if is_text else f"1e0 * {name}"
+        summand = (text_bytes if is_text else number).format(name)
         digests.append(f"count({name}), sum({summand}), min({name}), max({name})")
     return f"select count(*), {', '.join(digests)} from {relation}"
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dev import postgresql_server
+from dev.postgresql_server import Postgresql
 from dev.pulsar_broker import Broker, BrokerError, distribution, free_port, running
 from tests.serving import Site
 
@@ -82,8 +84,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One real PostgreSQL server for the whole run; each test takes a database of its own."""
+    lacking = postgresql_server.missing_prerequisites()
+    if lacking:
+        pytest.skip(lacking)
+    with postgresql_server.running() as server:
+        yield server
+
+
 # what takes long to make and is made once a run: its tests run in one process, the longest group first
-SHARED = ("broker", "built", "spark")
+SHARED = ("broker", "built", "spark", "postgresql")
 # files that take long and share nothing: they start early, so that the short ones fill up both processes' last minute
 LONG = ("test_incremental_builds", "test_metrics", "test_hostile_readings", "test_unit_tests")
 

@@ -80,7 +80,8 @@ class Site:
             shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
         for described in ("models/serving", "models/docs"):
             shutil.copytree(ROOT / described, project / described)
-        shutil.copy(ROOT / "requirements-superset.lock", project)
+        for file in ("requirements-superset.lock", "serving_database.py"):
+            shutil.copy(ROOT / file, project)
         return Site(data_dir, free_port(), project)
 
 

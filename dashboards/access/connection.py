@@ -20,6 +20,7 @@ from time import monotonic
 from typing import Any
 
 from dashboards.access.stores import EVERY_ROW, NO_STORE, Stores
+from publish.publication import TABLES_WITHOUT_STORE
 
 SECONDS_PER_QUERY = 10.0
 ROWS_PER_QUERY = 200_000
@@ -39,9 +40,6 @@ HEAP_BYTES = 512 * 1024**2
 OPERATIONS_BETWEEN_CHECKS = 1_000
 # printf repeats such a character as often as the format asks, for seconds, before it finds the text too long
 REPEATED_CHARACTER = re.compile(r"%[-+ #!0-9,.*l]*c")
-
-# facts about the intake as a whole; a table without a store that is not named here is for who sees the whole file
-TABLES_WITHOUT_STORE = {"pipeline_status", "build_history", "detector_scores"}
 
 FUNCTIONS = frozenset(
     re.findall(
