@@ -35,7 +35,16 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def sign_in(page: Page, site: Site, user: str, password: str) -> None:
+    """Fill in the form, which takes a browser as long as a page does; `signed_in` is quicker."""
     page.goto(f"{site.url}/login/")
     page.fill("input[name=username], #username", user)
     page.fill("input[name=password], #password", password)
     page.click("button[type=submit], input[type=submit]")
+
+
+def signed_in(browser: Browser, site: Site, user: str, **settings: object) -> Page:
+    """A page of a browser in which the user is signed in."""
+    context = browser.new_context(**settings)
+    cookies = site.signed_in(user).cookies
+    context.add_cookies([{"name": each.name, "value": each.value or "", "url": site.url} for each in cookies])
+    return context.new_page()

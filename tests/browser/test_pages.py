@@ -11,7 +11,7 @@ import yaml
 from playwright.sync_api import Browser, Page, Response
 
 from bench.pages import ALL_DRAWN
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import sign_in, signed_in
 from tests.conftest import ROOT
 from tests.serving import Site
 
@@ -19,11 +19,20 @@ PAGES = {
     path.stem.replace("_", "-"): yaml.safe_load(path.read_text())
     for path in sorted((ROOT / "dashboards/pages").glob("*.yaml"))
 }
+TITLES = {path.stem: yaml.safe_load(path.read_text())["title"] for path in (ROOT / "dashboards/charts").glob("*.yaml")}
 # the boxes of all charts that are shown: left, top, right, bottom
 BOXES = """() => [...document.querySelectorAll('.chart-slice')].filter(chart => chart.offsetParent).map(chart => {
     const box = chart.getBoundingClientRect();
     return [chart.dataset.testChartName, box.left, box.top, box.right, box.bottom];
 })"""
+ARE_SHOWN = """titles => {
+    const shown = [...document.querySelectorAll('.chart-slice')].filter(chart => chart.offsetParent);
+    return titles.every(title => shown.some(chart => chart.dataset.testChartName === title));
+}"""
+# charts follow the width of the window a little later
+FITS = """() => [...document.querySelectorAll('.chart-slice')].every(
+    chart => chart.getBoundingClientRect().right <= innerWidth
+)"""
 SHOWN_EMPTY = """() => [...document.querySelectorAll('.chart-slice')].filter(
     chart => chart.offsetParent && chart.querySelector('.ant-empty')
 ).map(chart => chart.dataset.testChartName)"""
@@ -34,7 +43,8 @@ MAY_BE_EMPTY = {
     "How well detectors find labelled anomalies",
     "What the models find, by kind",
 }
-WIDTHS = {1440: 1500, 768: 1024, 390: 844}
+WIDE, UPRIGHT_TABLET, PHONE = 1440, 768, 390
+ALL_OF_A_PAGE = 4500  # a height in which charts below the fold are drawn, too
 
 
 @dataclass
@@ -54,17 +64,26 @@ class Visitor:
     def _is_inside(self, url: str) -> bool:
         return url.startswith((self.site.url, "data:", "blob:"))
 
-    def open(self, name: str, width: int) -> None:
-        """Open a page at a width and wait until every chart is drawn, also those below the fold."""
-        # a page that becomes narrow loads itself again, which would come in between
+    def open(self, name: str) -> None:
+        """Open a page in a wide window and wait until every chart is drawn, also those below the fold."""
+        # a page that becomes wide loads itself again, which would come in between
         self.page.goto("about:blank")
-        self.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+        self.page.set_viewport_size({"width": WIDE, "height": ALL_OF_A_PAGE})
         self.page.goto(f"{self.site.url}/superset/dashboard/{name}/")
-        self.page.wait_for_selector(".chart-slice", timeout=60_000)
-        self.page.set_viewport_size({"width": width, "height": 4500})
-        self.wait()
+        self.wait_for(PAGES[name]["rows"])
 
-    def wait(self) -> None:
+    def narrow(self, name: str, width: int) -> None:
+        """Make the window narrower. Where it becomes narrow, the page loads itself again, arranged for that."""
+        self.page.evaluate("window.isArranged = innerWidth < 1024")
+        self.page.set_viewport_size({"width": width, "height": ALL_OF_A_PAGE})
+        self.page.wait_for_function("window.isArranged !== false")
+        self.wait_for(PAGES[name]["rows"])
+        self.page.wait_for_function(FITS)
+
+    def wait_for(self, rows: list[dict[str, int]]) -> None:
+        """Wait until the charts of these rows are shown, and all that are shown are drawn."""
+        titles = [TITLES[chart] for row in rows for chart in row]
+        self.page.wait_for_function(ARE_SHOWN, arg=titles, timeout=60_000)
         self.page.wait_for_function(ALL_DRAWN, timeout=60_000)
 
     def text(self) -> str:
@@ -73,23 +92,40 @@ class Visitor:
 
 @pytest.fixture(scope="module", params=["admin", "regional", "store_a"])
 def visitor(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1500})
-    visitor = Visitor(context.new_page(), site)
-    sign_in(visitor.page, site, request.param, site.password(request.param))
-    visitor.page.wait_for_url(lambda url: "/login" not in url)
+    visitor = Visitor(signed_in(browser, site, request.param), site)
     visitor.watch()
     yield visitor
-    context.close()
+    visitor.page.context.close()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.fixture
+def anna(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """The manager of Store_A."""
+    visitor = Visitor(signed_in(browser, site, "store_a"), site)
+    yield visitor
+    visitor.page.context.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_chart_is_filled_and_readable(visitor, name, width):
+def test_every_chart_is_filled_and_readable_at_each_width(visitor, name):
+    """In one tab, from wide to narrow: what a browser spends on a page is mostly its start."""
     visitor.wrong.clear()
-    visitor.open(name, width)
+    visitor.open(name)
+    check_charts(visitor.page, name, WIDE)
+    for number, (tab, rows) in enumerate(PAGES[name].get("tabs", {}).items()):
+        visitor.page.locator(".ant-tabs-tab").nth(number).click()
+        visitor.wait_for(rows)
+        assert set(visitor.page.evaluate(SHOWN_EMPTY)) <= MAY_BE_EMPTY, tab
+    for width in (UPRIGHT_TABLET, PHONE):
+        visitor.narrow(name, width)
+        check_charts(visitor.page, name, width)
     assert not visitor.wrong
-    assert set(visitor.page.evaluate(SHOWN_EMPTY)) <= MAY_BE_EMPTY
-    boxes = visitor.page.evaluate(BOXES)
+
+
+def check_charts(page: Page, name: str, width: int) -> None:
+    """No chart is empty, too narrow, cut off or covered."""
+    assert set(page.evaluate(SHOWN_EMPTY)) <= MAY_BE_EMPTY
+    boxes = page.evaluate(BOXES)
     assert len(boxes) >= sum(map(len, PAGES[name]["rows"]))
     for chart, left, top, right, bottom in boxes:
         assert left >= 0, chart
@@ -98,43 +134,28 @@ def test_every_chart_is_filled_and_readable(visitor, name, width):
         for other, *box in boxes:
             apart = right <= box[0] or box[2] <= left or bottom <= box[1] or box[3] <= top
             assert other == chart or apart, f"{chart} covers {other}"
-    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if "tabs" in page])
-def test_every_tab_is_filled(visitor, name):
-    visitor.wrong.clear()
-    visitor.open(name, 1440)
-    for number, tab in enumerate(PAGES[name]["tabs"]):
-        visitor.page.locator(".ant-tabs-tab").nth(number).click()
-        visitor.page.wait_for_timeout(300)
-        visitor.wait()
-        assert set(visitor.page.evaluate(SHOWN_EMPTY)) <= MAY_BE_EMPTY, tab
-    assert not visitor.wrong
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(
     ("user", "own", "other"), [("store_a", "Store_A", "Store_B"), ("store_b", "Store_B", "Store_A")]
 )
-def test_a_store_manager_sees_only_the_own_store(page, site, user, own, other):
+def test_a_store_manager_sees_only_the_own_store(browser, site, user, own, other):
+    visitor = Visitor(signed_in(browser, site, user), site)
     asked: list[Response] = []
-    page.on("response", lambda answer: asked.append(answer) if "/api/v1/chart/data" in answer.url else None)
-    sign_in(page, site, user, site.password(user))
-    page.wait_for_url(lambda url: "/login" not in url)
-    visitor = Visitor(page, site)
-    visitor.open("overview", 1440)
+    visitor.page.on("response", lambda answer: asked.append(answer) if "/api/v1/chart/data" in answer.url else None)
+    visitor.open("overview")
     assert own in visitor.text()
     assert other not in visitor.text()
     answers = [answer.text() for answer in asked]
     assert answers
     assert not [answer for answer in answers if other in answer]
+    visitor.page.context.close()
 
 
-def test_a_click_in_a_chart_filters_the_others(page, site):
+def test_a_click_in_a_chart_filters_the_others(anna):
     """Also those whose dataset lacks the column."""
-    sign_in(page, site, "store_a", site.password("store_a"))
-    page.wait_for_url(lambda url: "/login" not in url)
-    Visitor(page, site).open("overview", 1440)
+    anna.open("overview")
     statuses: list[int] = []
 
     def is_the_last(answer: Response) -> bool:
@@ -142,28 +163,24 @@ def test_a_click_in_a_chart_filters_the_others(page, site):
             statuses.append(answer.status)
         return len(statuses) == 7
 
-    with page.expect_response(is_the_last):
-        page.locator("td").filter(has_text=re.compile("^[1-4] (critical|high|medium|info)$")).first.click()
+    with anna.page.expect_response(is_the_last):
+        anna.page.locator("td").filter(has_text=re.compile("^[1-4] (critical|high|medium|info)$")).first.click()
     assert set(statuses) == {200}
 
 
-def test_the_menu_leads_from_page_to_page(page, site):
-    sign_in(page, site, "store_a", site.password("store_a"))
-    page.wait_for_url(lambda url: "/login" not in url)
-    Visitor(page, site).open("overview", 1440)
-    page.get_by_role("link", name="Stock-out risk").click()
-    page.wait_for_url("**/stock-out-risk/")
-    page.wait_for_selector("text=Products at risk, the most valuable first")
+def test_the_menu_leads_from_page_to_page(anna):
+    anna.page.goto(f"{anna.site.url}/superset/dashboard/overview/")
+    anna.page.get_by_role("link", name="Stock-out risk").click()
+    anna.page.wait_for_url("**/stock-out-risk/")
+    anna.page.wait_for_selector("text=Products at risk, the most valuable first")
 
 
-def test_a_manager_cannot_use_sql(page, site):
-    sign_in(page, site, "store_a", site.password("store_a"))
-    page.wait_for_url(lambda url: "/login" not in url)
-    opened = page.goto(f"{site.url}/sqllab/")
+def test_a_manager_cannot_use_sql(anna):
+    opened = anna.page.goto(f"{anna.site.url}/sqllab/")
     assert opened is not None
     assert opened.status == 403
-    answer = page.request.post(
-        f"{site.url}/api/v1/sqllab/execute/", data={"database_id": 1, "sql": "select 1", "schema": "main"}
+    answer = anna.page.request.post(
+        f"{anna.site.url}/api/v1/sqllab/execute/", data={"database_id": 1, "sql": "select 1", "schema": "main"}
     )
     assert answer.status in {302, 400, 401, 403}
 
@@ -174,8 +191,10 @@ def test_who_is_not_signed_in_sees_nothing(page, site):
     assert page.request.get(f"{site.url}/api/v1/dataset/").status == 401
 
 
-def test_a_wrong_password_is_refused(page, site):
+def test_only_the_right_password_opens(page, site):
     sign_in(page, site, "admin", "wrong")
     page.wait_for_load_state()
     page.goto(f"{site.url}/superset/dashboard/overview/")
     assert "/login" in page.url
+    sign_in(page, site, "admin", site.password("admin"))
+    page.wait_for_url(lambda url: "/login" not in url)

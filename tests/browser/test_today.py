@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
 
-from tests.serving import Site
+from tests.browser.conftest import signed_in
 
 ADDRESSES = [
     "/today/",
@@ -18,14 +17,6 @@ ADDRESSES = [
     "/today/list/lost-sales?weeks_ago=1",
 ]
 WIDTHS = [360, 768, 1440]
-
-
-def signed_in(browser: Browser, site: Site, user: str, **settings: object) -> Page:
-    """A page of a browser in which the user is signed in."""
-    context = browser.new_context(**settings)
-    cookies = site.signed_in(user).cookies
-    context.add_cookies([{"name": each.name, "value": each.value or "", "url": site.url} for each in cookies])
-    return context.new_page()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
