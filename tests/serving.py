@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -93,10 +94,14 @@ class Client(requests.Session):
         self.url = url
         self.headers["Referer"] = url
 
-    def ask(self, path: str, method: str = "GET", **arguments: object) -> requests.Response:
+    def ask(self, path: str, method: str = "GET", **arguments: Any) -> requests.Response:
         if method != "GET":
-            self.headers["X-CSRFToken"] = self._token()
+            self.renew_token()
         return self.request(method, f"{self.url}{path}", timeout=60, **arguments)
+
+    def renew_token(self) -> None:
+        """Send the token of the session with what follows."""
+        self.headers["X-CSRFToken"] = self._token()
 
     def _token(self) -> str:
         page = self.get(f"{self.url}/login/", timeout=60).text
