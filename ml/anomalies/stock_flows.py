@@ -38,6 +38,7 @@ PROMOTED = 0.03  # a price so far below the usual one is a promotion
 STORE_PRIOR = 10.0  # units out by which the day of a store is drawn towards an ordinary one
 LEAST_STORE_RATIO = 0.7  # a slow day of the store makes a fall no more unlikely than this
 LEAST_DEMAND = 0.02  # units a day
+LEAST_LOGARITHM = -300.0  # of a probability; a smaller one underflows to 0, whose logarithm is infinite
 LEAST_UNITS = 4  # away from what was expected: fewer may be one customer
 COOLDOWN = pd.Timedelta(days=7)  # later findings of the product within it belong to the first
 
@@ -216,7 +217,7 @@ def _negative_binomial(
     """log10 of a probability function of scipy's negative binomial with this mean; NaN where nothing is expected."""
     count = 1 / dispersion
     values = function(units, count, count / (count + expected)) / np.log(10)
-    return pd.Series(values, expected.index)
+    return pd.Series(np.maximum(values, LEAST_LOGARITHM), expected.index)
 
 
 def _receipts(days: pd.DataFrame) -> pd.DataFrame:

@@ -55,6 +55,11 @@ def test_a_fall_beyond_demand_is_found_with_what_was_expected():
     assert fall["score"] > 6
 
 
+def test_a_fall_beyond_all_probability_has_a_finite_score():
+    findings = find_unexplained_flows(changed(store(), "P03", 150, units_out=20_000, opening_level=20_000))
+    assert findings["score"].max() == 300
+
+
 def test_a_receipt_that_is_too_large_and_too_soon_is_found():
     flows = store()
     receipts = flows[(flows["unique_id"] == "P05") & (flows["units_in"] > 0)]
