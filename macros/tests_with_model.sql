@@ -1,8 +1,10 @@
 {# After a model, seed or snapshot is built, all its generic tests in one query: most of a test's cost is dbt's, not the
    query's. It runs in the transaction of the table, so a table that fails a test never replaces the one before. The
-   audit gets a result of each test, as if it had run by itself. Only the selector `whole` leaves these tests to this. #}
+   audit gets a result of each test, as if it had run by itself. Only the selectors `whole` and `frequent` leave these tests
+   to this. A frequent build does not test what is built by batch: its tests read every reading or bucket there ever was. #}
 {% macro run_tests_with_model() %}
-    {%- if not execute or invocation_args_dict.get('selector') != 'whole' -%}
+    {%- set selector = invocation_args_dict.get('selector') -%}
+    {%- if not execute or selector not in ('whole', 'frequent') or (selector == 'frequent' and 'by_batch' in model.tags) -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set tests = graph.nodes.values() | selectattr('attached_node', 'equalto', model.unique_id) | list -%}
