@@ -24,7 +24,7 @@ DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+|\.notes)?\.ndjson")
 NOTES, NOTE_DAYS, ANOMALY_SHARE = 3000, 60, 0.035
 # what a shop says of itself, in the data folder beside its events
 MASTERS = ("stores.csv", "promotions.csv")
-BUILT = ("raw", "warehouse", "forecast_cache", "text_cache", "dbt", "export")
+BUILT = ("raw", "warehouse", "forecast_cache", "detection_cache", "text_cache", "dbt", "export")
 
 
 @click.command()

@@ -1,6 +1,10 @@
-from ml.anomalies import detect
+from pathlib import Path
+
+from ml import anomalies
+from ml.cache import cached
 
 PEERS = ["store_peers", "category_peers"]
+LIBRARIES = ["numpy", "pandas", "scikit-learn", "scipy"]
 
 
 def model(dbt, session):
@@ -9,16 +13,25 @@ def model(dbt, session):
     detectors = dbt.ref("detectors").df()
     runs = detectors["published"] | detectors["detector"].isin(settings["detectors"].split(","))
     expected = dbt.ref("int_expected_days").df()
-    panel = dbt.ref("int_demand_panel").project(", ".join(["unique_id", "ds", "y", *PEERS]))
-    found = detect(
-        # millions of rows repeat thousands of names
-        panel.to_arrow_table().to_pandas(strings_to_categorical=True),
-        detectors=list(detectors.loc[runs & (detectors["looks_at"] == "panel"), "detector"]),
-        season=settings["season"],
-        seed=settings["seed"],
-        alert_budget=settings["alert_budget"],
-        peers=PEERS,
-        labels=list(expected[["unique_id", "ds"]].itertuples(index=False, name=None)),
+    columns = ["unique_id", "ds", "y", *PEERS]
+    # millions of rows repeat thousands of names
+    panel = dbt.ref("int_demand_panel").project(", ".join(columns)).order("unique_id, ds").to_arrow_table()
+    panel = panel.to_pandas(strings_to_categorical=True)
+    arguments = {
+        "detectors": list(detectors.loc[runs & (detectors["looks_at"] == "panel"), "detector"]),
+        "season": settings["season"],
+        "seed": settings["seed"],
+        "alert_budget": settings["alert_budget"],
+        "peers": PEERS,
+        "labels": sorted(expected[["unique_id", "ds"]].itertuples(index=False, name=None)),
+    }
+    found = cached(
+        Path(settings["cache_dir"]),
+        tuple(arguments.items()),
+        [panel],
+        lambda: anomalies.detect(panel, **arguments),
+        code=Path(anomalies.__file__).parent,
+        libraries=LIBRARIES,
     )
     # text without rows, as object, would have no type in DuckDB
     return found.astype(dict.fromkeys(("unique_id", "method", "kind", "driver"), "string"))
