@@ -36,6 +36,7 @@ SUBCOMMANDS = {
     "land": ("ingest.refining.spark_job", "Refine landed events into raw Parquet with Spark."),
     "compact": ("ingest.refining.compaction", "Merge the small files of past days."),
     "build": ("pipeline", "Refine what is landed, build the warehouse and publish it."),
+    "live": ("live.command", "Load, refine, build, publish and notify, continuously."),
     "export": ("publish.export", "Publish the warehouse as SQLite files, and to PostgreSQL."),
     "status": ("publish.status", "Show what is landed, built, published and waiting."),
     "notifications": ("notify.command", "Show what needs attention, act on it, send it to people."),

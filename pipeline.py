@@ -8,13 +8,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from publish.progress import mark_now, note
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
 ROOT = Path(__file__).parent
+BUILT_WITH = "warehouse/built_with"  # the digest of the project that the last whole build was of
 # all that a table's content depends on besides the data
 PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "selectors.yml", "requirements.lock", "*.py")
+# unit tests examine the SQL, not the data
+BUILD = ("build", "--exclude-resource-type", "unit_test", "--selector")
 PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt", "ml", "ingest/refining", "publish", "notify")
 
 
@@ -39,8 +47,8 @@ def command(*, frequent: bool, full_refresh: bool, data_dir: Path) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False) -> None:
-    """Run the three steps on a data folder.
+def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False, refine: bool = True) -> None:
+    """Run the three steps on a data folder, or the last two, where another process refines.
 
     A full build is skipped if it would read exactly what the last good one read. Raises BuildError if a step fails:
     what is published stays as it was.
@@ -48,18 +56,22 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False)
     built = data_dir / "warehouse" / "built_from"
     if not frequent and not full_refresh and built.exists() and built.read_text() == fingerprint(data_dir):
         click.echo("nothing is new since the last build")
+        note(data_dir, mark_now(data_dir), "built", "judged", "published")
         return
     built.unlink(missing_ok=True)
-    click.echo("» refining into raw Parquet (Spark)")
-    _land(data_dir)
+    if refine:
+        click.echo("» refining into raw Parquet (Spark)")
+        _land(data_dir)
+    mark = mark_now(data_dir)
     click.echo("» metrics, forecasts and anomalies (dbt)")
     refresh = ["--full-refresh"] if full_refresh else []
-    # unit tests examine the SQL, not the data
-    selector = "frequent" if frequent else "whole"
-    _dbt(data_dir, "build", "--exclude-resource-type", "unit_test", "--selector", selector, *refresh)
+    run_dbt(data_dir, *BUILD, "frequent" if frequent else "whole", *refresh)
+    note(data_dir, mark, *(["built"] if frequent else ["built", "judged"]))
     click.echo("» publishing")
-    _publish(data_dir)
+    publish(data_dir)
+    note(data_dir, mark, "published")
     if not frequent:
+        (data_dir / BUILT_WITH).write_text(project_digest())
         built.write_text(fingerprint(data_dir))
 
 
@@ -70,9 +82,14 @@ def fingerprint(data_dir: Path) -> str:
     published files show whether anybody else wrote them.
     """
     digest = hashlib.sha256()
-    for line in (*_data(data_dir), *_project(), *_settings()):
+    for line in (*_data(data_dir), project_digest()):
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
+
+
+def project_digest() -> str:
+    """A digest of the project and the settings that tables are built with."""
+    return hashlib.sha256("\n".join([*_project(), *_settings()]).encode()).hexdigest()
 
 
 def _data(data_dir: Path) -> Iterator[str]:
@@ -107,7 +124,11 @@ def _land(data_dir: Path) -> None:
         raise BuildError("`inventory land --once` failed; see above. What is published stays as it was.")
 
 
-def _dbt(data_dir: Path, *arguments: str) -> None:
+def run_dbt(data_dir: Path, *arguments: str, manifest: Manifest | None = None) -> Any:
+    """Run a dbt command on a data folder and return its result. Raises BuildError where it fails.
+
+    With the manifest that an earlier `parse` in this process returned, it does not read the project again.
+    """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
@@ -118,14 +139,16 @@ def _dbt(data_dir: Path, *arguments: str) -> None:
     os.environ.setdefault("DBT_LOG_PATH", str(data_dir / "dbt/logs"))
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-    is_good = dbtRunner().invoke([*arguments, "--quiet", *places]).success
+    outcome = dbtRunner(manifest).invoke([*arguments, "--quiet", *places])
     # dbt holds the warehouse for its next command; the export opens it now
     connections.close_all_connections()
-    if not is_good:
-        raise BuildError("`dbt build` failed; see above. What is published stays as it was.")
+    if not outcome.success:
+        raise BuildError(f"`dbt {arguments[0]}` failed; see above. What is published stays as it was.")
+    return outcome.result
 
 
-def _publish(data_dir: Path) -> None:
+def publish(data_dir: Path) -> None:
+    """Publish what the last build made. Raises click.ClickException where that is refused."""
     from publish import export
 
     export.command.main(["--data-dir", str(data_dir)], standalone_mode=False)

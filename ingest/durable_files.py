@@ -60,6 +60,19 @@ def file_lock(folder: Path, doing: str, *, wait: bool = False) -> Iterator[None]
             raise
 
 
+def lock_holder(folder: Path) -> str | None:
+    """Which process holds a folder, and what it is doing; None where none does."""
+    try:
+        with (folder / ".lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip()
+    except FileNotFoundError:
+        pass
+    return None
+
+
 def _remove_unfinished(folder: Path) -> None:
     for leftover in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"*/{TEMPORARY}*")]:
         if leftover.is_dir():

@@ -1,5 +1,5 @@
-"""The event contracts: what a stock reading, an inventory note and a notification action are, and why a message is
-none of them.
+"""The event contracts: what a stock reading, an inventory note, a notification action and a failure of a stage are, and
+why a message is none of them.
 
 A reading is the level on hand of one product in one store at one time, never a movement. Values that look wrong but
 are well formed (negative stock, price 0, a jump, an empty note) are data: they are accepted here, and the rules judge
@@ -83,6 +83,16 @@ class Action(msgspec.Struct, frozen=True):
     extra: str | None = None
 
 
+class StageFailure(msgspec.Struct, frozen=True):
+    """A stage of the pipeline that did not work, though it was tried again; `event_timestamp` is UTC."""
+
+    failure_id: str
+    stage: str
+    problem: str
+    event_timestamp: datetime
+    extra: str | None = None
+
+
 class Rejection(msgspec.Struct, frozen=True):
     """Why a message is not an event: `kind` is one word to count by, `detail` what to look at."""
 
@@ -93,7 +103,7 @@ class Rejection(msgspec.Struct, frozen=True):
         return f"{self.kind}: {self.detail}"
 
 
-Event = TypeVar("Event", Reading, Note, Action)
+Event = TypeVar("Event", Reading, Note, Action, StageFailure)
 
 
 class FractionalQuantityError(ValueError):
@@ -237,6 +247,7 @@ class Columns(NamedTuple):
 READINGS = Contract(Reading, "stock reading")
 NOTES = Contract(Note, "inventory note")
 ACTIONS = Contract(Action, "notification action")
+FAILURES = Contract(StageFailure, "stage failure")
 FIELDS = READINGS.fields
 decode = READINGS.decode
 

@@ -136,38 +136,18 @@ def send(really: bool, data_dir: Path) -> None:
     notifications.yml in the data folder says who hears of what, and where.
     """
     from ingest.durable_files import FolderBusyError
-    from notify.delivery import SendError, check_address, new_digests, send_due
-    from notify.outbox import open_outbox
-    from notify.settings import SettingsError, read_settings, resolve
+    from notify.delivery import deliver
+    from notify.settings import SettingsError
 
     try:
-        settings = read_settings(data_dir)
-        with open_outbox(data_dir) as outbox:
-            if really:
-                outbox.drop_stale()
-            failed = 0
-            digests = new_digests(data_dir, settings, outbox)
-            for digest in digests:
-                try:
-                    service = check_address(resolve(digest.address, data_dir)).service_name
-                except (SettingsError, SendError) as error:
-                    failed += 1
-                    click.echo(f"{digest.person} ({digest.address.reference}): {error}")
-                    continue
-                if really:
-                    keys = [(each.episode_id, each.reopened_count) for each in digest.episodes]
-                    outbox.write(digest.delivery, keys)
-                else:
-                    click.echo(f"{digest.person} by {service} ({digest.address.reference})\n  {digest.delivery.title}")
-                    click.echo("".join(f"    {line}\n" for line in digest.delivery.body.splitlines() if line))
-            if really:
-                failed += send_due(data_dir, settings, outbox, click.echo)
-            waiting = outbox.waiting_count()
+        outcome = deliver(data_dir, click.echo, really=really)
     except (SettingsError, NotPublishedError, FolderBusyError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{len(digests)} new, {waiting} waiting" + ("" if really else "; nothing was sent (--send sends)"))
-    if failed:
-        raise click.ClickException(f"{failed} could not be sent; the next run tries them again.")
+    click.echo(
+        f"{outcome.new} new, {outcome.waiting} waiting" + ("" if really else "; nothing was sent (--send sends)")
+    )
+    if outcome.failed:
+        raise click.ClickException(f"{outcome.failed} could not be sent; the next run tries them again.")
 
 
 def _episodes(data_dir: Path) -> list[Episode]:

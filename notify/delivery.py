@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote
 
 from ingest import names
 from notify.episodes import Episode, current_episodes, regions
-from notify.outbox import Delivery, Outbox, new_delivery_id
-from notify.settings import Address, Settings, SettingsError, resolve
+from notify.outbox import Delivery, Outbox, new_delivery_id, open_outbox
+from notify.settings import Address, Settings, SettingsError, read_settings, resolve
 
 ITEMS_PER_DIGEST = 20
 LONGEST_LINE = 500
@@ -34,8 +34,45 @@ class Digest(NamedTuple):
     delivery: Delivery
 
 
+class Outcome(NamedTuple):
+    """What became of a delivery: new digests, messages that wait, and those that could not be sent."""
+
+    new: int
+    waiting: int
+    failed: int
+
+
 class SendError(RuntimeError):
     """A service did not take a message; the text holds no secret."""
+
+
+def deliver(data_dir: Path, report: Callable[[str], None], *, really: bool) -> Outcome:
+    """Send what is new and what is due, or only report what would be sent.
+
+    Raises SettingsError, NotPublishedError, FolderBusyError.
+    """
+    settings = read_settings(data_dir)
+    with open_outbox(data_dir) as outbox:
+        if really:
+            outbox.drop_stale()
+        failed = 0
+        digests = new_digests(data_dir, settings, outbox)
+        for digest in digests:
+            try:
+                service = check_address(resolve(digest.address, data_dir)).service_name
+            except (SettingsError, SendError) as error:
+                failed += 1
+                report(f"{digest.person} ({digest.address.reference}): {error}")
+                continue
+            if really:
+                keys = [(each.episode_id, each.reopened_count) for each in digest.episodes]
+                outbox.write(digest.delivery, keys)
+            else:
+                report(f"{digest.person} by {service} ({digest.address.reference})\n  {digest.delivery.title}")
+                report("".join(f"    {line}\n" for line in digest.delivery.body.splitlines() if line))
+        if really:
+            failed += send_due(data_dir, settings, outbox, report)
+        return Outcome(len(digests), outbox.waiting_count(), failed)
 
 
 def new_digests(data_dir: Path, settings: Settings, outbox: Outbox) -> list[Digest]:

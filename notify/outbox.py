@@ -158,12 +158,22 @@ def open_outbox(data_dir: Path) -> Iterator[Outbox]:
 
 def outbox_counts(data_dir: Path) -> tuple[int, int] | None:
     """How many messages were sent, and how many wait; None where nobody has sent any."""
-    path = data_dir / FOLDER / "outbox.db"
-    if not path.exists():
+    if not (data_dir / FOLDER / "outbox.db").exists():
         return None
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(_read_only(data_dir)) as connection:
         row = connection.execute("SELECT count(sent_at), count(*) - count(sent_at) FROM deliveries").fetchone()
     return row[0], row[1]
+
+
+def oldest_waiting(data_dir: Path) -> datetime | None:
+    """When the oldest message that waits was written; None where none waits. Somebody has sent one before."""
+    with closing(_read_only(data_dir)) as connection:
+        (written_at,) = connection.execute("SELECT min(written_at) FROM deliveries WHERE state <> 'sent'").fetchone()
+    return datetime.fromisoformat(written_at) if written_at else None
+
+
+def _read_only(data_dir: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{(data_dir / FOLDER / 'outbox.db').absolute().as_uri()}?mode=ro", uri=True)
 
 
 def new_delivery_id() -> str:

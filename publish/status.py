@@ -1,7 +1,8 @@
-"""`inventory status`: what is landed, built, published and waiting, in a few lines."""
+"""`inventory status`: what is landed, built, published and waiting, in a few lines or as JSON."""
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from typing import Any
 
 import click
 
+from ingest.durable_files import lock_holder
 from notify.outbox import outbox_counts
+from publish.lags import Lag, as_rows, lags
 from publish.server_state import running_server
 
 FOUND_BY_RULES = "select count(*) from anomalies where method = 'rule-based'"
@@ -25,11 +28,31 @@ FOUND_IN_NOTES = "select count(*) from anomalies where method = 'text'"
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: the lines, and the lag of each stage.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-def command(data_dir: Path) -> None:
-    """Summarise events, tables, notifications and access."""
-    for label, value in [*_events(data_dir), *_waiting(data_dir), *_published(data_dir), *_access(data_dir)]:
+def command(*, as_json: bool, data_dir: Path) -> None:
+    """Summarise events, stages, tables, notifications and access."""
+    now = datetime.now(UTC)
+    stages = lags(data_dir, now)
+    lines = [*_events(data_dir), *_waiting(data_dir), *_live(data_dir), *_stages(stages)]
+    lines += [*_published(data_dir), *_access(data_dir)]
+    if as_json:
+        click.echo(json.dumps(dict(lines) | {"stages": as_rows(stages, now)}, indent=2))
+        return
+    for label, value in lines:
         click.echo(f"{label:<20} {value}")
+
+
+def _live(data_dir: Path) -> Iterator[tuple[str, str]]:
+    running = lock_holder(data_dir / "live")
+    if running:
+        yield "live", running
+
+
+def _stages(stages: list[Lag]) -> Iterator[tuple[str, str]]:
+    for lag in stages:
+        waits = f"waits {_age(lag.seconds)} at most" if lag.seconds else "nothing waits"
+        yield f"to be {lag.stage}", waits
 
 
 def _events(data_dir: Path) -> Iterator[tuple[str, str]]:

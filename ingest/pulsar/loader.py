@@ -12,13 +12,11 @@ queue.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,11 +40,12 @@ from ingest.landing.commit import (
 )
 from ingest.landing.sources import full_topic
 from ingest.pulsar.connection import SUBSCRIPTION, PulsarError, Settings, connected, partition_number
+from ingest.stop_signals import stop_signals
 
 if TYPE_CHECKING:
     import pulsar
 
-FLUSH_SECONDS = 5.0
+FLUSH_SECONDS = 2.0
 RECEIVE_ROWS = 5_000
 RECEIVE_BYTES = 16_000_000
 RECEIVE_MILLISECONDS = 20
@@ -92,7 +91,7 @@ def load_topic(
     arrived `again` after they were landed. Raises PulsarError, and OSError when the folder cannot be written. Only
     landed messages are acknowledged, also after an error.
     """
-    with _stop_signals() as stop, ExitStack() as stack:
+    with stop_signals() as stop, ExitStack() as stack:
         if not _take_over(landing, stack, stop):
             return Counter()
         client = stack.enter_context(connected(settings))
@@ -338,18 +337,6 @@ def last_published(consumer: pulsar.Consumer) -> MessageId | None:
 def message_id_of(place: pulsar.MessageId) -> MessageId:
     """The client's message id as ours, which is ordered and has no partition."""
     return MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, instead of ending the process in the middle of a batch."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _take_over(landing: Path, stack: ExitStack, stop: threading.Event) -> bool:

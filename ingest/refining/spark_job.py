@@ -158,7 +158,7 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
             shutil.rmtree(received, ignore_errors=True)  # a task that Spark gave up may still write there
 
     writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(process_batch)
-    writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="5 seconds")
+    writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="1 second")
     query = writer.start()
     try:
         while not query.awaitTermination(SECONDS_BETWEEN_LOOKS):

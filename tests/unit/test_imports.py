@@ -14,6 +14,7 @@ PACKAGES: dict[str, set[str]] = {
     "ml": set(),
     "notify": {"ingest"},
     "publish": {"ingest", "notify"},
+    "live": {"publish", "notify", "ingest"},
     "dashboards": {"publish", "notify", "ingest"},
 }
 ROOMS: dict[str, set[str]] = {

@@ -17,8 +17,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the steps that ran, instead of the steps."""
     ran: list[str] = []
     monkeypatch.setattr(pipeline, "_land", lambda data_dir: ran.append("land"))
-    monkeypatch.setattr(pipeline, "_dbt", lambda data_dir, *arguments: ran.append("dbt"))
-    monkeypatch.setattr(pipeline, "_publish", lambda data_dir: ran.append("export"))
+    monkeypatch.setattr(pipeline, "run_dbt", lambda data_dir, *arguments: ran.append("dbt"))
+    monkeypatch.setattr(pipeline, "publish", lambda data_dir: ran.append("export"))
     return ran
 
 
@@ -107,7 +107,7 @@ def test_a_failed_step_ends_the_build_and_the_next_one_runs_again(
         raise pipeline.BuildError("`dbt build` failed; see above. What is published stays as it was.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_dbt", fail)
+        patch.setattr(pipeline, "run_dbt", fail)
         result = CliRunner().invoke(pipeline.command, ["--data-dir", str(data_dir)])
     assert result.exit_code == 1
     assert "`dbt build` failed" in result.output

@@ -42,6 +42,12 @@ product_categories as (
 
 ),
 
+stage_failures as (
+
+    select * from {{ ref('stg_live__stage_failures') }}
+
+),
+
 as_of as (
 
     select * from {{ ref('int_as_of') }}

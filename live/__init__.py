@@ -1,0 +1,1 @@
+"""`inventory live`: every stage from the topic to people, continuously and supervised."""

@@ -1,0 +1,131 @@
+"""The stage that builds: the warehouse follows raw and is published, again and again in one warm process.
+
+Levels, metrics and current stock follow each batch. Everything else is built whole on its own schedule.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.durable_files import file_lock
+from ingest.stop_signals import stop_signals
+from live import child
+from live.failures import newest_failure, record_failure
+from live.whole_build import prepare_rehearsal
+from pipeline import BUILT_WITH, BuildError, project_digest, publish, run_dbt
+from publish.progress import mark_now, note, progress
+
+SECONDS_BETWEEN_LOOKS = 0.2
+# what a warm process need not do again: seeds change with the project, and the manifest was written when it was parsed
+FREQUENT = ("run", "--no-write-json", "--log-level-file", "warn", "--selector", "frequent")
+RETRY_AFTER = timedelta(minutes=15)  # a whole build that failed
+SOONEST = timedelta(hours=1)  # between two whole builds that failures of stages ask for
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.option("--full-every", type=float, required=True, help="Hours between whole builds")
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", required=True)
+def command(full_every: float, data_dir: Path) -> None:
+    """Build until stopped."""
+    builder = Builder(data_dir, timedelta(hours=full_every))
+    with stop_signals() as stop:
+        try:
+            while not stop.is_set():
+                if not builder.step():
+                    stop.wait(SECONDS_BETWEEN_LOOKS)
+        except BuildError as error:
+            raise click.ClickException(str(error)) from error
+        finally:
+            builder.stop()
+
+
+class Builder:
+    """The state of the stage: the parsed project, a whole build or its rehearsal that is running, and when to try a
+    failed one again."""
+
+    def __init__(self, data_dir: Path, full_every: timedelta) -> None:
+        self._data_dir = data_dir
+        self._full_every = full_every
+        self._project = project_digest()
+        self._manifest: Any = None
+        self._rehearsal: subprocess.Popen[str] | None = None
+        self._whole: subprocess.Popen[str] | None = None
+        self._not_before = NEVER
+
+    def step(self) -> bool:
+        """Do what is due; return whether anything was. Raises BuildError, and click.ClickException where publication is
+        refused."""
+        if self._whole is not None:
+            if self._is_over(self._whole, "whole build"):
+                self._whole = None
+            return False  # it holds the warehouse
+        if self._rehearsal is not None:
+            if self._is_over(self._rehearsal, "rehearsal of the whole build"):
+                self._rehearsal = None
+                if datetime.now(UTC) >= self._not_before:
+                    self._whole = child.start("whole", data_dir=self._data_dir)
+                    return True
+        elif self._is_whole_due(datetime.now(UTC)):
+            if not self._can_follow:  # nothing could go on meanwhile
+                self._whole = child.start("whole", data_dir=self._data_dir)
+                return True
+            with file_lock(self._data_dir / "warehouse", "building", wait=True):
+                folder = prepare_rehearsal(self._data_dir)
+            self._rehearsal = child.start("whole", "--rehearsal", data_dir=folder)
+        return self._can_follow and self._follow()
+
+    def stop(self) -> None:
+        """End a whole build or its rehearsal; the next one begins again, with what they have cached."""
+        for process in filter(None, (self._whole, self._rehearsal)):
+            child.end(process)
+
+    @property
+    def _can_follow(self) -> bool:
+        """Whether the tables are there, and of this version of the project."""
+        built_with = self._data_dir / BUILT_WITH
+        return built_with.exists() and built_with.read_text() == self._project
+
+    def _is_whole_due(self, now: datetime) -> bool:
+        """Whether midnight (UTC), or a multiple of the interval after it, has passed since the last whole build began.
+        Or whether a stage has failed since, of which a whole build notifies."""
+        if now < self._not_before:
+            return False
+        if not self._can_follow:
+            return True
+        last, failed_at = progress(self._data_dir)["judged"].time, newest_failure(self._data_dir)
+        if failed_at is not None and failed_at > last and now - last >= SOONEST:
+            return True
+        return (now - NEVER) // self._full_every > (last - NEVER) // self._full_every
+
+    def _follow(self) -> bool:
+        """Take in the batches since the last build and publish them; return whether there were any."""
+        if self._manifest is None:
+            with file_lock(self._data_dir / "warehouse", "building", wait=True):
+                self._manifest = run_dbt(self._data_dir, "parse")
+        marks, newest = progress(self._data_dir), mark_now(self._data_dir)
+        if "published" in marks and marks["published"].batch_id >= newest.batch_id:
+            return False
+        with file_lock(self._data_dir / "warehouse", "building", wait=True):
+            mark = mark_now(self._data_dir)
+            run_dbt(self._data_dir, *FREQUENT, manifest=self._manifest)
+            note(self._data_dir, mark, "built")
+            publish(self._data_dir)
+            note(self._data_dir, mark, "published")
+        return True
+
+    def _is_over(self, process: subprocess.Popen[str], what: str) -> bool:
+        """Whether a whole build or its rehearsal has ended. Frequent builds go on after one that failed: what they
+        publish is right, though the rest is of the last whole build."""
+        code = process.poll()
+        if code:
+            problem = f"the {what} failed (exit code {code})"
+            click.echo(f"{problem}; see above. It is tried again in {RETRY_AFTER}.", err=True)
+            record_failure(self._data_dir, "whole build", problem)
+            self._not_before = datetime.now(UTC) + RETRY_AFTER
+        return code is not None

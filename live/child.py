@@ -1,0 +1,60 @@
+"""A stage of `inventory live` as a process of its own, which dies with the process that started it, however that ends.
+
+`python -m live.child PARENT ARGUMENTS…` runs a subcommand of `inventory` or one of STAGES.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
+STAGES = {"follow": "live.building", "whole": "live.whole_build", "deliver": "live.delivering"}
+
+
+def start(*arguments: str, data_dir: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start a child in a process group of its own. It lives no longer than the thread that calls this."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "live.child", str(os.getpid()), *arguments],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "INVENTORY_DATA_DIR": str(data_dir)},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+        **options,
+    )
+
+
+def end(process: subprocess.Popen[str], seconds: float = 0.0) -> None:
+    """End a child and all that it has started: with SIGTERM and, after so many seconds, SIGKILL."""
+    if seconds and process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def main(parent: int, arguments: list[str]) -> None:
+    """Tie this process to its parent and run the stage."""
+    # a signal that cannot be held up: a stage that is stopped or busy would outlive its parent otherwise
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        sys.exit(1)
+    name, *rest = arguments
+    if name in STAGES:
+        import_module(STAGES[name]).command.main(rest, prog_name=name)
+    else:
+        import_module("inventory").main.main(arguments, prog_name="inventory")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

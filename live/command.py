@@ -1,0 +1,102 @@
+"""`inventory live`: load, refine, build, publish and notify, continuously."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ingest.durable_files import FolderBusyError, file_lock
+from ingest.pulsar.connection import READINGS_TOPIC, PulsarError, settings
+from ingest.stop_signals import stop_signals
+from live.monitoring import Monitor
+from live.supervisor import Stage, Supervisor
+from notify.settings import FILE as PEOPLE
+
+FOLDER = "live"
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@click.command()
+@click.option(
+    "--source",
+    type=click.Choice(["landing", "pulsar"]),
+    default="landing",
+    show_default=True,
+    help="What Spark reads: what the loader has landed, or the topic itself.",
+)
+@click.option("--url", envvar="PULSAR_URL", help="Service URL of the Pulsar broker  [default: PULSAR_URL]")
+@click.option("--topic", envvar="PULSAR_TOPIC", default=READINGS_TOPIC, show_default=True)
+@click.option(
+    "--full-every",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24.0,
+    show_default=True,
+    metavar="HOURS",
+    help="How often rules, planning, forecasts and detectors run; counted from midnight UTC.",
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics on loopback.")
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
+def command(
+    source: str, url: str | None, topic: str, full_every: float, metrics_port: int | None, data_dir: Path
+) -> None:
+    """Load, refine, build, publish and notify, until SIGTERM or SIGINT.
+
+    A second one on the same data folder waits until the first ends, and takes over.
+    """
+    data_dir = data_dir.resolve()
+    try:
+        settings(url)
+    except PulsarError as error:
+        raise click.ClickException(str(error)) from error
+    os.environ.update(PULSAR_URL=url or "", PULSAR_TOPIC=topic)
+    with stop_signals() as stop, ExitStack() as held:
+        if not _take_over(data_dir / FOLDER, held, stop):
+            return
+        stages = _stages(data_dir, source, full_every)
+        supervisor = Supervisor(data_dir, stages, stop)
+        monitor = Monitor(data_dir, stages, url if source == "landing" else None, topic)
+        if metrics_port:
+            monitor.serve(metrics_port)
+        supervisor.start()
+        monitor.run(stop)
+        click.echo("ending; what is under way is finished or begun again by the next one", err=True)
+        supervisor.join()
+
+
+def _stages(data_dir: Path, source: str, full_every: float) -> list[Stage]:
+    def has(pattern: str) -> bool:
+        return any(data_dir.glob(pattern))
+
+    landing = [Stage("load", ["load"])] if source == "landing" else []
+    return [
+        *landing,
+        Stage(
+            "land",
+            ["land", "--source", source],
+            lambda: source == "pulsar" or has("landing/publish_date=*/*.parquet"),
+        ),
+        Stage("build", ["follow", "--full-every", str(full_every)], lambda: has("raw/readings/batch-*/*/*.parquet")),
+        Stage("deliver", ["deliver"], lambda: has(PEOPLE) and has("export/inventory_metrics.db")),
+    ]
+
+
+def _take_over(folder: Path, held: ExitStack, stop: threading.Event) -> bool:
+    """Hold the folder, waiting for another `inventory live` to end if there is one; False if stopped meanwhile."""
+    doing = f"running `inventory live` since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    reported = False
+    while not stop.is_set():
+        try:
+            held.enter_context(file_lock(folder, doing))
+        except FolderBusyError as busy:
+            if not reported:
+                click.echo(f"{busy} Standing by to take over.", err=True)
+                reported = True
+            stop.wait(SECONDS_BETWEEN_LOOKS)
+        else:
+            return True
+    return False

@@ -1,0 +1,13 @@
+{# A stage of `inventory live` that did not work on a day, though it was started again; readings of before stay on show. #}
+{% macro rule__feed__failing_stage() %}
+    select
+        cast(null as varchar) as store_location,
+        cast(null as varchar) as category,
+        cast(null as varchar) as product_id,
+        cast(cast(failed_at as date) as timestamp) as event_timestamp,
+        count(*) as observed_value,
+        count(*) as score,
+        stage || ': ' || arg_max(problem, failed_at) as evidence
+    from stage_failures
+    group by cast(failed_at as date), stage
+{% endmacro %}

@@ -1,0 +1,22 @@
+{{ config(materialized='view') }}
+
+with
+
+stage_lags as (
+
+    select * from {{ ref('stg_live__stage_lags') }}
+
+),
+
+final as (
+
+    select
+        stage,
+        lag_seconds,
+        newest_message_at,
+        measured_at
+    from stage_lags
+
+)
+
+select * from final

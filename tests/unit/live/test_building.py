@@ -1,0 +1,134 @@
+"""When a whole build is due, and what goes on meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live import building, child
+from live.building import Builder
+from pipeline import BUILT_WITH, project_digest
+from publish.progress import Mark, mark_now, note, progress
+
+
+class Process:
+    """A child that runs until it is given an exit code."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.arguments = arguments
+        self.code: int | None = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+    started: list[Process] = []
+
+    def start(*arguments: str, **_: Any) -> Process:
+        started.append(Process(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(child, "start", start)
+    return started
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The dbt commands that ran, instead of them; publication does nothing."""
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(building, "run_dbt", lambda _, *arguments, **__: ran.append(arguments) or "a manifest")
+    monkeypatch.setattr(building, "publish", lambda _: None)
+    return ran
+
+
+def bring(data_dir: Path, batch_id: int) -> None:
+    (data_dir / f"raw/readings/batch-{batch_id:06d}").mkdir(parents=True)
+
+
+def judged(data_dir: Path, at: datetime) -> None:
+    """Leave what a whole build leaves."""
+    (data_dir / BUILT_WITH).write_text(project_digest())
+    note(data_dir, Mark(mark_now(data_dir).batch_id, at.timestamp()), "built", "judged", "published")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    (tmp_path / "warehouse").mkdir()
+    bring(tmp_path, 0)
+    return tmp_path
+
+
+def test_the_first_build_is_whole(data_dir: Path, children: list[Process], built: list[Any]) -> None:
+    builder = Builder(data_dir, timedelta(hours=24))
+    assert builder.step()
+    assert not builder.step()
+    assert [each.arguments for each in children] == [("whole",)]
+    assert not built
+
+
+def test_a_new_version_of_the_project_builds_all(data_dir: Path, children: list[Process], built: list[Any]) -> None:
+    judged(data_dir, datetime.now(UTC))
+    (data_dir / BUILT_WITH).write_text("another version")
+    assert Builder(data_dir, timedelta(days=10_000)).step()
+    assert [each.arguments for each in children] == [("whole",)]
+
+
+def test_a_new_batch_is_built_and_published_once(data_dir: Path, built: list[Any]) -> None:
+    judged(data_dir, datetime.now(UTC))
+    builder = Builder(data_dir, timedelta(days=10_000))
+    assert not builder.step()
+    bring(data_dir, 1)
+    assert builder.step()
+    assert not builder.step()
+    assert [arguments[0] for arguments in built] == ["parse", "run"]
+    assert progress(data_dir)["published"].batch_id == 1
+
+
+def test_frequent_builds_go_on_during_a_rehearsal(data_dir: Path, children: list[Process], built: list[Any]) -> None:
+    judged(data_dir, datetime.now(UTC) - timedelta(days=2))
+    builder = Builder(data_dir, timedelta(hours=24))
+    builder.step()
+    assert children[0].arguments == ("whole", "--rehearsal")
+    bring(data_dir, 1)
+    assert builder.step()
+    assert progress(data_dir)["published"].batch_id == 1
+    children[0].code = 0
+    assert builder.step()
+    assert children[1].arguments == ("whole",)
+    bring(data_dir, 2)
+    assert not builder.step()  # the whole build holds the warehouse
+
+
+def test_after_a_failed_rehearsal_frequent_builds_go_on(
+    data_dir: Path, children: list[Process], built: list[Any]
+) -> None:
+    judged(data_dir, datetime.now(UTC) - timedelta(days=2))
+    builder = Builder(data_dir, timedelta(hours=24))
+    builder.step()
+    children[0].code = 1
+    bring(data_dir, 1)
+    builder.step()
+    builder.step()
+    assert len(children) == 1
+    assert progress(data_dir)["published"].batch_id == 1
+    assert list(data_dir.glob("landing_failures/publish_date=*/*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("hours", "last", "now", "due"),
+    [
+        (24, "2026-06-30T00:01", "2026-06-30T23:59", False),
+        (24, "2026-06-30T23:59", "2026-07-01T00:00", True),
+        (6, "2026-06-30T05:59", "2026-06-30T06:00", True),
+        (6, "2026-06-30T06:00", "2026-06-30T11:59", False),
+    ],
+)
+def test_whole_builds_are_counted_from_midnight(data_dir: Path, hours: int, last: str, now: str, due: bool) -> None:
+    judged(data_dir, datetime.fromisoformat(last).replace(tzinfo=UTC))
+    builder = Builder(data_dir, timedelta(hours=hours))
+    assert builder._is_whole_due(datetime.fromisoformat(now).replace(tzinfo=UTC)) == due

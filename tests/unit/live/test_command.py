@@ -1,0 +1,69 @@
+"""A second `inventory live`, and what Prometheus reads."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner
+
+from dev.pulsar_broker import free_port
+from live import command, monitoring
+from live.monitoring import Monitor
+from live.supervisor import Stage
+from publish.lags import Lag
+
+
+def test_a_second_one_says_why_it_waits_and_takes_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, stop = ExitStack(), ExitStack(), threading.Event()
+    assert command._take_over(tmp_path / "live", first, stop)
+    threading.Timer(0.5, first.close).start()
+    with second:
+        assert command._take_over(tmp_path / "live", second, stop)
+    reported = capsys.readouterr().err
+    assert "is running `inventory live` since 20" in reported
+    assert reported.endswith("Standing by to take over.\n")
+    assert reported.count("\n") == 1
+
+
+def test_one_that_is_stopped_while_it_waits_does_not_run(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with ExitStack() as first, ExitStack() as second:
+        assert command._take_over(tmp_path / "live", first, stop)
+        threading.Timer(0.3, stop.set).start()
+        assert not command._take_over(tmp_path / "live", second, stop)
+
+
+def test_without_a_broker_the_setting_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        command.command, ["--data-dir", str(tmp_path / "data"), "--url", ""], env={"PULSAR_URL": ""}
+    )
+    assert result.exit_code == 1
+    assert "no broker is named. Set PULSAR_URL or --url" in result.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_prometheus_reads_lags_and_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "live").mkdir()
+    newest = datetime(2026, 6, 30, tzinfo=UTC)
+    monkeypatch.setattr(monitoring, "lags", lambda *_: [Lag("refined", 2.5, newest), Lag("delivered", 0.0, None)])
+    monitor = Monitor(tmp_path, [Stage("land", [], failures=3)], None, "readings")
+    monitor.measure()
+    port = free_port()
+    monitor.serve(port)
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    assert 'inventory_stage_lag_seconds{stage="refined"} 2.5' in lines
+    assert any(
+        line.startswith('inventory_stage_newest_message_timestamp_seconds{stage="refined"} 1.78') for line in lines
+    )
+    assert 'inventory_stage_lag_seconds{stage="delivered"} 0.0' in lines
+    assert 'inventory_process_failures_total{process="land"} 3.0' in lines
+    assert 'inventory_process_up{process="land"} 0.0' in lines
+    written = (tmp_path / "live/lags.csv").read_text().splitlines()
+    assert written[0] == "stage,lag_seconds,newest_message_at,measured_at"
+    assert written[1].startswith("refined,2.5,2026-06-30T00:00:00+00:00,20")

@@ -1,0 +1,109 @@
+"""Stages that end, that hang, and that lose their supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from live import child, supervisor
+from live.supervisor import Stage, Supervisor
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stage]]:
+    """Keep a stage that runs a line of Python instead of a subcommand, until the test is over."""
+
+    def start(code: str, *, data_dir: Path, **options: object) -> subprocess.Popen[str]:
+        arguments = [sys.executable, "-c", code]
+        return subprocess.Popen(arguments, start_new_session=True, text=True, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(child, "start", start)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(supervisor, "SECONDS_TO_END", 1.0)
+    stop = threading.Event()
+    running: list[Supervisor] = []
+
+    def run(code: str, is_ready: Callable[[], bool] = lambda: True) -> Stage:
+        stage = Stage("land", [code], is_ready)
+        running.append(Supervisor(tmp_path, [stage], stop))
+        running[0].start()
+        return stage
+
+    yield run
+    stop.set()
+    for each in running:
+        each.join()
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    given_up = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < given_up, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def test_a_stage_that_ends_starts_again_and_says_why_it_ended(keep: Callable[..., Stage]) -> None:
+    stage = keep("print('Error: the disk is full'); raise SystemExit(1)")
+    wait_until(lambda: stage.failures >= 2)
+    assert stage.problem == "the disk is full"
+
+
+def test_a_stage_that_is_killed_works_again_without_a_notification(keep: Callable[..., Stage], tmp_path: Path) -> None:
+    stage = keep("import time; time.sleep(600)")
+    wait_until(lambda: stage.is_running)
+    os.kill(stage.process.pid, signal.SIGKILL)
+    wait_until(lambda: stage.failures == 1 and stage.is_running)
+    assert stage.problem == "it was killed (SIGKILL)"
+    assert not (tmp_path / "landing_failures").exists()
+
+
+def test_three_failures_in_a_row_are_landed(keep: Callable[..., Stage], tmp_path: Path) -> None:
+    keep("raise SystemExit('no room')")
+    wait_until(lambda: list(tmp_path.glob("landing_failures/publish_date=*/*.parquet")))
+    (file, *_) = tmp_path.glob("landing_failures/publish_date=*/*.parquet")
+    (row,) = pq.ParquetFile(file).read().to_pylist()
+    assert (row["stage"], row["problem"], row["error"]) == ("land", "no room", None)
+
+
+def test_a_stage_waits_for_what_it_works_on(keep: Callable[..., Stage]) -> None:
+    ready: list[bool] = []
+    stage = keep("import time; time.sleep(600)", lambda: bool(ready))
+    time.sleep(0.5)
+    assert stage.process is None
+    ready.append(True)
+    wait_until(lambda: stage.is_running)
+
+
+def test_a_stage_that_does_not_heed_sigterm_is_ended(tmp_path: Path, keep: Callable[..., Stage]) -> None:
+    stage = keep("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(600)")
+    wait_until(lambda: stage.lines)
+    # the fixture stops it, and waits for its end
+
+
+def test_a_stage_dies_with_a_supervisor_that_is_killed() -> None:
+    code = """
+        import time
+        from pathlib import Path
+        from live import child
+        print(child.start("deliver", "--data-dir", "/nowhere", data_dir=Path("/nowhere")).pid, flush=True)
+        time.sleep(600)
+    """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert parent.stdout is not None
+    orphan = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not Path(f"/proc/{orphan}").exists() or "Z" in Path(f"/proc/{orphan}/stat").read_text())
