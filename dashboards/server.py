@@ -190,7 +190,7 @@ def _serve(home: Path, listener: socket.socket) -> None:
                 "--worker-class=gthread",
                 "--threads=8",
                 "--timeout=120",
-                "--keep-alive=75",  # a browser that comes back after gunicorn's two seconds may find a closed connection
+                "--keep-alive=75",  # after its usual two seconds a browser may meet a closed connection
                 "--graceful-timeout=5",
                 "--no-control-socket",
                 "--limit-request-line=0",
