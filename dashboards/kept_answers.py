@@ -7,15 +7,15 @@ from pathlib import Path
 
 from flask_caching.backends import FileSystemCache
 
-from dashboards.published import file_id
+from ingest.shared_sqlite import state_of
 
 
 class KeptAnswers(FileSystemCache):
-    """Answers of the files that are published now. Those of earlier files are no longer found, and fall out in time."""
+    """Answers of what is published now. Those of earlier publications are no longer found, and fall out in time."""
 
     def _get_filename(self, key: str) -> str:
         if key == self._fs_count_file:
             return super()._get_filename(key)
         export = Path(os.environ["INVENTORY_DATA_DIR"]).resolve() / "export"
-        published = ":".join(file_id(export / f"{name}.db") for name in ("inventory", "inventory_metrics"))
+        published = ":".join(state_of(export / f"{name}.db") for name in ("inventory", "inventory_metrics"))
         return super()._get_filename(f"{published}:{key}")

@@ -1,4 +1,4 @@
-"""The published file that the pages read: which one it is now, and until when its readings go."""
+"""Until when the readings of the published file go."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-
-def file_id(path: Path) -> str:
-    """What another publication changes: an export renames a new file into place, and an action is written into it."""
-    found = path.stat()
-    return f"{found.st_ino}-{found.st_mtime_ns}"
+from ingest.shared_sqlite import state_of
 
 
 def day_after_newest_reading(path: Path) -> date:
     """The end of all periods that count back from now. For a shop's old readings, now is when they end."""
-    return _day_after_newest_reading(path, file_id(path))
+    return _day_after_newest_reading(path, state_of(path))
 
 
 @lru_cache(maxsize=4)
-def _day_after_newest_reading(path: Path, _file_id: str) -> date:
+def _day_after_newest_reading(path: Path, _state: str) -> date:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
         (as_of,) = file.execute("SELECT max(as_of) FROM pipeline_status").fetchone()
     return (date.fromisoformat(as_of[:10]) if as_of else date.today()) + timedelta(days=1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,28 +52,30 @@ class Episode:
 def current_episodes(data_dir: Path) -> list[Episode]:
     """The episodes as they are now, the most urgent first. Raises NotPublishedError."""
     states, now = current_states(data_dir), datetime.now(UTC)
-    published = published_episodes(data_dir / PUBLISHED)
+    with _opened(data_dir / PUBLISHED) as file:
+        published = episodes_in(file)
     return [with_state(each, states.get(each.episode_id), now) for each in published]
 
 
-def published_episodes(path: Path) -> list[Episode]:
-    """The episodes of a published file, the most urgent first. Raises NotPublishedError."""
-    columns = ", ".join(field.name for field in dataclasses.fields(Episode))
+def episodes_in(file: sqlite3.Connection) -> list[Episode]:
+    """The episodes of a published file, the most urgent first."""
+    columns = [field.name for field in dataclasses.fields(Episode)]
     order = "severity_rank, value_at_risk DESC, episode_id"
-    return [episode(row) for row in _read(path, f"SELECT {columns} FROM notification_episodes ORDER BY {order}")]
+    rows = file.execute(f"SELECT {', '.join(columns)} FROM notification_episodes ORDER BY {order}")
+    return [episode(dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def regions(data_dir: Path) -> dict[str, str]:
     """The region of each published store. Raises NotPublishedError."""
-    rows = _read(data_dir / PUBLISHED, "SELECT store_location, region FROM stores")
-    return {row["store_location"]: row["region"] for row in rows}
+    with _opened(data_dir / PUBLISHED) as file:
+        return dict(file.execute("SELECT store_location, region FROM stores").fetchall())
 
 
-def _read(path: Path, query: str) -> list[dict[str, Any]]:
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as published:
-            published.row_factory = sqlite3.Row
-            return [dict(row) for row in published.execute(query)]
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            yield file
     except sqlite3.Error as error:
         raise NotPublishedError(
             f"{path} holds no notifications of today's version ({error}). Run `inventory build`, or check "

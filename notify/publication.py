@@ -1,14 +1,12 @@
 """What is published shows what people have done since the build, before the next one.
 
-The file is copied, changed and renamed, as an export does it, so that readers see the old or the new file whole. An
-action that comes while somebody else holds the folder leaves the showing to him: he looks again after he has let go.
-In a serving database, rows change in a transaction.
+Rows change in a transaction, as an export does it, in the file and in a serving database. An action that comes while
+somebody else holds the folder leaves the showing to him: he looks again after he has let go.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -17,11 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ingest.durable_files import FolderBusyError, atomic_write, file_lock
+from ingest.durable_files import FolderBusyError, file_lock
+from ingest.shared_sqlite import shared_sqlite, transaction
 from notify.actions import PUBLISHED, current_states, landed_actions
-from notify.episodes import PUBLISHED_TIME, Episode, episode, published_episodes, with_state
+from notify.episodes import PUBLISHED_TIME, Episode, episode, episodes_in, with_state
 from serving_database import SERVING, ServingDatabase, ServingDatabaseError, serving_database
 
+ACTED_ON = {"notification_episodes", "dashboard_notifications"}  # the tables that actions change
 COLUMNS = ("status", "needs_attention", "acted_by", "acted_at", "assignee", "snoozed_until", "comment")
 # the documented table holds what needs attention, without ids
 DELETE = "DELETE FROM dashboard_notifications WHERE (notification, store_location, category, product_id) = (?, ?, ?, ?)"
@@ -47,26 +47,17 @@ def _show_in_file(data_dir: Path, path: Path) -> None:
     while path.exists():
         shown = landed_actions(data_dir)
         try:
-            with file_lock(path.parent, "showing actions"):
-                if changed := _changed(data_dir, partial(published_episodes, path)):
-                    with atomic_write(path) as temporary:
-                        shutil.copy2(path, temporary)
-                        _write_file(temporary, changed)
+            with file_lock(path.parent, "showing actions"), shared_sqlite(path) as file, transaction(file):
+                apply_actions(data_dir, file)
         except FolderBusyError:
             return
         if landed_actions(data_dir) == shown:
             return
 
 
-def apply_actions(data_dir: Path, path: Path) -> None:
-    """Change the episodes of a file that nobody reads yet to what they are now."""
-    if path.name == Path(PUBLISHED).name:
-        _write_file(path, _changed(data_dir, partial(published_episodes, path)))
-
-
-def _write_file(path: Path, changed: list[Episode]) -> None:
-    with closing(sqlite3.connect(path)) as file, file:
-        _write(file.execute, changed)
+def apply_actions(data_dir: Path, file: sqlite3.Connection) -> None:
+    """Change the episodes of a published file to what they are now."""
+    _write(file.execute, _changed(data_dir, partial(episodes_in, file)))
 
 
 def _show_in_database(data_dir: Path, database: ServingDatabase) -> None:

@@ -139,6 +139,7 @@ def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
         yield "tables", f"{path} is not published yet; run `make pipeline`"
         return
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        database.execute("BEGIN")  # all figures of one publication
 
         def one(query: str) -> str:
             (value,) = database.execute(query).fetchone()

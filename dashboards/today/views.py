@@ -81,12 +81,13 @@ def signed_in(view: View) -> View:
 
 @contextmanager
 def published() -> Iterator[Connection]:
-    """The published file, with the viewer's rows: one file for a whole page, whatever is exported meanwhile."""
+    """The published file, with the viewer's rows: one publication for a whole page, whatever is exported meanwhile."""
     from superset import security_manager
 
     roles = [role.name for role in security_manager.get_user_roles()]
     address = f"file:{quote(str(DATA_DIR / 'export' / 'inventory_metrics.db'))}?mode=ro"
     with closing(Connection(address, uri=True, stores=shown_to(roles))) as connection:
+        connection.execute("BEGIN")
         yield connection
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from publish.parts import part_number
 from publish.publication import EXPOSURE, PublicationRefusedError, PublishedTable
 
 DOCUMENTED: dict[str, dict[str, dict[str, str]]] = {
@@ -98,6 +99,9 @@ INDEXES: dict[str, list[tuple[str, ...]]] = {
     "lost_sales": [("store_location", "event_date")],
 }
 
+# A row's id begins with its part. So the rows of a part lie together, and are found without an index.
+ROW_BITS = 35
+
 # what a column of the warehouse becomes: the type that SQLite declares, and the SQL that makes its values in DuckDB
 FORMS = {
     "VARCHAR": ("TEXT", "{}"),
@@ -149,6 +153,20 @@ def converted(table: PublishedTable) -> str:
     """The table as SQLite is to hold it, as a relation of the warehouse."""
     columns = ", ".join(f"{column.expression} as {name}" for name, column in published_columns(table).items())
     return f"(select {columns} from {table.relation}) as converted"
+
+
+def rows_by_part(table: PublishedTable, condition: str = "true") -> str:
+    """The rows of a table, each with its part, as a relation of the warehouse."""
+    columns = ", ".join(f"{column.expression} as {name}" for name, column in published_columns(table).items())
+    return f"(select {part_number(table)} as part, {columns} from {table.relation} where {condition}) as converted"
+
+
+def definition(table: PublishedTable) -> str:
+    """The statement that creates a table, or the view that it is."""
+    if table.view_of is not None:
+        return f"CREATE VIEW {table.name} AS SELECT * FROM {table.view_of}"
+    columns = ", ".join(f"{name} {column.declared}" for name, column in published_columns(table).items())
+    return f"CREATE TABLE {table.name} ({columns})"
 
 
 def index_definitions(table: PublishedTable) -> list[str]:

@@ -12,6 +12,7 @@ from publish.destinations.sqlite_schema import DOCUMENTED
 COMPANIONS = {
     "daily_stock": {"store_location": "varchar", "event_date": "date", "total_quantity": "bigint"},
     "current_stock": {"store_location": "varchar", "last_reading_at": "timestamp", "is_stale": "boolean"},
+    "notification_episodes": {"store_location": "varchar", "status": "varchar"},
     "late_events": {"store_location": "varchar", "event_timestamp": "timestamp", "published_at": "timestamp"},
 }
 VIEWS = {"numerical_anomalies": "numerical_quantity"}

@@ -1,0 +1,92 @@
+"""What a published SQLite file holds, as its publication noted it beside the file.
+
+The file says by its `user_version` which publication it holds. A publication writes its note before it commits, and the
+next one removes the notes before. So the file has its note whenever a process is killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ingest.durable_files import atomic_write
+from publish.destinations.sqlite_schema import converted, definition, index_definitions
+from publish.parts import Parts, changed_parts, part_number, parts_of
+from publish.publication import PublishedTable
+
+if TYPE_CHECKING:
+    import duckdb
+
+# with more changes, and if they reach more than half of the rows, a whole file is faster
+MOST_CHANGED_ROWS = 100_000
+
+
+class Contents(msgspec.Struct):
+    """How the tables of a file are written, and the parts of each, by its name."""
+
+    layout: str
+    parts: dict[str, Parts]
+
+    @property
+    def row_count(self) -> int:
+        return sum(part.row_count for parts in self.parts.values() for part in parts.values())
+
+    def mostly_differs(self, before: Contents) -> bool:
+        changed = sum(
+            row_count
+            for name, parts in self.parts.items()
+            for row_count in changed_parts(before.parts[name], parts).values()
+        )
+        return changed > max(MOST_CHANGED_ROWS, self.row_count // 2)
+
+
+def contents_of(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable]) -> Contents:
+    """What a file of these tables is to hold."""
+    import duckdb
+
+    stored = [table for table in tables if table.view_of is None]
+    written = [duckdb.__version__]  # another version may have other hashes
+    written += [definition(table) for table in tables]
+    for table in stored:
+        written += [part_number(table), converted(table), *index_definitions(table)]
+    layout = hashlib.sha256("\n".join(written).encode()).hexdigest()
+    return Contents(layout, {table.name: parts_of(connection, table) for table in stored})
+
+
+def noted_contents(path: Path) -> Contents | None:
+    """What the file holds; None where no publication noted it."""
+    note = _note(path, _publication(path))
+    try:
+        return msgspec.json.decode(note.read_bytes(), type=Contents)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def note_contents(path: Path, contents: Contents) -> int:
+    """Note what a publication is about to bring into the file; return the number that the file is to carry."""
+    content = msgspec.json.encode(contents)
+    number = int.from_bytes(hashlib.sha256(content).digest()[:4]) >> 1
+    with atomic_write(_note(path, number)) as written:
+        written.write_bytes(content)
+    for other in path.parent.glob(f"{path.stem}.parts-*"):
+        if other not in {_note(path, number), _note(path, _publication(path))}:
+            other.unlink()
+    return number
+
+
+def _publication(path: Path) -> int | None:
+    """The number of the publication that the file holds; None where nobody can read it."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            return int(file.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return None
+
+
+def _note(path: Path, number: int | None) -> Path:
+    return path.with_name(f"{path.stem}.parts-{number}")
