@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from publish.build_failure import failure_noted
 from publish.progress import mark_now, note
 
 if TYPE_CHECKING:
@@ -51,8 +52,13 @@ def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False,
     """Run the three steps on a data folder, or the last two, where another process refines.
 
     A full build is skipped if it would read exactly what the last good one read. Raises BuildError if a step fails:
-    what is published stays as it was.
+    what is published stays as it was, and pages say so.
     """
+    with failure_noted(data_dir, frequent=frequent):
+        _build(data_dir, frequent=frequent, full_refresh=full_refresh, refine=refine)
+
+
+def _build(data_dir: Path, *, frequent: bool, full_refresh: bool, refine: bool) -> None:
     built = data_dir / "warehouse" / "built_from"
     if not frequent and not full_refresh and built.exists() and built.read_text() == fingerprint(data_dir):
         click.echo("nothing is new since the last build")

@@ -27,7 +27,7 @@ STATUSES = {
     "reorder": SEVERITIES["medium"],
 }
 BLUE, RED = {"r": 33, "g": 102, "b": 172, "a": 1}, {"r": 178, "g": 24, "b": 43, "a": 1}
-SENTENCES = ("notification", "description", "reason")  # a phone would otherwise show a word a line
+SENTENCES = ("message", "description", "reason")  # a phone would otherwise show a word a line
 COLOURED = {"urgency": {f"{rank} {name}": colour for rank, (name, colour) in enumerate(SEVERITIES.items(), 1)}}
 OUTCOMES = {"failed": SEVERITIES["critical"], "did not end": SEVERITIES["high"]}
 COLOURED |= {"severity": SEVERITIES, "status": STATUSES, "outcome": OUTCOMES}

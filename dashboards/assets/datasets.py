@@ -14,7 +14,19 @@ from dashboards.assets.serving_models import NUMBER_FORMATS, Column, Model
 
 KEYS = ("label", "sql", "format", "description")
 SQL_WORDS = {"sum", "avg", "count", "max", "min", "nullif", "case", "when", "then", "else", "end", "in", "null", "and"}
-SQL_WORDS |= {"distinct", "or", "is", "not", "abs", "replace", "date", "coalesce", "substr", "current_timestamp"}
+SQL_WORDS |= {
+    "distinct",
+    "or",
+    "is",
+    "not",
+    "abs",
+    "replace",
+    "date",
+    "coalesce",
+    "substr",
+    "length",
+    "current_timestamp",
+}
 
 
 def database(name: str) -> dict[str, Any]:

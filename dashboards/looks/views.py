@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, json, make_response, request
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from dashboards.looks.one_column import one_column
+from dashboards.today import words
+from publish.build_failure import failed_at
 
 HERE = Path(__file__).parent
+DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 NARROW = "narrow"  # the cookie in which looks.js says that the window is narrow
 # Superset 6.1 shows its makers a pixel in the menu; an empty picture stands in, which no browser has to ask for
 PIXEL = b"https://apachesuperset.gateway.scarf.sh/pixel/"
@@ -22,6 +27,13 @@ looks = Blueprint("looks", __name__, static_folder="static", static_url_path="/l
 def icon() -> Response:
     """What browsers ask for on pages that name no icon."""
     return looks.send_static_file("icon.svg")
+
+
+@looks.app_context_processor
+def notice() -> dict[str, str]:
+    """What looks.js writes above each of Superset's pages."""
+    at = failed_at(DATA_DIR)
+    return {"notice": words.failed_build(at, datetime.now(UTC)) if at else ""}
 
 
 def adapt_looks(app: Flask) -> None:

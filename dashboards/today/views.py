@@ -27,6 +27,7 @@ from dashboards.today.queries import days, notifications, orders, summaries, tim
 from notify.actions import ActionError, actions_of, current_states, new_action, record_action
 from notify.episodes import NO_SINGLE_STORE, Episode
 from notify.publication import show_actions
+from publish.build_failure import failed_at
 
 HERE = Path(__file__).parent
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
@@ -151,6 +152,7 @@ def page() -> Any:
         by_status=Counter(each.status for each in open_now),
         waiting_by_store=waiting_by_store,
         orders=to_order,
+        failed_at=failed_at(DATA_DIR),
         done=DONE.get(request.args.get("done", "")),
     )
 

@@ -78,6 +78,11 @@ def ago(since: datetime, now: datetime) -> str:
     return "just now"
 
 
+def failed_build(at: datetime, now: datetime) -> str:
+    """That the last build failed, and what that means for what is shown."""
+    return f"The last build failed {ago(at, now)}. What you see is from before it."
+
+
 def count(number: int, one: str, many: str) -> str:
     """A number with its noun."""
     return f"{number:,} {one if number == 1 else many}"

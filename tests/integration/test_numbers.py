@@ -83,6 +83,7 @@ def test_sales_at_risk_and_orders(shown):
     assert sum(row["value_at_risk"] for row in charts.rows("Stores compared")) == pytest.approx(at_risk)
     assert sum(row["at_risk"] for row in charts.rows("Sales at risk by store")) == pytest.approx(at_risk)
     ordered = charts.rows("What to order")
+    assert len(ordered) == one("select sum(suggested_order > 0) from {}")
     assert sum(row["suggested_order"] for row in ordered) == one("select sum(suggested_order) from {}")
     value = sum(row["suggested_order"] * row["price"] for row in ordered if row["price"] is not None)
     assert charts.tile("To order now") == pytest.approx(value)

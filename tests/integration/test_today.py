@@ -152,6 +152,17 @@ def test_as_many_things_need_somebody_as_the_command_line_says(own):
     assert f"{waiting(own.signed_in('admin').ask('/today/').text):,} of them need attention today" in said
 
 
+def test_pages_say_that_the_last_build_failed(own):
+    client = own.signed_in("store_a")
+    addresses = ("/today/", "/superset/dashboard/overview/")
+    said = "The last build failed just now. What you see is from before it."
+    assert not [address for address in addresses if said in client.ask(address).text]
+    (own.data_dir / "warehouse").mkdir()
+    (own.data_dir / "warehouse/last_build_failed").write_text("whole")
+    assert [address for address in addresses if said in client.ask(address).text] == [*addresses]
+    (own.data_dir / "warehouse/last_build_failed").unlink()
+
+
 def test_every_link_leads_to_a_page(own):
     client, seen, waiting_links = own.signed_in("regional"), set(), ["/today/"]
     while waiting_links and len(seen) < 150:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import pipeline
+from publish.build_failure import failed_at
 
 
 @pytest.fixture
@@ -112,8 +113,12 @@ def test_a_failed_step_ends_the_build_and_the_next_one_runs_again(
     assert result.exit_code == 1
     assert "`dbt build` failed" in result.output
     assert steps == ["land", "dbt", "export", "land"]
+    assert failed_at(data_dir)
+    pipeline.build(data_dir, frequent=True)
+    assert failed_at(data_dir), "the forecasts are still old"
     pipeline.build(data_dir)
-    assert steps[4:] == ["land", "dbt", "export"]
+    assert steps[7:] == ["land", "dbt", "export"]
+    assert failed_at(data_dir) is None
 
 
 def test_with_nothing_landed_the_next_step_is_named(tmp_path: Path) -> None:

@@ -6,3 +6,14 @@ narrow.addEventListener("change", () => {
   say();
   if (location.pathname.startsWith("/superset/dashboard/")) location.reload();
 });
+
+const notice = document.querySelector("meta[name=notice]");
+if (notice) {
+  addEventListener("DOMContentLoaded", () => {
+    const line = document.createElement("p");
+    line.className = "notice";
+    line.setAttribute("role", "status");
+    line.textContent = notice.content;
+    document.body.prepend(line);
+  });
+}
