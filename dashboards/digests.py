@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboards.assets.bundle import currency, source_files
+from serving_database import VARIABLE, serving_database
 
 HERE = Path(__file__).parent
 
@@ -17,7 +18,7 @@ def configuration() -> str:
     settings = [
         f"{name}={value}"
         for name, value in sorted(os.environ.items())
-        if name.startswith("SUPERSET_") and name not in {"SUPERSET_PORT", "SUPERSET_CONFIG_PATH"}
+        if name == VARIABLE or (name.startswith("SUPERSET_") and name not in {"SUPERSET_PORT", "SUPERSET_CONFIG_PATH"})
     ]
     return _digest("\n".join(settings).encode(), *(path.read_bytes() for path in _code()))
 
@@ -27,7 +28,8 @@ def to_apply(stores: dict[str, str]) -> str:
 
     `stores` are the published ones with their regions.
     """
-    named = repr((sorted(stores.items()), currency()))
+    database = serving_database()
+    named = repr((sorted(stores.items()), currency(), database and database.place))
     return _digest(named.encode(), *(path.read_bytes() for path in (*_code(), *_applied())))
 
 
@@ -39,7 +41,7 @@ def _digest(*parts: bytes) -> str:
 
 
 def _code() -> Iterator[Path]:
-    yield HERE.parent / "requirements-superset.lock"
+    yield from (HERE.parent / name for name in ("requirements-superset.lock", "serving_database.py"))
     for folder in (HERE, HERE.parent / "notify"):
         yield from sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".html", ".css", ".js"})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask_caching.backends import FileSystemCache
 
-from ingest.shared_sqlite import state_of
+from dashboards.published import publication
 
 
 class KeptAnswers(FileSystemCache):
@@ -16,6 +16,5 @@ class KeptAnswers(FileSystemCache):
     def _get_filename(self, key: str) -> str:
         if key == self._fs_count_file:
             return super()._get_filename(key)
-        export = Path(os.environ["INVENTORY_DATA_DIR"]).resolve() / "export"
-        published = ":".join(state_of(export / f"{name}.db") for name in ("inventory", "inventory_metrics"))
-        return super()._get_filename(f"{published}:{key}")
+        data_dir = Path(os.environ["INVENTORY_DATA_DIR"]).resolve()
+        return super()._get_filename(f"{publication(data_dir)}:{key}")

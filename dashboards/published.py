@@ -1,4 +1,4 @@
-"""Until when the readings of the published file go."""
+"""What the pages read: which publication it is now, and until when its readings go."""
 
 from __future__ import annotations
 
@@ -7,9 +7,26 @@ from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ingest.shared_sqlite import state_of
+from serving_database import serving_database
+
+
+def publication(data_dir: Path) -> str:
+    """What another publication changes, and an action that is shown."""
+    if serving_database():
+        return _published_at(data_dir, int(monotonic()))
+    return ":".join(state_of(data_dir / "export" / f"{name}.db") for name in ("inventory", "inventory_metrics"))
+
+
+@lru_cache(maxsize=1)
+def _published_at(data_dir: Path, _second: int) -> str:
+    from dashboards.access.database_connection import published_at
+
+    database = serving_database()
+    return published_at(database, data_dir / "superset") if database else ""
 
 
 def day_after_newest_reading(path: Path) -> date:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import click
 
-from dashboards.access.access_file import AccessError, published_stores
+from dashboards.access.access_file import AccessError, published_stores, read_access
+from dashboards.access.database_roles import write_roles
 from dashboards.digests import HERE, configuration, to_apply
 from ingest.durable_files import FolderBusyError, file_lock
 from publish.server_state import Server, open_state, running_server, write_state
+from serving_database import ServingDatabaseError, serving_database
 
 DEFAULT_PORT = 8088
 SECONDS_TO_START = 90
@@ -149,7 +151,11 @@ def _prepare(home: Path) -> None:
     applied = home / "applied"
     try:
         state = to_apply(published_stores(home.parent / "export"))
-    except AccessError as error:
+        database = serving_database()
+        if database:
+            # at each start: the database may be a new one
+            write_roles(database, home, read_access(home.parent / "export"))
+    except (AccessError, ServingDatabaseError) as error:
         raise click.ClickException(str(error)) from error
     if applied.exists() and applied.read_text() == state and (home / "superset.db").exists():
         return

@@ -1,4 +1,4 @@
-"""Superset's settings: one machine, no Redis, and sources that are read-only SQLite files."""
+"""Superset's settings: one machine, no Redis, and sources that are read-only SQLite files or a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from dashboards.access.sign_in import SecurityManager, protect_sign_in
 from dashboards.access.stores import shown_to
 from dashboards.looks.views import looks
 from dashboards.today.views import today
+from serving_database import serving_database
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 HOME = DATA_DIR / "superset"
+SERVING_DATABASE = serving_database()
 SERVED_OVER_TLS = os.environ.get("SUPERSET_TLS") == "1"
 
 APP_NAME = "Inventory"
@@ -42,8 +44,15 @@ PREVENT_UNSAFE_DB_CONNECTIONS = False  # SQLite sources are refused otherwise; t
 def DB_CONNECTION_MUTATOR(  # noqa: N802
     uri: str, params: dict[str, Any], _username: str, security_manager: Any, _source: object
 ) -> tuple[URL, dict[str, Any]]:
-    """Open the published file that a SQLite source names, wherever the data folder is, with the rows of who asks."""
+    """Open the published file, or schema, that a source names, wherever it is, with the rows of who asks."""
     url = make_url(uri)
+    if SERVING_DATABASE and url.get_backend_name() == "postgresql":
+        from dashboards.access.database_connection import source
+
+        login = getattr(g.user, "username", None) if "user" in g else None
+        url, arguments = source(SERVING_DATABASE, HOME, login, url.database or "")
+        params.setdefault("connect_args", {}).update(arguments)
+        return url, params
     if url.get_backend_name() != "sqlite":
         return url, params
     name = Path((url.database or "").removeprefix("file:")).name

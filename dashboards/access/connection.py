@@ -23,6 +23,7 @@ from dashboards.access.stores import EVERY_ROW, NO_STORE, Stores
 from publish.publication import TABLES_WITHOUT_STORE
 
 SECONDS_PER_QUERY = 10.0
+TOO_LONG = "The query took longer than {:.0f} seconds. Ask for fewer days, stores or products."
 ROWS_PER_QUERY = 200_000
 LIMITS = {
     # of a value or row: ten names of 10,000 characters, and no function takes long over two such values
@@ -108,9 +109,7 @@ def _limits_in_plain_words() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
-        raise sqlite3.OperationalError(
-            f"The query took longer than {SECONDS_PER_QUERY:.0f} seconds. Ask for fewer days, stores or products."
-        ) from None
+        raise sqlite3.OperationalError(TOO_LONG.format(SECONDS_PER_QUERY)) from None
     except MemoryError:
         raise sqlite3.OperationalError("The query needs too much memory. Ask for fewer columns.") from None
 

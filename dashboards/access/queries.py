@@ -161,13 +161,13 @@ def _name(part: Any) -> str:
     return json.dumps(part, sort_keys=True, default=str)
 
 
-def check_sql(sql: str) -> None:
+def check_sql(sql: str, dialect: str = "sqlite") -> None:
     """Raise QueryRefusedError unless the text is one query that reads one table and combines it with no other."""
     import sqlglot
     from sqlglot import exp
 
     try:
-        statements = sqlglot.parse(sql, dialect="sqlite")
+        statements = sqlglot.parse(sql, dialect=dialect)
     except (sqlglot.ParseError, sqlglot.TokenError, RecursionError) as error:
         raise QueryRefusedError("The query cannot be read as SQL.") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Select):

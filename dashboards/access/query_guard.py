@@ -42,11 +42,11 @@ class QueryGuard:
                 raise _refusal(str(error)) from error
 
 
-def refuse_combined_queries(sql: str, *, security_manager: Any, **_: Any) -> str:
+def refuse_combined_queries(sql: str, *, security_manager: Any, database: Any, **_: Any) -> str:
     """What Superset calls SQL_QUERY_MUTATOR: it gets the text of every query of a chart or filter, as it will run."""
     if "user" not in g or not _asks_freely(security_manager):
         try:
-            check_sql(sql)
+            check_sql(sql, "postgres" if database.backend == "postgresql" else "sqlite")
         except QueryRefusedError as error:
             raise _refusal(str(error)) from error
     return sql

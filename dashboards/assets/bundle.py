@@ -11,6 +11,7 @@ import yaml
 
 from dashboards.assets import charts, datasets, pages
 from dashboards.assets.serving_models import Model, read_models
+from serving_database import serving_database
 
 HERE = Path(__file__).parents[1]
 DEFAULT_CURRENCY = "EUR"
@@ -66,7 +67,7 @@ def read_assets(dashboards: Path = HERE) -> Described:
         raise AssetError("; ".join(faults))
     made: Described = {"metadata.yaml": {"version": "1.0.0", "timestamp": "2026-01-01T00:00:00+00:00"}}
     for name in sorted({models[name].database for name in dataset_files}):
-        made[f"databases/{name}.yaml"] = datasets.database(name)
+        made[f"databases/{name}.yaml"] = datasets.database(name, on_postgresql=serving_database() is not None)
     by_table = {name: datasets.dataset(models[name], each, currency()) for name, each in dataset_files.items()}
     for name, each in by_table.items():
         made[f"datasets/{models[name].database}/{name}.yaml"] = each

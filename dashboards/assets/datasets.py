@@ -14,26 +14,15 @@ from dashboards.assets.serving_models import NUMBER_FORMATS, Column, Model
 
 KEYS = ("label", "sql", "format", "description")
 SQL_WORDS = {"sum", "avg", "count", "max", "min", "nullif", "case", "when", "then", "else", "end", "in", "null", "and"}
-SQL_WORDS |= {
-    "distinct",
-    "or",
-    "is",
-    "not",
-    "abs",
-    "replace",
-    "date",
-    "coalesce",
-    "substr",
-    "length",
-    "current_timestamp",
-}
+SQL_WORDS |= {"distinct", "or", "is", "not", "abs", "replace", "date", "coalesce", "substr", "length", "cast", "as"}
+SQL_WORDS |= {"text", "current_timestamp"}
 
 
-def database(name: str) -> dict[str, Any]:
-    """A published file, opened read-only."""
+def database(name: str, *, on_postgresql: bool) -> dict[str, Any]:
+    """A published file, opened read-only, or a schema of the serving database. The configuration says where it is."""
     return {
         "database_name": name,
-        "sqlalchemy_uri": f"sqlite:///file:{name}.db?mode=ro&uri=true",
+        "sqlalchemy_uri": f"postgresql:///{name}" if on_postgresql else f"sqlite:///file:{name}.db?mode=ro&uri=true",
         "cache_timeout": None,
         "expose_in_sqllab": True,
         "allow_run_async": False,

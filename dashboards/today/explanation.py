@@ -5,12 +5,12 @@ The formulas are those of `int_current_stock`. A test works them out and compare
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from dashboards.today import words
+from dashboards.today.queries import Tables
 
 Product = dict[str, Any]
 
@@ -25,10 +25,11 @@ class Step:
     model: str = "int_current_stock"
 
 
-def read_product(connection: sqlite3.Connection, store: str, product_id: str) -> Product | None:
+def read_product(connection: Tables, store: str, product_id: str) -> Product | None:
     """What is served of a product of a store, if the viewer sees it."""
     found = connection.execute(
-        "SELECT * FROM current_stock WHERE store_location = ? AND product_id = ?", (store, product_id)
+        "SELECT * FROM current_stock WHERE store_location = :store AND product_id = :product",
+        {"store": store, "product": product_id},
     )
     names = [column[0] for column in found.description]
     row = found.fetchone()

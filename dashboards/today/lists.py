@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.today.queries import Tables
+
 ROWS_PER_PAGE = 50
 FILTERS = ("store_location", "category", "product_id", "event_date", "weeks_ago")
+# an address may hold anything, and PostgreSQL compares a number with numbers only
+NUMBERS = {"weeks_ago": "CAST(weeks_ago AS TEXT)"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Listing:
     columns: tuple[Column, ...]
     order: str
     table: str = "current_stock"
-    condition: str = "1"
+    condition: str = "1 = 1"
     needs: frozenset[str] = frozenset()  # the filters without which its sums say nothing
 
     @property
@@ -162,24 +165,19 @@ class Page:
     sums: dict[str, Any]
 
 
-def read_list(
-    connection: sqlite3.Connection, listing: Listing, filters: Mapping[str, str], page: int | None = 1
-) -> Page:
+def read_list(connection: Tables, listing: Listing, filters: Mapping[str, str], page: int | None = 1) -> Page:
     """The page with this number, counted from 1, or the whole list (None), of the rows that equal the filters."""
     names = [column.name for column in listing.columns]
-    conditions, values = [listing.condition], []
-    for name, value in filters.items():
-        conditions.append(f"{name} = ?")
-        values.append(value)
+    conditions = [listing.condition, *(f"{NUMBERS.get(name, name)} = :{name}" for name in filters)]
     selected = (
         f"SELECT {', '.join(column.expression for column in listing.columns)} FROM {listing.table} "
         f"WHERE {' AND '.join(conditions)}"
     )
     summed = [column.name for column in listing.columns if column.summed]
     sums = ", ".join(["count(*)", *(f"sum({name})" for name in summed)])
-    count, *totals = connection.execute(f"SELECT {sums} FROM ({selected})", values).fetchone()
+    count, *totals = connection.execute(f"SELECT {sums} FROM ({selected}) AS selected", filters).fetchone()
     ordered = f"{selected} ORDER BY {listing.order}, {', '.join(names)}"
     if page is not None:
         ordered += f" LIMIT {ROWS_PER_PAGE} OFFSET {(page - 1) * ROWS_PER_PAGE}"
-    rows = connection.execute(ordered, values).fetchall()
+    rows = connection.execute(ordered, filters).fetchall()
     return Page([dict(zip(names, row, strict=True)) for row in rows], count, dict(zip(summed, totals, strict=True)))

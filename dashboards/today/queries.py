@@ -5,19 +5,26 @@ Each function takes such a connection and the store that the page is narrowed to
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from typing import Literal
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from notify.actions import EpisodeState
 from notify.episodes import Episode, episode, with_state
 
 
+class Tables(Protocol):
+    """A connection to the published tables, whichever database holds them."""
+
+    def execute(self, query: str, values: Mapping[str, Any] = ..., /) -> Any:
+        """A cursor with the rows; parameters are written `:name`."""
+        ...
+
+
 def notifications(
-    connection: sqlite3.Connection,
+    connection: Tables,
     states: Mapping[str, EpisodeState],
     *,
     store: str | None = None,
@@ -27,10 +34,10 @@ def notifications(
     """What the last build found open, or what is resolved, too, as people have acted on it until now; the most urgent
     first."""
     found = connection.execute(
-        "SELECT * FROM notification_episodes WHERE (:resolved OR is_found_open) "
+        "SELECT * FROM notification_episodes WHERE (:resolved = 1 OR is_found_open = 1) "
         "AND (:store IS NULL OR store_location = :store) AND (:episode_id IS NULL OR episode_id = :episode_id) "
-        "ORDER BY severity_rank, value_at_risk DESC, episode_id",
-        {"resolved": resolved, "store": store, "episode_id": episode_id},
+        "ORDER BY severity_rank, value_at_risk DESC NULLS LAST, episode_id",
+        {"resolved": int(resolved), "store": store, "episode_id": episode_id},
     )
     names = [column[0] for column in found.description]
     published = (episode(dict(zip(names, row, strict=True))) for row in found.fetchall())
@@ -74,12 +81,12 @@ class Days:
     week_before: str
 
 
-def days(connection: sqlite3.Connection) -> Days:
-    query = "SELECT max(event_date), date(max(event_date), '-7 days') FROM daily_stock"
-    return Days(*connection.execute(query).fetchone())
+def days(connection: Tables) -> Days:
+    (newest,) = connection.execute("SELECT max(event_date) FROM daily_stock").fetchone()
+    return Days(newest, newest and (date.fromisoformat(newest) - timedelta(days=7)).isoformat())
 
 
-def summaries(connection: sqlite3.Connection, compared: Days, store: str | None) -> list[Summary]:
+def summaries(connection: Tables, compared: Days, store: str | None) -> list[Summary]:
     """A summary of each store, by name."""
     rows = connection.execute(SUMMARIES, {"store": store, "newest": compared.newest, "before": compared.week_before})
     return [
@@ -123,7 +130,7 @@ class Order:
     value: float | None
 
 
-def orders(connection: sqlite3.Connection, by: Literal["store_location", "category"], store: str | None) -> list[Order]:
+def orders(connection: Tables, by: Literal["store_location", "category"], store: str | None) -> list[Order]:
     """What to order, the greatest value first."""
     rows = connection.execute(
         f"SELECT {by}, count(*), sum(suggested_order), sum(suggested_order * price) AS value "
@@ -134,7 +141,7 @@ def orders(connection: sqlite3.Connection, by: Literal["store_location", "catego
     return [Order(*row) for row in rows.fetchall()]
 
 
-def time_zone(connection: sqlite3.Connection, store: str | None) -> tzinfo:
+def time_zone(connection: Tables, store: str | None) -> tzinfo:
     """The time zone of the stores; UTC where they have several."""
     query = "SELECT DISTINCT time_zone FROM stores WHERE :store IS NULL OR store_location = :store LIMIT 2"
     zones = [zone for (zone,) in connection.execute(query, {"store": store}).fetchall()]
@@ -145,7 +152,7 @@ SUMMARIES = """
     WITH stock AS (
         SELECT
             store_location,
-            sum(suggested_order > 0) AS to_order,
+            sum(CASE WHEN suggested_order > 0 THEN 1 ELSE 0 END) AS to_order,
             sum(is_stale) AS old_readings,
             max(last_reading_at) AS last_reading_at,
             max(stale_at) AS stale_at

@@ -19,6 +19,8 @@ from urllib.parse import quote
 from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
 
 from dashboards.access.connection import Connection
+from dashboards.access.database_connection import Published
+from dashboards.access.database_connection import published as published_in
 from dashboards.access.stores import shown_to
 from dashboards.today import words
 from dashboards.today.explanation import read_product, steps
@@ -28,6 +30,7 @@ from notify.actions import ActionError, actions_of, current_states, new_action, 
 from notify.episodes import NO_SINGLE_STORE, Episode
 from notify.publication import show_actions
 from publish.build_failure import failed_at
+from serving_database import serving_database
 
 HERE = Path(__file__).parent
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
@@ -81,10 +84,15 @@ def signed_in(view: View) -> View:
 
 
 @contextmanager
-def published() -> Iterator[Connection]:
-    """The published file, with the viewer's rows: one publication for a whole page, whatever is exported meanwhile."""
+def published() -> Iterator[Connection | Published]:
+    """The published tables, with the viewer's rows: one publication for a whole page, whatever is exported then."""
     from superset import security_manager
 
+    database = serving_database()
+    if database:
+        with published_in(database, DATA_DIR / "superset", g.user.username) as tables:
+            yield tables
+        return
     roles = [role.name for role in security_manager.get_user_roles()]
     address = f"file:{quote(str(DATA_DIR / 'export' / 'inventory_metrics.db'))}?mode=ro"
     with closing(Connection(address, uri=True, stores=shown_to(roles))) as connection:

@@ -44,7 +44,7 @@ def set_up(cursor: Any, database: ServingDatabase, schemas: list[str]) -> None:
     for schema in schemas:
         cursor.execute(f"create schema if not exists {schema}")
         cursor.execute(f"grant usage on schema {schema} to {readers}")
-        cursor.execute(DATE_TRUNC.format(schema=schema))
+        cursor.execute(FUNCTIONS_OF_TIME.format(schema=schema))
 
 
 def _create_own_schema(cursor: Any, readers: str) -> None:
@@ -70,16 +70,19 @@ def _create_own_schema(cursor: Any, readers: str) -> None:
     """)
 
 
-# Published times are text, as in SQLite, and a chart by week asks for them by this function. Its weeks begin on Sunday,
-# as they do where Superset reads SQLite.
-DATE_TRUNC = """
+# Published times are text, as in SQLite, and charts ask for them by functions that PostgreSQL has for other types only.
+# Weeks begin on Sunday, as they do where Superset reads SQLite.
+FUNCTIONS_OF_TIME = """
     create or replace function {schema}.date_trunc(unit text, written text) returns timestamp
     language sql stable parallel safe
     return case
         when unit = 'week'
             then pg_catalog.date_trunc('week', cast(written as timestamp) + interval '1 day') - interval '1 day'
         else pg_catalog.date_trunc(unit, cast(written as timestamp))
-    end
+    end;
+    create or replace function {schema}.date(written text, change text) returns text
+    language sql stable parallel safe
+    return to_char(cast(written as date) + cast(change as interval), 'YYYY-MM-DD')
 """
 
 

@@ -411,3 +411,59 @@ def _saved(site: Site) -> Iterator[Request]:
         ]
         body = _chart_data(dataset, *filtered, form_data={"slice_id": chart})
         yield Request(f"notifications where the store is {condition}", "POST", "/api/v1/chart/data", body, saved=True)
+
+
+# What somebody could send to PostgreSQL who got past Superset: statements of any kind, several at once, in a session
+# that may write.
+STATEMENTS = {
+    **{name: f"SELECT {sql}" for name, sql in TRICKS.items() if name in {*SET_OPERATIONS, "other table", "view"}},
+    "other schema": "SELECT store_location FROM inventory.inventory",
+    "all columns": "SELECT * FROM notification_episodes",
+    "join": "SELECT b.store_location FROM stores AS a RIGHT JOIN notification_episodes AS b ON true",
+    "lateral": "SELECT x.* FROM stores, LATERAL (SELECT store_location FROM notification_episodes OFFSET 0) AS x",
+    "expression": "WITH seen AS MATERIALIZED (SELECT * FROM notification_episodes) SELECT store_location FROM seen",
+    "table": "TABLE notification_episodes",
+    "own view": "CREATE TEMP VIEW seen AS SELECT * FROM notification_episodes; SELECT store_location FROM seen",
+    "own copy": "CREATE TEMP TABLE seen AS SELECT * FROM notification_episodes; SELECT store_location FROM seen",
+    "cheap function": (
+        "CREATE FUNCTION pg_temp.tell(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS "
+        "'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END'; "
+        "SELECT * FROM notification_episodes WHERE pg_temp.tell(store_location)"
+    ),
+    "failing cast": "SELECT * FROM notification_episodes WHERE CAST(store_location || notification AS integer) = 1",
+    "writable": "UPDATE notification_episodes SET comment = 'x' RETURNING store_location",
+    "policies": "SELECT pg_get_expr(polqual, polrelid) FROM pg_policy",
+    "statistics": "SELECT most_common_vals, histogram_bounds FROM pg_stats WHERE schemaname <> 'pg_catalog'",
+    "raw statistics": "SELECT stavalues1 FROM pg_statistic",
+    "rules": "SELECT * FROM inventory_serving.row_rules",
+    "queries of others": "SELECT query FROM pg_stat_activity",
+    "settings of others": "SELECT setconfig FROM pg_db_role_setting",
+    "passwords": "SELECT rolpassword FROM pg_authid",
+    "without policies": "SET row_security = off; SELECT store_location FROM notification_episodes",
+    "no force": "ALTER TABLE notification_episodes NO FORCE ROW LEVEL SECURITY; TABLE notification_episodes",
+    "own policy": "CREATE POLICY mine ON notification_episodes USING (true); TABLE notification_episodes",
+    "own rule": "INSERT INTO inventory_serving.row_rules SELECT session_user, 'x'; TABLE notification_episodes",
+    "role of the publisher": "SET ROLE inventory; TABLE notification_episodes",
+    "role of a group": "SELECT set_config('role', '{database}_company', false); TABLE notification_episodes",
+    "role of another": 'SET ROLE "{database}:regional"; TABLE notification_episodes',
+    "session of another": 'SET SESSION AUTHORIZATION "{database}:regional"; TABLE notification_episodes',
+    "session by a setting": "SELECT set_config('session_authorization', '{database}:regional', false)",
+    "superuser": "SELECT set_config('is_superuser', 'on', false); TABLE notification_episodes",
+    "membership": 'GRANT "{database}_company" TO "{database}:store_a"; TABLE notification_episodes',
+    "copy": "COPY (SELECT * FROM notification_episodes) TO STDOUT",
+    "copy a table": "COPY notification_episodes TO STDOUT",
+    "copy to a file": "COPY notification_episodes TO '/tmp/seen'",
+    "copy a file": "CREATE TEMP TABLE seen (line text); COPY seen FROM '/etc/passwd'; TABLE seen",
+    "program": "COPY notification_episodes TO PROGRAM 'cat'",
+    "file": "SELECT pg_read_file('/etc/passwd')",
+    "folder": "SELECT pg_ls_dir('/')",
+    "large object": "SELECT lo_import('/etc/passwd')",
+    "block": (
+        "DO $$ BEGIN RAISE EXCEPTION '%', (SELECT string_agg(store_location, ' ') FROM notification_episodes); END $$"
+    ),
+    "prepared": "PREPARE seen AS SELECT store_location FROM notification_episodes; EXECUTE seen",
+    "cursor": "DECLARE seen CURSOR FOR SELECT store_location FROM notification_episodes; FETCH ALL FROM seen",
+    "xml": "SELECT query_to_xml('SELECT * FROM notification_episodes', true, false, '')",
+    "extension": "CREATE EXTENSION dblink; SELECT * FROM dblink('', 'TABLE notification_episodes') AS t(x text)",
+    "untrusted language": "CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE c AS 'libc', 'system'",
+}

@@ -1,0 +1,95 @@
+"""Publication to PostgreSQL. The baseline is a plain COPY of the same readings, from a file, into the same server."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from bench import Figure
+from dev import postgresql_server
+from publish.destinations.postgresql import PostgresqlDatabase
+from publish.destinations.sqlite_schema import DOCUMENTED
+from publish.publication import PublishedTable
+from serving_database import ServingDatabase
+
+READINGS = 20_000_000
+READING_TYPES = {
+    "product_id": "VARCHAR",
+    "category": "VARCHAR",
+    "store_location": "VARCHAR",
+    "quantity": "BIGINT",
+    "price": "DOUBLE",
+    "event_timestamp": "TIMESTAMP",
+}
+TYPES = {"TEXT": "VARCHAR", "INTEGER": "BIGINT", "FLOAT": "DOUBLE"}
+
+
+def run() -> Iterator[Figure]:
+    """Yield how fast readings are published, written, compared with the warehouse and put in place together."""
+    lacking = postgresql_server.missing_prerequisites()
+    if lacking:
+        yield Figure("publishing to PostgreSQL", f"not measured: {lacking}")
+        return
+    with postgresql_server.running() as server, tempfile.TemporaryDirectory() as folder, duckdb.connect() as warehouse:
+        databases = _warehouse(warehouse)
+        database = ServingDatabase.of_url(server.create_database("bench"))
+        file = Path(folder, "readings.csv")
+        warehouse.execute(f"copy inventory to '{file}' (format csv, header false)")
+        copied = _seconds(lambda: _plain_copy(database, file))
+        file.unlink()
+        published = _seconds(lambda: PostgresqlDatabase(database).publish(warehouse, databases))
+        yield Figure(
+            f"publishing {READINGS:,} readings to PostgreSQL",
+            f"{READINGS / published:,.0f} rows/s",
+            f"plain COPY {READINGS / copied:,.0f}",
+            copied / published,
+            "≥ 0.7",
+        )
+        unchanged = _seconds(lambda: PostgresqlDatabase(database).publish(warehouse, databases))
+        yield Figure(
+            "the same again, with nothing new", f"{unchanged:.1f} s", f"{published:.1f} s", unchanged / published
+        )
+
+
+def _warehouse(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[PublishedTable]]:
+    """The documented tables, all empty but the readings."""
+    warehouse.execute(f"""
+        create table inventory as
+        select
+            'P' || lpad(cast(number % 5000 as varchar), 5, '0') as product_id,
+            'Category ' || (number % 12) as category,
+            'Store_' || (number % 40) as store_location,
+            number * 7919 % 1000 as quantity,
+            number * 31 % 10000 / 100.0 as price,
+            timestamp '2026-01-01' + to_seconds(number) as event_timestamp
+        from range({READINGS}) as numbers (number)
+    """)
+    databases: dict[str, list[PublishedTable]] = {}
+    for database, tables in DOCUMENTED.items():
+        for name, columns in tables.items():
+            types = {column: TYPES[kind] for column, kind in columns.items()} if name != "inventory" else READING_TYPES
+            declared = ", ".join(f"{column} {kind}" for column, kind in types.items())
+            warehouse.execute(f"create table if not exists {name} ({declared})")
+            databases.setdefault(database, []).append(PublishedTable(name, name, types, None))
+    return databases
+
+
+def _plain_copy(database: ServingDatabase, file: Path) -> None:
+    columns = "product_id text, category text, store_location text, quantity bigint, price float, event_timestamp text"
+    with closing(database.connect()) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"create table public.readings ({columns})")
+        connection.commit()
+        with file.open("rb") as rows:
+            cursor.copy_expert("copy public.readings from stdin (format csv)", rows, 1 << 20)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started

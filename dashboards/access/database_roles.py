@@ -1,0 +1,102 @@
+"""The serving database's role of each person: PostgreSQL itself keeps their rows apart (`publish.destinations`).
+
+A role's password follows from Superset's secret key. So nobody has to keep it, and it is in no file.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from dashboards.access.access_file import Access, AccessError
+from dashboards.access.stores import Stores, asks_freely, stores_of
+from serving_database import SERVING, ServingDatabase, one_line
+
+SEPARATOR = ":"  # in no name of a group, so that no login gives one
+LONGEST_NAME = 63  # of a role; PostgreSQL cuts off the rest
+NOBODY = "-"  # who is not signed in, in place of a login
+
+# role, store, region: one of the two is open
+RowRule = tuple[str, str | None, str | None]
+
+
+def role_name(database: ServingDatabase, login: str) -> str:
+    return f"{database.name}{SEPARATOR}{login}"
+
+
+def sign_in_settings(database: ServingDatabase, home: Path, login: str | None) -> dict[str, str]:
+    """As whom libpq signs in to show this person's rows, and no others."""
+    role = role_name(database, login or NOBODY)
+    return {"user": role, "password": _password(home, role)}
+
+
+def write_roles(database: ServingDatabase, home: Path, access: Access) -> None:
+    """Bring the roles and their rows to what access.yml says. Raises AccessError, with nothing changed."""
+    import psycopg2
+
+    roles = {role_name(database, login): set(person["roles"]) for login, person in access.users.items()}
+    roles[role_name(database, NOBODY)] = set()
+    too_long = [role for role in roles if len(role.encode()) > LONGEST_NAME]
+    if too_long:
+        raise AccessError(f"access.yml: {too_long[0]} is too long for the name of a role in PostgreSQL.")
+    with closing(database.connect()) as served:
+        try:
+            with served, served.cursor() as cursor:
+                for role in _existing(cursor, database) - roles.keys():
+                    cursor.execute(f"DROP ROLE {_quoted(role, cursor)}")
+                for role, given in roles.items():
+                    _write_role(cursor, database, role, _password(home, role), given)
+                rules = [rule for role, given in roles.items() for rule in _row_rules(role, stores_of(given))]
+                cursor.execute(f"DELETE FROM {SERVING}.row_rules")
+                cursor.executemany(f"INSERT INTO {SERVING}.row_rules VALUES (%s, %s, %s)", rules)
+        except psycopg2.Error as error:
+            raise AccessError(
+                f"{database.place} did not take the roles of access.yml ({one_line(error)}). Run `inventory export` "
+                "first; docs/postgresql.md says which rights the publishing role needs."
+            ) from error
+
+
+def _existing(cursor: Any, database: ServingDatabase) -> set[str]:
+    cursor.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", (role_name(database, ""),))
+    return {role for (role,) in cursor.fetchall()}
+
+
+def _write_role(cursor: Any, database: ServingDatabase, role: str, password: str, given: set[str]) -> None:
+    from psycopg2.extensions import encrypt_password
+
+    quoted = _quoted(role, cursor)
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    if not cursor.fetchone():
+        cursor.execute(f"CREATE ROLE {quoted}")
+    # encrypted here: a server may log the statement
+    secret = encrypt_password(password, role, cursor.connection, "scram-sha-256")
+    cursor.execute(f"ALTER ROLE {quoted} LOGIN PASSWORD %s", (secret,))
+    cursor.execute(f"ALTER ROLE {quoted} SET default_transaction_read_only = on")
+    wanted = set(_groups(database, given))
+    for group in (database.analysts, database.managers, database.company):
+        change = "GRANT {} TO {}" if group in wanted else "REVOKE {} FROM {}"
+        cursor.execute(change.format(_quoted(group, cursor), quoted))
+
+
+def _groups(database: ServingDatabase, given: set[str]) -> list[str]:
+    if asks_freely(given):
+        return [database.analysts]
+    return [database.managers, database.company] if stores_of(given).every else [database.managers]
+
+
+def _row_rules(role: str, stores: Stores) -> Iterator[RowRule]:
+    yield from ((role, store, None) for store in sorted(stores.names))
+    yield from ((role, None, region) for region in sorted(stores.regions))
+
+
+def _password(home: Path, role: str) -> str:
+    return hmac.new((home / "secret_key").read_bytes(), role.encode(), "sha256").hexdigest()
+
+
+def _quoted(name: str, cursor: Any) -> str:
+    from psycopg2.extensions import quote_ident
+
+    return str(quote_ident(name, cursor))
