@@ -77,7 +77,7 @@ def _build(data_dir: Path, *, frequent: bool, full_refresh: bool, refine: bool) 
     publish(data_dir)
     note(data_dir, mark, "published")
     if not frequent:
-        (data_dir / BUILT_WITH).write_text(project_digest())
+        (data_dir / BUILT_WITH).write_text(project_digest(data_dir))
         built.write_text(fingerprint(data_dir))
 
 
@@ -88,14 +88,15 @@ def fingerprint(data_dir: Path) -> str:
     published files show whether anybody else wrote them.
     """
     digest = hashlib.sha256()
-    for line in (*_data(data_dir), project_digest()):
+    for line in (*_data(data_dir), project_digest(data_dir)):
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
 
 
-def project_digest() -> str:
-    """A digest of the project and the settings that tables are built with."""
-    return hashlib.sha256("\n".join([*_project(), *_settings()]).encode()).hexdigest()
+def project_digest(data_dir: Path) -> str:
+    """A digest of what the tables of a data folder are built with: the project, settings, and where the folder is,
+    since views name its files."""
+    return hashlib.sha256("\n".join([*_project(), *_settings(), str(data_dir)]).encode()).hexdigest()
 
 
 def _data(data_dir: Path) -> Iterator[str]:

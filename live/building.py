@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ingest.durable_files import file_lock
-from ingest.stop_signals import stop_signals
+from ingest.stopping import stop_signals
 from live import child
 from live.failures import newest_failure, record_failure
 from live.whole_build import prepare_rehearsal
@@ -52,7 +52,7 @@ class Builder:
     def __init__(self, data_dir: Path, full_every: timedelta) -> None:
         self._data_dir = data_dir
         self._full_every = full_every
-        self._project = project_digest()
+        self._project = project_digest(data_dir)
         self._manifest: Any = None
         self._rehearsal: subprocess.Popen[str] | None = None
         self._whole: subprocess.Popen[str] | None = None
@@ -87,7 +87,7 @@ class Builder:
 
     @property
     def _can_follow(self) -> bool:
-        """Whether the tables are there, and of this version of the project."""
+        """Whether the tables are there, and of this version of the project and this folder."""
         built_with = self._data_dir / BUILT_WITH
         return built_with.exists() and built_with.read_text() == self._project
 

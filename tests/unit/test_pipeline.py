@@ -98,6 +98,12 @@ def test_after_a_frequent_build_the_next_whole_one_runs(data_dir: Path, project:
     assert steps.count("dbt") == 3
 
 
+def test_a_data_folder_that_has_moved_is_built(data_dir: Path, project: Path, steps: list[str]) -> None:
+    pipeline.build(data_dir)
+    pipeline.build(data_dir.rename(data_dir.with_name("moved")))
+    assert steps.count("dbt") == 2
+
+
 def test_a_failed_step_ends_the_build_and_the_next_one_runs_again(
     data_dir: Path, project: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ def bring(data_dir: Path, batch_id: int) -> None:
 
 def judged(data_dir: Path, at: datetime) -> None:
     """Leave what a whole build leaves."""
-    (data_dir / BUILT_WITH).write_text(project_digest())
+    (data_dir / BUILT_WITH).write_text(project_digest(data_dir))
     note(data_dir, Mark(mark_now(data_dir).batch_id, at.timestamp()), "built", "judged", "published")
 
 
