@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from ingest.durable_files import FolderBusyError, file_lock
 from ingest.pulsar.connection import READINGS_TOPIC, PulsarError, settings
-from ingest.stop_signals import stop_signals
+from ingest.stopping import stop_signals, take_over
 from live.monitoring import Monitor
 from live.supervisor import Stage, Supervisor
 from notify.settings import FILE as PEOPLE
 
 FOLDER = "live"
-SECONDS_BETWEEN_LOOKS = 0.2
 
 
 @click.command()
@@ -55,7 +52,8 @@ def command(
         raise click.ClickException(str(error)) from error
     os.environ.update(PULSAR_URL=url or "", PULSAR_TOPIC=topic)
     with stop_signals() as stop, ExitStack() as held:
-        if not _take_over(data_dir / FOLDER, held, stop):
+        doing = f"running `inventory live` since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if not take_over(data_dir / FOLDER, doing, held, stop):
             return
         stages = _stages(data_dir, source, full_every)
         supervisor = Supervisor(data_dir, stages, stop)
@@ -83,20 +81,3 @@ def _stages(data_dir: Path, source: str, full_every: float) -> list[Stage]:
         Stage("build", ["follow", "--full-every", str(full_every)], lambda: has("raw/readings/batch-*/*/*.parquet")),
         Stage("deliver", ["deliver"], lambda: has(PEOPLE) and has("export/inventory_metrics.db")),
     ]
-
-
-def _take_over(folder: Path, held: ExitStack, stop: threading.Event) -> bool:
-    """Hold the folder, waiting for another `inventory live` to end if there is one; False if stopped meanwhile."""
-    doing = f"running `inventory live` since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    reported = False
-    while not stop.is_set():
-        try:
-            held.enter_context(file_lock(folder, doing))
-        except FolderBusyError as busy:
-            if not reported:
-                click.echo(f"{busy} Standing by to take over.", err=True)
-                reported = True
-            stop.wait(SECONDS_BETWEEN_LOOKS)
-        else:
-            return True
-    return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ingest.durable_files import FolderBusyError
-from ingest.stop_signals import stop_signals
+from ingest.stopping import stop_signals
 from notify.delivery import deliver
 from notify.episodes import NotPublishedError
 from notify.settings import SettingsError

@@ -51,7 +51,7 @@ def _live(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 def _stages(stages: list[Lag]) -> Iterator[tuple[str, str]]:
     for lag in stages:
-        waits = f"waits {_age(lag.seconds)} at most" if lag.seconds else "nothing waits"
+        waits = f"messages wait for up to {_age(lag.seconds)}" if lag.seconds else "nothing waits"
         yield f"to be {lag.stage}", waits
 
 

@@ -25,7 +25,6 @@ import click
 import numpy as np
 import pyarrow as pa
 
-from ingest.durable_files import FolderBusyError, file_lock
 from ingest.events import Contract
 from ingest.landing.commit import (
     FLUSH_BYTES,
@@ -40,7 +39,7 @@ from ingest.landing.commit import (
 )
 from ingest.landing.sources import full_topic
 from ingest.pulsar.connection import SUBSCRIPTION, PulsarError, Settings, connected, partition_number
-from ingest.stop_signals import stop_signals
+from ingest.stopping import stop_signals, take_over
 
 if TYPE_CHECKING:
     import pulsar
@@ -92,7 +91,7 @@ def load_topic(
     landed messages are acknowledged, also after an error.
     """
     with stop_signals() as stop, ExitStack() as stack:
-        if not _take_over(landing, stack, stop):
+        if not take_over(landing, "landing", stack, stop):
             return Counter()
         client = stack.enter_context(connected(settings))
         loader = Loader(client, landing, full_topic(topic), contract)
@@ -337,19 +336,3 @@ def last_published(consumer: pulsar.Consumer) -> MessageId | None:
 def message_id_of(place: pulsar.MessageId) -> MessageId:
     """The client's message id as ours, which is ordered and has no partition."""
     return MessageId(place.ledger_id(), place.entry_id(), place.batch_index())
-
-
-def _take_over(landing: Path, stack: ExitStack, stop: threading.Event) -> bool:
-    """Hold the landing folder, waiting for another loader to end if there is one; False if stopped meanwhile."""
-    reported = False
-    while not stop.is_set():
-        try:
-            stack.enter_context(file_lock(landing, "landing"))
-        except FolderBusyError as busy:
-            if not reported:
-                click.echo(f"  {busy} Standing by to take over.", err=True)
-                reported = True
-            stop.wait(0.2)
-        else:
-            return True
-    return False

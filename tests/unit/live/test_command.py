@@ -12,18 +12,21 @@ import pytest
 from click.testing import CliRunner
 
 from dev.pulsar_broker import free_port
+from ingest.stopping import take_over
 from live import command, monitoring
 from live.monitoring import Monitor
 from live.supervisor import Stage
 from publish.lags import Lag
 
+DOING = "running `inventory live` since 2026-06-30 10:00:00 UTC"
+
 
 def test_a_second_one_says_why_it_waits_and_takes_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second, stop = ExitStack(), ExitStack(), threading.Event()
-    assert command._take_over(tmp_path / "live", first, stop)
+    assert take_over(tmp_path / "live", DOING, first, stop)
     threading.Timer(0.5, first.close).start()
     with second:
-        assert command._take_over(tmp_path / "live", second, stop)
+        assert take_over(tmp_path / "live", DOING, second, stop)
     reported = capsys.readouterr().err
     assert "is running `inventory live` since 20" in reported
     assert reported.endswith("Standing by to take over.\n")
@@ -33,9 +36,9 @@ def test_a_second_one_says_why_it_waits_and_takes_over(tmp_path: Path, capsys: p
 def test_one_that_is_stopped_while_it_waits_does_not_run(tmp_path: Path) -> None:
     stop = threading.Event()
     with ExitStack() as first, ExitStack() as second:
-        assert command._take_over(tmp_path / "live", first, stop)
+        assert take_over(tmp_path / "live", DOING, first, stop)
         threading.Timer(0.3, stop.set).start()
-        assert not command._take_over(tmp_path / "live", second, stop)
+        assert not take_over(tmp_path / "live", DOING, second, stop)
 
 
 def test_without_a_broker_the_setting_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""How a command that goes on for ever begins and ends: it takes a folder over, and SIGTERM or SIGINT stop it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from ingest.durable_files import FolderBusyError, file_lock
+
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, instead of ending the process in the middle of a step."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def take_over(folder: Path, doing: str, held: ExitStack, stop: threading.Event) -> bool:
+    """Hold a folder, waiting for the process that holds it to end if there is one; False if stopped meanwhile."""
+    reported = False
+    while not stop.is_set():
+        try:
+            held.enter_context(file_lock(folder, doing))
+        except FolderBusyError as busy:
+            if not reported:
+                click.echo(f"{busy} Standing by to take over.", err=True)
+                reported = True
+            stop.wait(SECONDS_BETWEEN_LOOKS)
+        else:
+            return True
+    return False
