@@ -37,11 +37,14 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines: one object an episode, with every column.")
 @data_dir_option
 def list_(store: tuple[str, ...], status: tuple[str, ...], as_json: bool, data_dir: Path) -> None:
-    """List episodes, the most urgent first, as they are now."""
+    """List episodes, the most urgent first, as they are now.
+
+    What is short in most stores of a region is one episode; with --store, it is each store's own.
+    """
     chosen = [
         episode
         for episode in _episodes(data_dir)
-        if episode.status in status and (not store or episode.store_location in store)
+        if episode.status in status and (episode.store_location in store if store else not episode.is_covered_by_region)
     ]
     for episode in chosen:
         click.echo(_as_json(episode) if as_json else _as_line(episode))

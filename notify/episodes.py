@@ -34,6 +34,7 @@ class Episode:
     needs_attention: bool
     rule_id: str
     region: str
+    is_covered_by_region: bool
     store_location: str
     category: str
     product_id: str
@@ -88,7 +89,7 @@ def episode(row: dict[str, Any]) -> Episode:
     values: dict[str, Any] = {field.name: row[field.name] for field in dataclasses.fields(Episode)}
     for name in ("first_seen_at", "last_seen_at", "acted_at", "snoozed_until"):
         values[name] = values[name] and datetime.fromisoformat(values[name]).replace(tzinfo=UTC)
-    for name in ("is_found_open", "needs_attention"):
+    for name in ("is_found_open", "needs_attention", "is_covered_by_region"):
         values[name] = bool(values[name])
     return Episode(**values)
 
@@ -98,8 +99,8 @@ def with_state(episode: Episode, state: EpisodeState | None, now: datetime) -> E
     if state is None:
         return episode
     # the build judges older actions by more than is published: whether it got worse since, or came back
-    acted_at = state.acted_at.replace(microsecond=0)
-    is_new = episode.acted_at is None or acted_at > episode.acted_at
+    acted_at = state.acted_at and state.acted_at.replace(microsecond=0)
+    is_new = acted_at is not None and (episode.acted_at is None or acted_at > episode.acted_at)
     ended = episode.status == "snoozed" and state.snoozed_until is not None and now >= state.snoozed_until
     status = episode.status
     if is_new or ended:

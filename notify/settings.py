@@ -45,11 +45,13 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def may_see(self, episode: Episode, region_of: dict[str, str]) -> bool:
         """Whether the row rules show him the episode: an episode of no single store is for who sees its whole region,
-        or everything."""
+        or everything. Who sees it is not told the same of each store."""
         if self.stores == "all":
-            return True
+            return not episode.is_covered_by_region
         if episode.store_location == NO_SINGLE_STORE:
             return episode.region in self.regions
+        if episode.is_covered_by_region and episode.region in self.regions:
+            return False
         return episode.store_location in self.stores or region_of.get(episode.store_location) in self.regions
 
 

@@ -6,7 +6,19 @@ from superset import db, security_manager
 from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
 
 from dashboards.access.access_file import Access, AccessError
-from dashboards.access.stores import ADMINISTRATOR, NO_ROW, Stores, region_role, row_role
+from dashboards.access.stores import (
+    ADMINISTRATOR,
+    ANALYST,
+    COVERED,
+    EVERY_STORE,
+    NO_ROW,
+    Stores,
+    region_role,
+    row_role,
+)
+
+# what Superset calls the filter type, the group key, the clause, the roles and the tables of a rule
+Rule = tuple[str, str | None, str, list[str], list[SqlaTable]]
 
 
 def set_roles(access: Access) -> None:
@@ -28,25 +40,34 @@ def set_roles(access: Access) -> None:
 
 
 def set_row_rules(access: Access) -> None:
-    """One rule for each store's role, and a base rule that shows nothing to a person without such a role."""
+    """One rule for each store's role, and a base rule that shows nothing to a person without such a role.
+
+    They are one group, which opens rows together. Each rule of another group leaves out what its role is told twice.
+    """
     datasets = db.session.query(SqlaTable).all()
     with_store = [dataset for dataset in datasets if "store_location" in dataset.column_names]
-    rules = {"no role, no rows": ("Base", NO_ROW, [ADMINISTRATOR, *access.row_roles], datasets)}
+    rules: dict[str, Rule] = {"no role, no rows": ("Base", None, NO_ROW, [ADMINISTRATOR, *access.row_roles], datasets)}
     for store in access.stores:
         role = row_role(store)
-        rules[role] = ("Regular", Stores(frozenset({store})).condition(), [role], with_store)
+        rules[role] = ("Regular", "store", Stores(frozenset({store})).condition(), [role], with_store)
     with_region = [dataset for dataset in with_store if "region" in dataset.column_names]
+    with_covered = [dataset for dataset in with_region if COVERED in dataset.column_names]
+    seeing_all = [ADMINISTRATOR, EVERY_STORE, *({ANALYST} & access.permissions.keys())]
+    told = {"everything": (Stores(every=True), seeing_all)}
     for region in access.regions:
-        role = region_role(region)
-        condition = Stores(regions=frozenset({region})).condition(with_region=True)
-        rules[role] = ("Regular", condition, [role], with_region)
+        role, stores = region_role(region), Stores(regions=frozenset({region}))
+        rules[role] = ("Regular", "store", stores.condition(["region"]), [role], with_region)
+        told[role] = (stores, [role])
+    for name, (stores, roles) in told.items():
+        group = f"told once: {name}"
+        rules[group] = ("Regular", group, stores.told_once([COVERED]), roles, with_covered)
     known = {rule.name: rule for rule in db.session.query(RowLevelSecurityFilter)}
     for name in known.keys() - rules.keys():
         db.session.delete(known[name])
     roles_by_name = {role.name: role for role in security_manager.get_all_roles()}
-    for name, (kind, clause, roles, tables) in rules.items():
+    for name, (kind, group_key, clause, roles, tables) in rules.items():
         rule = known.get(name) or RowLevelSecurityFilter(name=name)
-        rule.filter_type, rule.clause, rule.group_key = kind, clause, "store" if kind == "Regular" else None
+        rule.filter_type, rule.clause, rule.group_key = kind, clause, group_key
         rule.roles = [roles_by_name[role] for role in roles]
         rule.tables = tables
         db.session.add(rule)

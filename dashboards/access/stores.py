@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 ADMINISTRATOR = "Admin"
@@ -14,6 +14,7 @@ REGION_PREFIX = "Region: "
 
 EVERY_ROW = "1 = 1"
 NO_ROW = "1 = 0"
+COVERED = "is_covered_by_region"  # of a store's notification: that of its region says the same
 NO_SINGLE_STORE = "N/A"  # what published rows of several stores, or of the whole company, are marked with
 
 
@@ -34,14 +35,22 @@ class Stores:
             return self.every
         return others.names <= self.names and others.regions <= self.regions
 
-    def condition(self, *, with_region: bool = False) -> str:
-        """The same in SQL, over the column store_location, and over the column region in a table that has one."""
+    def condition(self, columns: Collection[str] = ("store_location",)) -> str:
+        """The same in SQL, over the columns of a table: store_location, and those that only some tables have."""
         if self.every:
             return EVERY_ROW
         parts = [f"store_location IN ({_literals(self.names)})"] if self.names else []
-        if self.regions and with_region:
+        if self.regions and "region" in columns:
             parts.append(f"store_location = '{NO_SINGLE_STORE}' AND region IN ({_literals(self.regions)})")
         return f"({' OR '.join(parts)})" if parts else NO_ROW
+
+    def told_once(self, columns: Collection[str]) -> str:
+        """What leaves out, in SQL, a store's notification where that of its region says the same and is shown, too."""
+        if COVERED not in columns or not (self.every or self.regions):
+            return EVERY_ROW
+        if self.every:
+            return f"{COVERED} = 0"
+        return f"({COVERED} = 0 OR region NOT IN ({_literals(self.regions)}))"
 
 
 NO_STORE = Stores()

@@ -21,7 +21,7 @@ from flask import Blueprint, abort, g, make_response, redirect, render_template,
 from dashboards.access.connection import Connection
 from dashboards.access.database_connection import Published
 from dashboards.access.database_connection import published as published_in
-from dashboards.access.stores import shown_to
+from dashboards.access.stores import stores_of
 from dashboards.today import words
 from dashboards.today.explanation import read_product, steps
 from dashboards.today.lists import FILTERS, LISTS, ROWS_PER_PAGE, read_list
@@ -95,7 +95,7 @@ def published() -> Iterator[Connection | Published]:
         return
     roles = [role.name for role in security_manager.get_user_roles()]
     address = f"file:{quote(str(DATA_DIR / 'export' / 'inventory_metrics.db'))}?mode=ro"
-    with closing(Connection(address, uri=True, stores=shown_to(roles))) as connection:
+    with closing(Connection(address, uri=True, stores=stores_of(roles))) as connection:
         connection.execute("BEGIN")
         yield connection
 

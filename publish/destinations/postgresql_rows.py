@@ -18,7 +18,11 @@ OLDEST_SERVER = 15  # before it, a view could not be read with the rights of its
 
 OWN_RULES = f"SELECT {{}} FROM {SERVING}.row_rules WHERE role_name = session_user"
 OWN_STORES = f"store_location = ANY (ARRAY({OWN_RULES.format('store_location')}))"
-OWN_REGIONS = f"store_location = '{NO_SINGLE_STORE}' AND region = ANY (ARRAY({OWN_RULES.format('region')}))"
+OWN_REGION = f"region = ANY (ARRAY({OWN_RULES.format('region')}))"
+OWN_REGIONS = f"store_location = '{NO_SINGLE_STORE}' AND {OWN_REGION}"
+# a store's notification where that of its region says the same: who is shown that one is not shown this one
+COVERED = "is_covered_by_region"
+NOT_TOLD_BY_REGION = f"({COVERED} = 0 OR ({OWN_REGION}) IS NOT TRUE)"
 ANY_RULE = f"EXISTS ({OWN_RULES.format('1')})"
 
 
@@ -88,13 +92,16 @@ FUNCTIONS_OF_TIME = """
 
 def protect(cursor: Any, database: ServingDatabase, relation: str, table: PublishedTable) -> None:
     """Let each group read its rows of a table, and nobody any others, its owner included."""
-    every_row = ", ".join(quoted(group, cursor) for group in (database.analysts, database.company))
-    managers = quoted(database.managers, cursor)
+    analysts, company, managers = (
+        quoted(group, cursor) for group in (database.analysts, database.company, database.managers)
+    )
+    told_once = f"{COVERED} = 0" if COVERED in table.columns else "true"
     cursor.execute(f"""
         alter table {relation} enable row level security, force row level security;
         create policy publisher on {relation} using (true) with check (true);
         alter policy publisher on {relation} to current_user;
-        create policy every_row on {relation} for select to {every_row} using (true);
+        create policy every_row on {relation} for select to {analysts} using (true);
+        create policy rows_of_the_company on {relation} for select to {company} using ({told_once});
     """)
     condition = _own_rows(table)
     if condition:
@@ -111,7 +118,10 @@ def grant(cursor: Any, database: ServingDatabase, relation: str, table: Publishe
 def _own_rows(table: PublishedTable) -> str | None:
     """The rows of a table that a manager may see; None for a table that is only for analysts."""
     if "store_location" in table.columns:
-        return f"({OWN_STORES} OR ({OWN_REGIONS}))" if "region" in table.columns else OWN_STORES
+        if "region" not in table.columns:
+            return OWN_STORES
+        own = f"({OWN_STORES} OR ({OWN_REGIONS}))"
+        return f"{own} AND {NOT_TOLD_BY_REGION}" if COVERED in table.columns else own
     return ANY_RULE if table.name in TABLES_WITHOUT_STORE else None
 
 

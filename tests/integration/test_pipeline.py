@@ -366,7 +366,7 @@ MUTANTS = {
     ],
     "int_notification_episodes": [
         ("int_notification_episodes", "where closes_at >= last_seen_at", "where true"),
-        ("int_notification_episodes", "when ranked_value >= {{ var('severe_share') }} *", "when ranked_value > 0 *"),
+        ("int_notification_episodes", "when ranked_value >= severe_from then", "when ranked_value > severe_from then"),
         ("int_notification_episodes", "seen_at <= max(returns_until)", "seen_at < max(returns_until)"),
     ],
     "int_known_episodes": [

@@ -32,8 +32,9 @@ def own(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with closing(sqlite3.connect(own.data_dir / "export/inventory_metrics.db")) as file, file:
         file.execute(
             "insert into notification_episodes (episode_id, severity, severity_rank, status, store_location, category, "
-            "product_id, region, notification, first_seen_at, last_seen_at, is_found_open, needs_attention) values "
-            "('hostile', 'critical', 1, 'open', 'Store_B', ?, ?, 'N/A', ?, '2026-06-30 10:00:00', "
+            "product_id, region, is_covered_by_region, notification, first_seen_at, last_seen_at, is_found_open, "
+            "needs_attention) values "
+            "('hostile', 'critical', 1, 'open', 'Store_B', ?, ?, 'N/A', 0, ?, '2026-06-30 10:00:00', "
             "'2026-06-30 10:00:00', 1, 1)",
             (HOSTILE, HOSTILE, f"CRITICAL · Store_B · {HOSTILE} is out. {HOSTILE}"),
         )

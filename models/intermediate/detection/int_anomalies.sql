@@ -236,8 +236,8 @@ final as (
         -- a rule knows what its kind is worth
         case
             when valued.value_at_risk is null then detectors.severity
-            when valued.value_at_risk >= {{ var('severe_share') }} * store_values.stock_value then 'high'
-            when valued.value_at_risk >= {{ var('severe_share') }} / 10 * store_values.stock_value then 'medium'
+            when valued.value_at_risk >= {{ severe_value('store_values.stock_value') }} then 'high'
+            when valued.value_at_risk >= {{ severe_value('store_values.stock_value') }} / 10 then 'medium'
             else 'info'
         end as severity,
         findings.store_location,

@@ -129,12 +129,13 @@ ranked as (
 
     select
         *,
+        {{ severe_value('store_value') }} as severe_from,
         least(
             list_position({{ severities }}, severity)
             + case
                 when not is_ranked_by_value or ranked_value is null or store_value is null then 0
-                when ranked_value >= {{ var('severe_share') }} * store_value then 0
-                when ranked_value >= {{ var('severe_share') }} / 10 * store_value then 1
+                when ranked_value >= severe_from then 0
+                when ranked_value >= severe_from / 10 then 1
                 else 2
             end,
             4
@@ -164,6 +165,8 @@ grouped as (
         any_value(cause) as cause,
         any_value(reason) as reason,
         any_value(region) as region,
+        -- what else was found on the product is the store's alone
+        coalesce(bool_and(is_covered_by_region), false) as is_covered_by_region,
         any_value(is_single) as is_single,
         bool_or(is_state) as is_state,
         case
@@ -253,7 +256,12 @@ worded as (
                     '{}: {}. Look for one cause, such as a scanner or a file. {} {}',
                     reason, product_names, first_product, first_message
                 )
-            else concat_ws(' It also ', first_message, other_findings)
+            else concat_ws(
+                ' ',
+                concat_ws(' It also ', first_message, other_findings),
+                case region when 'Unknown' then 'It ' else format('In {}, it ', region) end
+                || format('{}: ask the supplier.', reason)
+            )
         end as message
     from named
 
@@ -270,6 +278,7 @@ final as (
         worded.severity_reached_at,
         worded.detector,
         worded.region,
+        worded.is_covered_by_region,
         worded.store_location,
         worded.category,
         worded.product_id,

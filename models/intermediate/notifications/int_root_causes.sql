@@ -213,6 +213,18 @@ caused as (
 
 ),
 
+-- what is short in most stores of a region is its matter, and stays that of each store, too
+shared as (
+
+    select
+        caused.* replace (case when sides.is_covered_by_region then 'product' else caused.cause end as cause),
+        sides.is_covered_by_region
+    from caused
+    inner join (values (false), (true)) as sides (is_covered_by_region)
+        on not sides.is_covered_by_region or caused.cause = 'region_stock_out'
+
+),
+
 -- what a cause is about; a product keeps its cause when it moves to another category
 named as (
 
@@ -220,12 +232,13 @@ named as (
         anomaly_id,
         cause,
         reason,
-        case when cause = 'region_stock_out' then region end as region,
+        is_covered_by_region,
+        case when cause = 'region_stock_out' or is_covered_by_region then region end as region,
         case when cause <> 'region_stock_out' then store_location end as store_location,
         case when cause in ('missed_delivery', 'category') then category end as category,
         case when cause in ('region_stock_out', 'product') then product_id end as product_id,
         case when cause in ('same_day_fault', 'intake') then detector end as detector
-    from caused
+    from shared
 
 ),
 
@@ -233,7 +246,17 @@ final as (
 
     select
         *,
-        {{ row_digest(['cause', 'region', 'store_location', 'category', 'product_id', 'detector']) }} as cause_id
+        -- a store's matter is the same before its region shares it, meanwhile and afterwards
+        {{
+            row_digest([
+                'cause',
+                'case when not is_covered_by_region then region end',
+                'store_location',
+                'category',
+                'product_id',
+                'detector',
+            ])
+        }} as cause_id
     from named
 
 )

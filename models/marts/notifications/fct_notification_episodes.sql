@@ -193,6 +193,7 @@ final as (
         cause,
         detector,
         region,
+        coalesce(is_covered_by_region, false) as is_covered_by_region,
         store_location,
         category,
         product_id,

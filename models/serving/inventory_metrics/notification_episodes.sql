@@ -30,6 +30,7 @@ final as (
         severity_reached_at,
         is_found_open,
         is_clearing,
+        is_covered_by_region,
         assignee,
         snoozed_until,
         acted_by,

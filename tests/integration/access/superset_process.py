@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from dashboards.access.stores import row_role
+from dashboards.access.stores import region_role, row_role
 from tests.integration.access.crafted import SET_OPERATIONS, Request, Site, crafted, malformed, today
 
 ROOT = Path(__file__).parents[3]
 ODD = "O'Hara: 5 %"  # each of these characters means something to what stands between a row rule and SQLite
-STORES = {"store_a": {"Store_A"}, "regional": {"Store_A", "Store_B", ODD}, "anonymous": set()}
+# what only the people of a region may read; "regional" is of the north
+NORTH, SOUTH = "a matter of the whole north", "a matter of the whole south"
+STORES = {"store_a": {"Store_A"}, "regional": {"Store_A", "Store_B", ODD, NORTH}, "anonymous": set()}
 NAMES = {"admin": r"\bAda\b", "store_a": r"\bAnna\b", "regional": r"\bRita\b", "store_b": r"\bBen\b"}
 
 
@@ -37,6 +39,7 @@ def main(data_dir: Path) -> None:
         for part in ("export", "superset"):
             shutil.copytree(data_dir / part, copy / part, ignore=shutil.ignore_patterns("*.log", "server*", "sessions"))
         _add_stores(copy / "export" / "inventory_metrics.db")
+        _add_regions(copy / "export" / "inventory_metrics.db")
         os.environ["INVENTORY_DATA_DIR"] = str(copy)
         os.environ["SUPERSET_CONFIG_PATH"] = str(ROOT / "dashboards" / "superset_config.py")
         logging.disable(logging.CRITICAL)
@@ -61,6 +64,28 @@ def _add_stores(path: Path) -> None:
                 rows = f"SELECT {named} FROM {table} WHERE store_location = 'Store_B'"
                 file.execute(f"INSERT INTO {table} {rows}", {"store": store})
         file.execute("INSERT INTO late_events (store_location, product_id) VALUES ('Store_C', 'late')")
+
+
+def _add_regions(path: Path) -> None:
+    """Publish a matter of two regions each, to the people of the region and to each of its stores."""
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE stores SET region = iif(store_location = 'Store_C', 'South', 'North')")
+        file.row_factory = sqlite3.Row
+        episode = dict(file.execute("SELECT * FROM notification_episodes WHERE store_location = 'Store_A'").fetchone())
+        shared = {
+            "severity": "critical",
+            "severity_rank": 1,
+            "status": "open",
+            "is_found_open": 1,
+            "needs_attention": 1,
+        }
+        rows = [("N/A", "North", NORTH), ("N/A", "South", SOUTH), ("Store_C", "South", "Store_C as in the region")]
+        rows += [(store, "North", f"{store} as in the region") for store in ("Store_A", "Store_B", ODD)]
+        for number, (store, region, text) in enumerate(rows):
+            changed = {"episode_id": f"region-{number}", "store_location": store, "region": region}
+            changed |= {"is_covered_by_region": store != "N/A", "notification": text, "headline": text}
+            row = episode | shared | changed
+            file.execute(f"INSERT INTO notification_episodes VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
 
 
 class Asked:
@@ -92,7 +117,7 @@ class Asked:
         access = read_access(self.data_dir / "export")
         set_roles(access)
         set_row_rules(access)
-        roles = ["Manager", *map(row_role, STORES["regional"])]
+        roles = ["Manager", *map(row_role, STORES["regional"] - {NORTH}), region_role("North")]
         security_manager.find_user("regional").roles = [security_manager.find_role(role) for role in roles]
         db.session.commit()
 
@@ -112,7 +137,7 @@ class Asked:
             + self.answers({"row rules", *queries}, tricks, ("regional",)),
             "saved charts": self.answers({"row rules", "connection", "one table"}, self.requests, store_a),
             "one table": self.answers({"row rules", "connection", "saved charts"}, combined, store_a),
-            "row rules": self.answers({"connection", *queries}, saved, store_a),
+            "row rules": self.answers({"connection", *queries}, saved, managers),
             "connection without authorizer": self.answers({"authorizer", "row rules", *queries}, tricks, store_a),
             "connection without conditions": self.answers({"conditions", "row rules", *queries}, tricks, store_a),
             "row rules alone against tricks": self.answers({"connection", *queries}, tricks, store_a),
@@ -138,11 +163,12 @@ class Asked:
     def seen(self, user: str, answer: Any) -> dict[str, Any]:
         """The status of an answer, its beginning, and what it shows that its user is not to see."""
         text = _text(answer)
-        shown = [store for store in ("Store_A", "Store_B", "Store_C", ODD) if store in text]
+        shown = [part for part in ("Store_A", "Store_B", "Store_C", ODD, NORTH, SOUTH) if part in text]
         return {
             "status": answer.status_code,
             "own": sorted(set(shown) & STORES[user]) if user in STORES else [],
             "stores": sorted(set(shown) - STORES.get(user, set(shown))),
+            "shares": text.count("as in the region"),
             "inside": [word for word in self.inside if word in text],
             "people": [
                 name

@@ -22,9 +22,10 @@ from click.testing import CliRunner
 from dev.postgresql_server import Postgresql
 from publish import export
 from publish.destinations import postgresql as destination
+from publish.destinations import postgresql_rows as rows_of_roles
 from publish.destinations.sqlite_schema import DOCUMENTED
-from publish.publication import PublicationRefusedError, publication_list, read_manifest
-from serving_database import PUBLISHED_AT, ServingDatabase
+from publish.publication import PublicationRefusedError, PublishedTable, publication_list, read_manifest
+from serving_database import PUBLISHED_AT, SERVING, ServingDatabase
 from tests.conftest import ROOT
 from tests.unit.publish.warehouse import write_manifest, write_warehouse
 
@@ -102,6 +103,34 @@ def test_text_comes_through_whatever_its_characters(data_dir, url):
     publish(data_dir, url)
     published = rows(url, "select store_location from inventory_metrics.late_events")
     assert sorted(published, key=str) == sorted([(None,), *((text,) for text in texts)], key=str)
+
+
+def test_a_matter_of_a_region_is_told_once(postgresql, url):
+    """To the managers of its stores each by the own store, to who sees the region or everything by the region."""
+    name = url.rpartition("/")[2]
+    database = ServingDatabase.of_url(url)
+    people = {"anna": "'Store_A', null", "nora": "null, 'North'", "rita": "'Store_B', 'South'", "cora": None}
+    columns = {"store_location": "VARCHAR", "region": "VARCHAR", "is_covered_by_region": "BOOLEAN"}
+    with connected(url) as cursor:
+        rows_of_roles.set_up(cursor, database, ["own"])
+        cursor.execute("create table own.episodes (store_location text, region text, is_covered_by_region bigint)")
+        table = PublishedTable("episodes", "episodes", columns, None)
+        rows_of_roles.protect(cursor, database, "own.episodes", table)
+        cursor.execute(
+            "insert into own.episodes values ('N/A', 'North', 0), ('Store_A', 'North', 1), ('Store_B', 'North', 1)"
+        )
+        for person, rules in people.items():
+            group = database.managers if rules else database.company
+            cursor.execute(f"create role {name}_{person} login password 'x' in role {group}")
+            cursor.execute(f"grant select on own.episodes to {group}; grant usage on schema own to {group}")
+            if rules:
+                cursor.execute(f"insert into {SERVING}.row_rules values ('{name}_{person}', {rules})")
+        cursor.execute(f"insert into {SERVING}.row_rules values ('{name}_nora', 'Store_A', null)")
+    shown = {
+        person: rows(postgresql.url(name, f"{name}_{person}", "x"), "select store_location from own.episodes")
+        for person in people
+    }
+    assert shown == {"anna": [("Store_A",)], "nora": [("N/A",)], "rita": [("Store_B",)], "cora": [("N/A",)]}
 
 
 def test_only_tables_that_have_changed_are_written(data_dir, url):

@@ -36,10 +36,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table numerical_quantity (store_location text, note text);
             insert into numerical_quantity values ('Store_A', 'a-only'), ('Store_B', 'b-only');
             CREATE VIEW numerical_anomalies AS SELECT * FROM numerical_quantity;
-            create table episodes (store_location text, region text, note text);
+            create table episodes (store_location text, region text, is_covered_by_region integer, note text);
             insert into episodes values
-                ('Store_A', 'N/A', 'a-only'), ('N/A', 'North', 'north-only'), ('Store_B', 'North', 'b-only'),
-                ('N/A', 'South', 'company-secret'), ('N/A', 'N/A', 'company-secret');
+                ('Store_A', 'N/A', 0, 'a-only'), ('N/A', 'North', 0, 'north-only'),
+                ('Store_A', 'North', 1, 'a-only, as in the north'), ('Store_B', 'North', 1, 'b-only'),
+                ('N/A', 'South', 0, 'company-secret'), ('N/A', 'N/A', 0, 'company-secret');
+            create table stores (store_location text, region text);
+            insert into stores values ('Store_A', 'North'), ('Store_B', 'North');
             create table pipeline_status (landed_count integer);
             insert into pipeline_status values (7);
             create table unlisted (note text);
@@ -233,7 +236,7 @@ def test_an_administrator_reads_and_describes_the_whole_file(opened):
         assert connection.execute("SELECT count(*) FROM metrics").fetchone() == (6,)
         assert connection.execute("SELECT note FROM main.unlisted").fetchall() == [("unlisted-secret",)]
         assert connection.execute("PRAGMA table_info(metrics)").fetchall()
-        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (6,)
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (7,)
 
 
 @pytest.mark.parametrize(
@@ -256,14 +259,17 @@ def test_a_user_sees_the_rows_of_the_own_stores(opened, stores, notes):
 @pytest.mark.parametrize(
     ("stores", "notes"),
     [
-        (STORE_A, ["a-only"]),
+        (STORE_A, ["a-only", "a-only, as in the north"]),
         (Stores(frozenset({"Store_A"}), regions=frozenset({"North"})), ["a-only", "north-only"]),
+        # who has another region, too, is told of the north by the own store alone
+        (Stores(frozenset({"Store_A"}), regions=frozenset({"West"})), ["a-only", "a-only, as in the north"]),
         (Stores(regions=frozenset({"N/A'"})), []),
-        (Stores(every=True), ["a-only", "b-only", "company-secret", "company-secret", "north-only"]),
+        (Stores(every=True), ["a-only", "company-secret", "company-secret", "north-only"]),
     ],
 )
 def test_what_is_about_several_stores_is_for_the_managers_of_their_region(opened, stores, notes):
     with closing(opened(stores)) as connection:
+        assert len(connection.execute("SELECT * FROM stores").fetchall()) == (2 if stores.every else len(stores.names))
         assert [row[0] for row in connection.execute("SELECT note FROM episodes ORDER BY note")] == notes
         # a table without regions has nothing of a region
         assert connection.execute("SELECT count(*) FROM metrics WHERE store_location = 'N/A'").fetchone() == (
@@ -338,7 +344,7 @@ def _without_authorizer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _without_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stores, "condition", lambda self, **ways: "1 = 1")
+    monkeypatch.setattr(Stores, "condition", lambda self, *columns: "1 = 1")
 
 
 def _with_a_name_that_can_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:

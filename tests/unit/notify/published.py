@@ -16,6 +16,7 @@ EPISODE = {
     "needs_attention": 1,
     "rule_id": "out_of_stock",
     "region": "North",
+    "is_covered_by_region": 0,
     "store_location": "Store_A",
     "category": "Toys",
     "product_id": "P1",

@@ -59,8 +59,9 @@ def publish(data_dir: Path) -> None:
             insert into anomalies values ('rule-based'), ('rule-based'), ('statistical'), ('text');
             create table numerical_quantity (x);
             insert into numerical_quantity values (1);
-            create table notification_episodes (status, needs_attention);
-            insert into notification_episodes values ('open', 1), ('open', 0), ('snoozed', 0), ('resolved', 0);
+            create table notification_episodes (status, needs_attention, is_covered_by_region);
+            insert into notification_episodes values
+                ('open', 1, 0), ('open', 0, 0), ('open', 1, 1), ('snoozed', 0, 0), ('resolved', 0, 0);
             """
         )
 
