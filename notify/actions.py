@@ -38,16 +38,16 @@ class ActionError(ValueError):
 class EpisodeState(NamedTuple):
     """What people made of an episode.
 
-    `status` is open, acknowledged, snoozed, resolved or expected. `person` gave it at `acted_at` (UTC). `comment` is
-    the newest one.
+    `status` is open, acknowledged, snoozed, resolved or expected. `person` gave it at `acted_at` (UTC); where all that
+    happened is an assignment, nobody did. `comment` is the newest one.
     """
 
     status: str
-    person: str
+    person: str | None
     assignee: str | None
     snoozed_until: datetime | None
     comment: str | None
-    acted_at: datetime
+    acted_at: datetime | None
 
     def current_status(self, is_found_open: bool, last_seen_at: datetime, now: datetime) -> str:
         """The status to show for an episode that the last build found open or not, last seen then: open, acknowledged,
@@ -60,7 +60,7 @@ class EpisodeState(NamedTuple):
             return "resolved"
         if self.status == "snoozed" and self.snoozed_until and now >= self.snoozed_until:
             return "open"
-        if self.status == "resolved" and last_seen_at > self.acted_at:
+        if self.status == "resolved" and self.acted_at and last_seen_at > self.acted_at:
             return "open"
         return self.status
 
@@ -145,9 +145,10 @@ def _about(data_dir: Path, episode_ids: Sequence[str]) -> dict[str, str]:
 
 
 def _later(action: Action, state: EpisodeState | None) -> Action:
-    if state is None or action.event_timestamp >= (earliest := state.acted_at.replace(microsecond=0) + SECOND):
+    if state is None or state.acted_at is None:
         return action
-    return msgspec.structs.replace(action, event_timestamp=earliest)
+    earliest = state.acted_at.replace(microsecond=0) + SECOND
+    return msgspec.structs.replace(action, event_timestamp=max(action.event_timestamp, earliest))
 
 
 def land_actions(data_dir: Path, actions: Sequence[Action]) -> None:
@@ -215,7 +216,9 @@ def _read(path: Path, size: int) -> list[tuple[tuple[Any, ...], Action]]:
     table = pq.ParquetFile(path).read(columns=[*place, *ACTIONS.fields, "error"])
     rows = table.filter(table["error"].is_null()).to_pylist()
     return [
-        (tuple(row[name] for name in place), Action(**{name: row[name] for name in ACTIONS.fields})) for row in rows
+        (tuple(row[name] for name in place), Action(**{name: row[name] for name in ACTIONS.fields}))
+        for row in rows
+        if row["action"] != "snooze" or row["snoozed_until"] is not None  # a snooze without an end says nothing
     ]
 
 
@@ -225,11 +228,9 @@ STATUS_AFTER = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": 
 def _after(state: EpisodeState | None, action: Action) -> EpisodeState:
     assignee, comment = (state.assignee, state.comment) if state else (None, None)
     comment = action.comment or comment
-    if action.action == "assign" or (action.action == "snooze" and action.snoozed_until is None):
-        assignee = action.assignee if action.action == "assign" else assignee
-        if state:  # its status stays, and who gave it
-            return state._replace(assignee=assignee, comment=comment)
-        return EpisodeState("open", action.person, assignee, None, comment, action.event_timestamp)
+    if action.action == "assign":  # the status stays, and who gave it
+        state = state or EpisodeState("open", None, None, None, None, None)
+        return state._replace(assignee=action.assignee, comment=comment)
     status = "snoozed" if action.action == "snooze" else STATUS_AFTER[action.action]
     until = action.snoozed_until if status == "snoozed" else None
     return EpisodeState(status, action.person, assignee, until, comment, action.event_timestamp)

@@ -54,7 +54,10 @@ renamed as (
         row(publish_time, topic, partition, ledger_id, entry_id, batch_index) as arrival
 
     from messages
-    where error is null
+    where
+        error is null
+        -- a snooze without an end says nothing
+        and (action <> 'snooze' or snoozed_until is not null)
 
 ),
 
