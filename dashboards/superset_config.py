@@ -109,6 +109,7 @@ EXPLORE_FORM_DATA_CACHE_CONFIG = FILTER_STATE_CACHE_CONFIG | {"CACHE_KEY_PREFIX"
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     """What Superset has no setting for."""
     from dashboards.access.malformed import refuse_malformed
+    from dashboards.access.new_stores import NewStores
     from dashboards.access.privacy import protect_privacy
     from dashboards.looks.views import adapt_looks
     from dashboards.published import count_back_from_newest_reading
@@ -117,6 +118,7 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     protect_sign_in(app)
     protect_privacy(app)
     adapt_looks(app)
+    app.before_request(NewStores(HOME).apply)
     count_back_from_newest_reading(DATA_DIR / "export" / "inventory_metrics.db")
 
 

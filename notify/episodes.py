@@ -13,6 +13,7 @@ from typing import Any
 
 from notify.actions import PUBLISHED, EpisodeState, current_states
 
+COVERED = "is_covered_by_region"  # the column that marks a store's notification where that of its region says the same
 NO_SINGLE_STORE = "N/A"  # what published rows of several stores, or of the whole intake, are marked with
 PUBLISHED_TIME = "%Y-%m-%d %H:%M:%S"
 

@@ -9,13 +9,13 @@ from dashboards.access.access_file import Access, AccessError
 from dashboards.access.stores import (
     ADMINISTRATOR,
     ANALYST,
-    COVERED,
     EVERY_STORE,
     NO_ROW,
     Stores,
     region_role,
     row_role,
 )
+from notify.episodes import COVERED
 
 # what Superset calls the filter type, the group key, the clause, the roles and the tables of a rule
 Rule = tuple[str, str | None, str, list[str], list[SqlaTable]]

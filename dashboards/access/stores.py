@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from notify.episodes import COVERED
+
 ADMINISTRATOR = "Admin"
 ANALYST = "Analyst"
 EVERY_STORE = "All stores"
@@ -14,7 +16,6 @@ REGION_PREFIX = "Region: "
 
 EVERY_ROW = "1 = 1"
 NO_ROW = "1 = 0"
-COVERED = "is_covered_by_region"  # of a store's notification: that of its region says the same
 NO_SINGLE_STORE = "N/A"  # what published rows of several stores, or of the whole company, are marked with
 
 

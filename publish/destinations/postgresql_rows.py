@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from notify.episodes import NO_SINGLE_STORE
+from notify.episodes import COVERED, NO_SINGLE_STORE
 from publish.publication import TABLES_WITHOUT_STORE, PublicationRefusedError, PublishedTable
 from serving_database import SERVING, ServingDatabase
 
@@ -20,8 +20,7 @@ OWN_RULES = f"SELECT {{}} FROM {SERVING}.row_rules WHERE role_name = session_use
 OWN_STORES = f"store_location = ANY (ARRAY({OWN_RULES.format('store_location')}))"
 OWN_REGION = f"region = ANY (ARRAY({OWN_RULES.format('region')}))"
 OWN_REGIONS = f"store_location = '{NO_SINGLE_STORE}' AND {OWN_REGION}"
-# a store's notification where that of its region says the same: who is shown that one is not shown this one
-COVERED = "is_covered_by_region"
+# who is shown what a region is told is not shown the same of its stores
 NOT_TOLD_BY_REGION = f"({COVERED} = 0 OR ({OWN_REGION}) IS NOT TRUE)"
 ANY_RULE = f"EXISTS ({OWN_RULES.format('1')})"
 

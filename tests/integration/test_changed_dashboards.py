@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ingest.shared_sqlite import shared_sqlite, transaction
 from tests.serving import Client, Site
 
 REMOVED = "store_b"
@@ -134,3 +137,52 @@ def test_a_user_who_is_listed_again_starts_afresh(before):
     assert not before.site.client().sign_in(REMOVED, before.password)
     assert not before.removed.is_signed_in()
     assert before.site.signed_in(REMOVED).ask("/api/v1/me/").json()["result"]["last_name"] == "Again"
+
+
+# ------------------------------------------------------------------ new stores, without another start
+
+
+def publish_stores(site: Site, regions: dict[str, str]) -> None:
+    """Publish these stores as an export does. New ones have the rows of Store_B."""
+    with shared_sqlite(site.data_dir / "export/inventory_metrics.db") as file, transaction(file):
+        known = {store for (store,) in file.execute("select store_location from stores")}
+        for table in ("stores", "current_stock"):
+            columns = [column[1] for column in file.execute(f"pragma table_info({table})")]
+            selected = ", ".join(":store" if column == "store_location" else column for column in columns)
+            for store in regions.keys() - known:
+                query = f"insert into {table} select {selected} from {table} where store_location = 'Store_B'"
+                file.execute(query, {"store": store})
+        file.executemany("update stores set region = ? where store_location = ?", [(r, s) for s, r in regions.items()])
+
+
+def stores_seen(client: Client, site: Site) -> set[str]:
+    """In a chart and in a list of Today, which are the same."""
+    ((chart,),) = rows(site, "select id from slices where slice_name = 'What to order'")
+    ordered = client.ask(f"/api/v1/chart/{chart}/data/?force=true").json()["result"][0]["data"]
+    listed = csv.DictReader(io.StringIO(client.ask("/today/list/order.csv").text))
+    stores = {row["store_location"] for row in ordered}
+    assert {row["Store"] for row in listed} == stores
+    return stores
+
+
+def test_a_new_store_is_seen_by_who_sees_all_or_its_region_as_soon_as_it_is_published(site, tmp_path):
+    own = site.copy(tmp_path)
+    access_file = own.project / "dashboards/access.yml"
+    access = yaml.safe_load(access_file.read_text())
+    access["users"]["nora"] = {"name": "Nora North", "roles": ["Manager"], "regions": ["North"]}
+    access_file.write_text(yaml.safe_dump(access))
+    publish_stores(own, {"Store_A": "North", "Store_B": "South"})
+    own.start()
+    try:
+        people = {login: own.signed_in(login) for login in ("nora", "regional", "store_a")}
+        seen = {login: stores_seen(client, own) for login, client in people.items()}
+        assert seen == {"nora": {"Store_A"}, "regional": {"Store_A", "Store_B"}, "store_a": {"Store_A"}}
+        publish_stores(own, {"Store_New": "North", "Store_Far": "West", "Store_B": "North"})
+        seen = {login: stores_seen(client, own) for login, client in people.items()}
+        every = {"Store_A", "Store_B", "Store_New", "Store_Far"}
+        assert seen == {"nora": every - {"Store_Far"}, "regional": every, "store_a": {"Store_A"}}
+        publish_stores(own, {"Store_A": "West"})
+        assert stores_seen(people["nora"], own) == {"Store_B", "Store_New"}
+        assert rows(own, "select 1 from ab_role where name = 'Region: West'")
+    finally:
+        own.run("stop")

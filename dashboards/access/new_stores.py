@@ -1,0 +1,53 @@
+"""What a build publishes of new stores and regions takes effect with the next request, without another start."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Lock
+
+from dashboards.access.access_file import AccessError, published_stores, read_access
+from dashboards.access.database_roles import write_roles
+from ingest.shared_sqlite import state_of
+from serving_database import ServingDatabaseError, serving_database
+
+logger = logging.getLogger(__name__)
+
+
+class NewStores:
+    """Roles and row rules of the stores that are published now. A start has applied those that were published then."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._export = home, home.parent / "export"
+        self._file = self._export / "inventory_metrics.db"
+        self._published = state_of(self._file)
+        self._stores = published_stores(self._export)
+        self._applying = Lock()
+
+    def apply(self) -> None:
+        """Apply access.yml again if another publication has other stores, or has them in other regions."""
+        if state_of(self._file) == self._published or not self._applying.acquire(blocking=False):
+            return
+        try:
+            self._published = state_of(self._file)
+            stores = published_stores(self._export)
+            if stores != self._stores:
+                self._apply()
+                self._stores = stores
+        except (AccessError, ServingDatabaseError) as error:  # what was applied before holds
+            logger.warning("the stores' roles were not brought up to date; `make run` tries again: %s", error)
+        finally:
+            self._applying.release()
+
+    def _apply(self) -> None:
+        from dashboards.access.people import admit, revoke
+        from dashboards.access.row_rules import set_roles, set_row_rules
+
+        access = read_access(self._export)
+        database = serving_database()
+        if database:
+            write_roles(database, self._home, access)
+        revoke(self._home, access.users, [*access.permissions, *access.row_roles], logger.info)
+        set_roles(access)
+        set_row_rules(access)
+        admit(self._home, access.users)
