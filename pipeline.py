@@ -103,7 +103,7 @@ def _data(data_dir: Path) -> Iterator[str]:
     for folder in (*sorted(data_dir.glob("landing*")), data_dir / "raw"):
         for path in sorted(folder.rglob("*.parquet")):
             yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
-    for path in (data_dir / "stores.csv", data_dir / "promotions.csv"):
+    for path in (data_dir / "stores.csv", data_dir / "promotions.csv", data_dir / "school_holidays.csv"):
         if path.exists():
             yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     for pattern in ("warehouse/*.duckdb", "export/*.db"):

@@ -1,28 +1,42 @@
-{# Stops a build whose stores.csv or promotions.csv cannot be meant: who sees what, and what is expected, depend on them, so
-   no part of them is guessed. One message names all faults of a file. #}
-{% macro check_masters(stores, promotions) %}
+{# Stops a build whose stores.csv, promotions.csv or school_holidays.csv cannot be meant: who sees what, and what is
+   expected, depend on them, so no part of them is guessed. One message names all faults of a file. #}
+{% macro check_masters(stores, promotions, school_holidays) %}
     {%- if execute -%}
+        {%- set is_country_code = "regexp_full_match(country, '(?i)[a-z]{2}(-[a-z0-9]{1,3})?|')" -%}
         {%- do check_master('stores.csv', stores, ['store_location'], ['name', 'region', 'country', 'time_zone'], "
             select format('{} stands in it {} times', store_location, count(*)) from master
             where store_location != '' group by store_location having count(*) > 1
             union all
             select format('{} has the country ''{}'', not a code such as US or DE-BY', store_location, country)
-            from master where not regexp_full_match(country, '(?i)[a-z]{2}(-[a-z0-9]{1,3})?|')
+            from master where not " ~ is_country_code ~ "
             union all
             select format('{} has the time zone ''{}'', not a name such as Europe/Berlin', store_location, time_zone)
             from master where time_zone != '' and time_zone not in (select name from pg_timezone_names())
         ") -%}
         {%- do check_master(
-            'promotions.csv', promotions, ['start_date', 'end_date'], ['store_location', 'category', 'product_id'], "
-            select format('row {} ends on ''{}'', before its start', row_number, end_date) from master
-            where try_cast(end_date as date) < try_cast(start_date as date)
+            'promotions.csv', promotions, ['start_date', 'end_date'], ['store_location', 'category', 'product_id'],
+            faults_of_periods('start_date', 'end_date')
+        ) -%}
+        {%- do check_master(
+            'school_holidays.csv', school_holidays, ['first_day', 'last_day'], ['store_location', 'region', 'country'],
+            faults_of_periods('first_day', 'last_day') ~ "
             union all
-            select format('row {} has the date ''{}'', not one such as 2026-01-31', row_number, written)
-            from (unpivot master on start_date, end_date into name column_name value written) as dates
-            where written != '' and try_cast(written as date) is null
-        ") -%}
+            select format('row {} has the country ''{}'', not a code such as US or DE-BY', row_number, country)
+            from master where country != '*' and not " ~ is_country_code
+        ) -%}
     {%- endif -%}
     {{- return('select 1') -}}
+{% endmacro %}
+
+
+{# A query for the faults of periods of days, for check_master. #}
+{% macro faults_of_periods(first_day, last_day) %}
+    select format('row {} ends on ''{}'', before its start', row_number, {{ last_day }}) from master
+    where try_cast({{ last_day }} as date) < try_cast({{ first_day }} as date)
+    union all
+    select format('row {} has the date ''{}'', not one such as 2026-01-31', row_number, written)
+    from (unpivot master on {{ first_day }}, {{ last_day }} into name column_name value written) as dates
+    where written != '' and try_cast(written as date) is null
 {% endmacro %}
 
 

@@ -17,6 +17,7 @@ YEARS_KEPT = 4  # of history: what lies further back says little of today
 LEVELS = (1, 2, 4, 8, 13, 26, 52)  # units (weeks of a daily panel) that a level is the mean of
 PHASES = (1, 2, 4, 8, 13)  # periods of the same phase, such as Mondays, that a mean is taken over
 YEARS_BACK = (1, 2)
+NEARNESS = ("before_holiday", "after_holiday")  # known-future columns that say how near a day is
 PLANS_TOLD_APART = 24  # values of a known-future column; beyond, it is cut into classes
 PARTS_OF_IDS = 3
 GREATEST_RATIO = 20.0  # a wild ratio says no more than this
@@ -51,6 +52,7 @@ class Grid:
         self.y[rows, periods] = history["y"].to_numpy()
         self.y = self.y[:, longest - kept :]
         self.first = np.maximum(kept - lengths.to_numpy(), 0)
+        self.is_nearness = np.isin(config.future_columns, NEARNESS)
         self.plans = np.full((len(config.future_columns), count, longest + horizon), np.nan)
         for plan, column in zip(self.plans, config.future_columns, strict=True):
             plan[rows, periods] = history[column].to_numpy()
@@ -89,11 +91,15 @@ class Features:
         return cycles + ([week] if self.grid.period < DAY and week != season else [])
 
     def _plan_codes(self) -> list[np.ndarray]:
-        """What is planned in each period as a number; the same with the phase of the season."""
-        if not len(self.grid.plans):
+        """What is planned in each period as a number; the same with the phase of the season.
+
+        Nearness is no part of it: hardly two periods would have the same plan.
+        """
+        plans = self.grid.plans[~self.grid.is_nearness]
+        if not len(plans):
             return []
         codes = np.zeros(self.grid.plans.shape[1:], dtype=np.int64)
-        for plan in np.nan_to_num(self.grid.plans):
+        for plan in np.nan_to_num(plans):
             values = np.unique(plan)
             if len(values) > PLANS_TOLD_APART:
                 values = np.quantile(plan, (0.2, 0.4, 0.6, 0.8))

@@ -9,14 +9,15 @@ from ml.frames import empty_forecasts
 def model(dbt, session):
     dbt.config(materialized="table")
     settings = dbt.config.get("meta")
-    panel = dbt.ref("int_store_category_panel").df()
+    panel = dbt.ref("int_forecast_panel").df()
     if panel.empty:
         return empty_forecasts()
     forecasters = dbt.ref("forecasters").df()
-    newest, horizon = panel["ds"].max(), pd.Timedelta(days=settings["horizon"])
+    newest, horizon = panel.loc[panel["y"].notna(), "ds"].max(), pd.Timedelta(days=settings["horizon"])
     # a new day has one new cutoff: the earlier ones stay where the last build had them, so their fits are cached
     known = _earliest_cutoff(dbt.this, session) or newest
     judged = newest - horizon - (newest - known) % horizon
+    known_future = panel.columns.drop(["unique_id", "ds", "y"])
     return forecast(
         panel,
         models=list(forecasters.loc[forecasters["published"] & (forecasters["looks_at"] == "panel"), "forecaster"]),
@@ -25,6 +26,8 @@ def model(dbt, session):
         season=settings["season"],
         freq="D",
         seed=settings["seed"],
+        # without a country or a file of holidays there is nothing to know
+        future_columns=[column for column in known_future if panel[column].any()],
         cache_dir=Path(settings["cache_dir"]),
     ).frame
 

@@ -18,6 +18,7 @@ as_of as (
 final as (
 
     select
+        daily_stock.store_location,
         {{ series_id('daily_stock.store_location', 'daily_stock.category') }} as unique_id,
         cast(daily_stock.event_date as timestamp) as ds,
         cast(daily_stock.total_quantity as double) as y
