@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EXPOSURE = "publication"  # its `depends_on` is the publication list
 # facts about the intake as a whole; any other table without a store is for who sees all that is published
-TABLES_WITHOUT_STORE = {"pipeline_status", "build_history", "stage_lags", "detector_scores"}
+TABLES_WITHOUT_STORE = {"pipeline_status", "build_history", "stage_lags", "detector_scores", "ensemble_weights"}
 
 
 class PublicationRefusedError(RuntimeError):

@@ -13,7 +13,7 @@ from ml.cache import cached
 from ml.forecasting import forecasters
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.demand import demand_class, without_spikes
-from ml.forecasting.ensemble import ENSEMBLE, combine, no_weights
+from ml.forecasting.ensemble import ENSEMBLE, GROUP_COLUMNS, WEIGHT_KEYS, combine, no_weights
 from ml.forecasting.forecaster import ForecastConfig, Forecaster
 from ml.forecasting.forecasters import seasonal_naive
 from ml.frames import FORECAST_COLUMNS, anchored, empty_forecasts, fill_gaps, read_panel
@@ -27,10 +27,22 @@ GAPS_OF_A_RHYTHM = 4  # equal gaps that make a series one of another frequency
 
 
 class Forecasts(NamedTuple):
-    """The shared forecast frame, and how the ensemble weighs its members (`combine` in ml/forecasting/ensemble.py)."""
+    """The shared forecast frame, how the ensemble weighs its members (`combine` in ml/forecasting/ensemble.py), and the
+    group of each forecast, row by row as in the frame: `demand_class` and `bucket`, the part of the horizon."""
 
     frame: pd.DataFrame
     weights: pd.DataFrame
+    groups: pd.DataFrame
+
+    def with_weights(self) -> pd.DataFrame:
+        """The frame, its groups, and beside each forecast the weight that it has in the ensemble, with its reasons."""
+        return self.frame.join(self.groups).merge(self.weights, on=WEIGHT_KEYS, how="left")
+
+
+def no_forecasts() -> Forecasts:
+    """Of an empty panel, with a type that DuckDB knows for each column."""
+    weights = no_weights()
+    return Forecasts(empty_forecasts(), weights, weights[GROUP_COLUMNS])
 
 
 def forecast(
@@ -52,10 +64,10 @@ def forecast(
     forecast may know. `season` counts periods. The ensemble is the mean of those of the models asked for that were
     best together at earlier cutoffs (ml/forecasting/ensemble.py). Known-future values that are missing are taken as 0:
     nothing planned. Returns the shared forecast frame
-    `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y, and the weights of the
-    ensemble at each cutoff, none if it is not asked for; bit-identical for the same arguments. Series without a value
-    at or before a cutoff have no rows for it. Inactive series, without a value in the season before it, and series of
-    another frequency repeat their last season.
+    `unique_id, ds, cutoff, model, y_hat, lo80, hi80, lo95, hi95, fallback_reason` in units of y, the weights of the
+    ensemble at each cutoff, none if it is not asked for, and the groups that they go by; bit-identical for the same
+    arguments. Series without a value at or before a cutoff have no rows for it. Inactive series, without a value in
+    the season before it, and series of another frequency repeat their last season.
 
     Raises ValueError for an unknown model, an empty list, a frequency that the panel does not follow, or a panel that
     breaks its contract.
@@ -69,7 +81,7 @@ def forecast(
         raise ValueError(f"horizon ({horizon}), season ({season}) and cutoffs ({len(cutoffs)}) must be at least 1")
     panel = read_panel(panel, future_columns)
     if panel.empty:
-        return Forecasts(empty_forecasts(), no_weights())
+        return no_forecasts()
     freq = anchored(freq, panel["ds"])
     panel[list(future_columns)] = panel[list(future_columns)].fillna(0.0)
     config = ForecastConfig(season, freq, seed, tuple(future_columns))
@@ -101,7 +113,7 @@ def forecast(
             )
             results.append(_stepped(made, cutoff, model))
     if not results:
-        return Forecasts(empty_forecasts(), no_weights())
+        return no_forecasts()
     known = pd.concat(scales, ignore_index=True)
     made = pd.concat(results, ignore_index=True).merge(
         panel[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left"
@@ -114,9 +126,9 @@ def forecast(
         made = pd.concat([made, combined], ignore_index=True)
     bounded = with_intervals(made[made["model"].isin(models)], known)
     asked = bounded[bounded["cutoff"].isin(cutoffs)]
+    asked = asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)
     return Forecasts(
-        asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)[FORECAST_COLUMNS],
-        weights[weights["cutoff"].isin(cutoffs)].reset_index(drop=True),
+        asked[FORECAST_COLUMNS], weights[weights["cutoff"].isin(cutoffs)].reset_index(drop=True), asked[GROUP_COLUMNS]
     )
 
 

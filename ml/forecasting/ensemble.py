@@ -7,6 +7,7 @@ for weights fitted to few windows are mostly noise (Smith and Wallis 2009).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import NamedTuple
 
@@ -15,18 +16,20 @@ import pandas as pd
 
 ENSEMBLE = "ensemble"
 NAIVE = "seasonal_naive"
-WEIGHT_COLUMNS = ["cutoff", "demand_class", "bucket", "model", "weight", "error", "naive_error", "forecasts"]
+GROUP_COLUMNS = ["demand_class", "bucket"]
+WEIGHT_KEYS = ["cutoff", *GROUP_COLUMNS, "model"]
+WEIGHT_COLUMNS = [*WEIGHT_KEYS, "weight", "error", "ensemble_error", "naive_error", "forecasts"]
 KEYS = ["unique_id", "ds", "cutoff"]
 PRIOR_FORECASTS = 2_000  # forecasts that a class's own errors must outweigh to depart from what is best over all
 
 
 class Choice(NamedTuple):
-    """The models whose mean is taken, the mean scaled error of that mean and of the seasonal naive at earlier cutoffs,
-    and the number of forecasts that it rests on."""
+    """The models whose mean is taken, the mean scaled error of that mean and of each model at earlier cutoffs, and the
+    number of forecasts that these rest on."""
 
     members: list[str]
     error: float = np.nan
-    naive_error: float = np.nan
+    model_errors: Mapping[str, float] = {}
     forecasts: int = 0
 
 
@@ -35,9 +38,10 @@ def combine(made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     `made`: `unique_id, ds, cutoff, model, y_hat, fallback_reason, y` (NaN where not known yet), `scale` (the usual
     error of the series), `demand_class` and `bucket` (part of the horizon). Returns rows of the same columns; and one
-    row per cutoff, demand class, bucket and model: `weight` (they sum to 1), `error` and `naive_error` (mean absolute
-    error of the ensemble and of the seasonal naive, over the root of the scale) and `forecasts` (how many earlier ones
-    the choice rests on). A forecast that fell back does not count, unless all did.
+    row per cutoff, demand class, bucket and model: `weight` (they sum to 1), `error`, `ensemble_error` and
+    `naive_error` (mean absolute error of the model, of the ensemble and of the seasonal naive, over the root of the
+    scale) and `forecasts` (how many earlier ones the choice rests on). A forecast that fell back does not count, unless
+    all did.
     """
     ends = made.groupby("cutoff")["ds"].max()
     models = sorted(made["model"].unique())
@@ -54,10 +58,10 @@ def combine(made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         for group, rows in facts[cutoff_of == cutoff].groupby(["demand_class", "bucket"], sort=True):
             choice = choices.get(group, choices[None])
             parts.append(rows.assign(y_hat=_mean(voted.loc[rows.index, choice.members], wide.loc[rows.index])))
-            weights += [
-                (cutoff, *group, model, (model in choice.members) / len(choice.members), *choice[1:])
-                for model in models
-            ]
+            for model in models:
+                weight = (model in choice.members) / len(choice.members)
+                errors = choice.model_errors.get(model, np.nan), choice.error, choice.model_errors.get(NAIVE, np.nan)
+                weights.append((cutoff, *group, model, weight, *errors, choice.forecasts))
     combined = pd.concat(parts)
     reason = fell_back.all(axis=1).loc[combined.index].map({True: "every member fell back", False: None})
     result = combined.assign(model=ENSEMBLE, fallback_reason=reason).reset_index()
@@ -92,13 +96,13 @@ def _choices(
     errors = pd.concat(
         [(_mean(voted[some], made) - facts["y"]).abs() / root for some in sets], axis=1, ignore_index=True
     )
-    naive = sets.index([NAIVE]) if NAIVE in models else None
+    alone = {model: sets.index([model]) for model in models}
 
     def chosen(own: pd.Series, count: int) -> Choice:
         # relative to the mean of all sets: a class of large errors must not weigh more than one of small ones
         evidence = count * own / (own.mean() or 1) + PRIOR_FORECASTS * overall / (overall.mean() or 1)
         best = int(evidence.idxmin())
-        return Choice(sets[best], float(own[best]), np.nan if naive is None else float(own[naive]), count)
+        return Choice(sets[best], float(own[best]), {model: float(own[index]) for model, index in alone.items()}, count)
 
     overall = errors.mean()
     groups = errors.groupby([facts["demand_class"], facts["bucket"]])

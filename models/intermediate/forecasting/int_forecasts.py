@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 
 from ml.forecasting import forecast
-from ml.frames import empty_forecasts
+from ml.forecasting.backtest import no_forecasts
 
 
 def model(dbt, session):
@@ -11,7 +11,7 @@ def model(dbt, session):
     settings = dbt.config.get("meta")
     panel = dbt.ref("int_forecast_panel").df()
     if panel.empty:
-        return empty_forecasts()
+        return no_forecasts().with_weights()
     forecasters = dbt.ref("forecasters").df()
     newest, horizon = panel.loc[panel["y"].notna(), "ds"].max(), pd.Timedelta(days=settings["horizon"])
     # a new day has one new cutoff: the earlier ones stay where the last build had them, so their fits are cached
@@ -29,7 +29,7 @@ def model(dbt, session):
         # without a country or a file of holidays there is nothing to know
         future_columns=[column for column in known_future if panel[column].any()],
         cache_dir=Path(settings["cache_dir"]),
-    ).frame
+    ).with_weights()
 
 
 def _earliest_cutoff(table, session):

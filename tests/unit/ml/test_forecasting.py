@@ -190,7 +190,8 @@ def test_the_ensemble_leaves_out_what_makes_it_worse():
     combined, weights = combine(made)
     newest = weights[weights["cutoff"] == cutoffs[1]].set_index("model")
     assert newest["weight"].to_dict() == {"a": 0.5, "b": 0.5, "c": 0, "seasonal_naive": 0}
-    assert newest.loc["a", ["error", "naive_error", "forecasts"]].tolist() == [0, 2, 2]
+    assert newest["error"].to_dict() == {"a": 1, "b": 1, "c": 9, "seasonal_naive": 2}
+    assert newest.loc["a", ["ensemble_error", "naive_error", "forecasts"]].tolist() == [0, 2, 2]
     assert combined.loc[combined["cutoff"] == cutoffs[1], "y_hat"].tolist() == [10, 10]
 
 
@@ -198,7 +199,10 @@ def test_the_weights_of_the_cutoffs_asked_for_come_with_the_forecasts():
     cutoff = START + pd.Timedelta(days=180)
     models = ["seasonal_naive", "xgboost", "ensemble"]
     settings = {"horizon": 14, "season": 7, "freq": "D", "seed": 1}
-    weights = forecast(panel(a=weekly(30)), models=models, cutoffs=[cutoff], **settings).weights
+    made = forecast(panel(a=weekly(30)), models=models, cutoffs=[cutoff], **settings)
+    weights, weighed = made.weights, made.with_weights()
+    assert weighed.groupby("ds")["weight"].sum().eq(1).all()
+    assert weighed.loc[weighed["model"] == "ensemble", "weight"].isna().all()
     assert set(weights["cutoff"]) == {cutoff}
     assert weights.groupby("bucket")["weight"].sum().tolist() == [1, 1]  # a week each
     nothing = forecast(panel(a=weekly(30)), models=models[:1], cutoffs=[cutoff], **settings).weights
