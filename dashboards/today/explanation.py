@@ -92,12 +92,13 @@ def _risk(product: Product) -> Iterator[Step]:
     elif product["value_at_risk"] is not None:
         reason = f"nothing: {on_hand} outlast a delivery, in which {pace} × {lead_time} go out"
         yield Step("Sales at risk", words.money(0), reason)
-    if product["lead_time_demand"] is not None:
+    # an empty shelf has run out
+    if product["lead_time_demand"] is not None and product["quantity"]:
         reason = (
             f"the forecast expects {_exact(product['lead_time_demand'])} units to go out before a delivery, "
             f"in 95 of 100 cases at most {_exact(product['lead_time_demand_95'])}"
         )
-        chance = f"{product['stock_out_probability']:.0%}"
+        chance = words.chance(product["stock_out_probability"])
         yield Step("Chance to run out before a delivery", chance, reason, "int_lead_time_demand")
 
 

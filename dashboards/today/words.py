@@ -41,6 +41,11 @@ def share(value: float | None) -> str:
     return written.replace("-", "\N{MINUS SIGN}")
 
 
+def chance(value: float) -> str:
+    """A probability that was read from hundredths: beyond them nothing is sure."""
+    return "under 1%" if value < 0.01 else "over 99%" if value > 0.99 else f"{value:.0%}"
+
+
 def date(value: str | datetime | None) -> str:
     """A day, such as 5 Nov 2026."""
     if value is None:

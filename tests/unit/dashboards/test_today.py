@@ -182,6 +182,15 @@ def test_each_figure_has_its_formula_with_the_values():
     assert "Excess" not in shown
 
 
+def test_no_chance_is_certain_before_the_shelf_is_empty():
+    chances = [
+        reasons(stock_out_probability=probability)["Chance to run out before a delivery"][0]
+        for probability in (0.0, 0.99, 1.0)
+    ]
+    assert chances == ["under 1%", "99%", "over 99%"]
+    assert "Chance to run out before a delivery" not in reasons(quantity=0, stock_out_probability=1.0)
+
+
 def test_what_is_not_known_is_not_explained():
     assert list(reasons(daily_units_out=None)) == ["On hand", "Stock value", "Daily depletion"]
     assert reasons(daily_units_out=None)["Daily depletion"][0] == words.UNKNOWN
