@@ -15,7 +15,7 @@ from dashboards.assets.serving_models import NUMBER_FORMATS, Column, Model
 KEYS = ("label", "sql", "format", "description")
 SQL_WORDS = {"sum", "avg", "count", "max", "min", "nullif", "case", "when", "then", "else", "end", "in", "null", "and"}
 SQL_WORDS |= {"distinct", "or", "is", "not", "abs", "replace", "date", "coalesce", "substr", "length", "cast", "as"}
-SQL_WORDS |= {"text", "current_timestamp"}
+SQL_WORDS |= {"text", "current_timestamp", "sqrt"}
 
 
 def database(name: str, *, on_postgresql: bool) -> dict[str, Any]:

@@ -12,6 +12,12 @@ forecasts as (
 
 ),
 
+band_correlations as (
+
+    select * from {{ ref('int_band_correlations') }}
+
+),
+
 as_of as (
 
     select * from {{ ref('int_as_of') }}
@@ -20,9 +26,15 @@ as_of as (
 
 newest_forecasts as (
 
-    select *
+    select
+        forecasts.*,
+        coalesce(band_correlations.band_correlation, 1) as band_correlation
     from forecasts
-    qualify cutoff_date = max(cutoff_date) over (partition by store_location, category)
+    left join band_correlations
+        on forecasts.cutoff_date = band_correlations.cutoff_date
+    qualify
+        forecasts.cutoff_date
+        = max(forecasts.cutoff_date) over (partition by forecasts.store_location, forecasts.category)
 
 ),
 
@@ -133,6 +145,7 @@ final as (
         max(upper_80) as upper_80,
         max(lower_95) as lower_95,
         max(upper_95) as upper_95,
+        max(band_correlation) as band_correlation,
         max(cutoff_date) as cutoff_date,
         max(earlier_stock_forecast) as earlier_stock_forecast,
         max(earlier_cutoff_date) as earlier_cutoff_date

@@ -37,6 +37,7 @@ final as (
         forecast_bands.upper_80,
         forecast_bands.lower_95,
         forecast_bands.upper_95,
+        forecast_bands.band_correlation,
         reorder_points.reorder_point,
         forecast_bands.cutoff_date,
         forecast_bands.earlier_stock_forecast,
