@@ -79,7 +79,7 @@ FUNCTIONS_OF_TIME = """
     create or replace function {schema}.date_trunc(unit text, written text) returns timestamp
     language sql stable parallel safe
     return case
-        when unit = 'week'
+        when lower(unit) = 'week'
             then pg_catalog.date_trunc('week', cast(written as timestamp) + interval '1 day') - interval '1 day'
         else pg_catalog.date_trunc(unit, cast(written as timestamp))
     end;
