@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.access.access_file import Access, AccessError
-from dashboards.access.stores import Stores, asks_freely, stores_of
+from dashboards.access.stores import EVERY_STORE, Stores, asks_freely, stores_of
 from serving_database import SERVING, ServingDatabase, one_line
 
 SEPARATOR = ":"  # in no name of a group, so that no login gives one
 LONGEST_NAME = 63  # of a role; PostgreSQL cuts off the rest
-NOBODY = "-"  # who is not signed in, in place of a login
+# in place of a login: who is not signed in, and who sees the rows of the company as its managers do
+NOBODY, COMPANY = "-", "*"
 
 # role, store, region: one of the two is open
 RowRule = tuple[str, str | None, str | None]
@@ -38,7 +39,7 @@ def write_roles(database: ServingDatabase, home: Path, access: Access) -> None:
     import psycopg2
 
     roles = {role_name(database, login): set(person["roles"]) for login, person in access.users.items()}
-    roles[role_name(database, NOBODY)] = set()
+    roles |= {role_name(database, NOBODY): set(), role_name(database, COMPANY): {EVERY_STORE}}
     too_long = [role for role in roles if len(role.encode()) > LONGEST_NAME]
     if too_long:
         raise AccessError(f"access.yml: {too_long[0]} is too long for the name of a role in PostgreSQL.")

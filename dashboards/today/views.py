@@ -21,7 +21,8 @@ from flask import Blueprint, abort, g, make_response, redirect, render_template,
 from dashboards.access.connection import Connection
 from dashboards.access.database_connection import Published
 from dashboards.access.database_connection import published as published_in
-from dashboards.access.stores import stores_of
+from dashboards.access.database_roles import COMPANY
+from dashboards.access.stores import asks_freely, stores_of
 from dashboards.today import words
 from dashboards.today.explanation import read_product, steps
 from dashboards.today.lists import FILTERS, LISTS, ROWS_PER_PAGE, read_list
@@ -88,12 +89,13 @@ def published() -> Iterator[Connection | Published]:
     """The published tables, with the viewer's rows: one publication for a whole page, whatever is exported then."""
     from superset import security_manager
 
+    roles = [role.name for role in security_manager.get_user_roles()]
     database = serving_database()
     if database:
-        with published_in(database, DATA_DIR / "superset", g.user.username) as tables:
+        login = COMPANY if asks_freely(roles) else g.user.username
+        with published_in(database, DATA_DIR / "superset", login) as tables:
             yield tables
         return
-    roles = [role.name for role in security_manager.get_user_roles()]
     address = f"file:{quote(str(DATA_DIR / 'export' / 'inventory_metrics.db'))}?mode=ro"
     with closing(Connection(address, uri=True, stores=stores_of(roles))) as connection:
         connection.execute("BEGIN")
