@@ -1,4 +1,7 @@
-"""A number that stands in several places is the same in all: tiles, lists, the heat map, `inventory status`, SQL."""
+"""A number that stands in several places is the same in all: tiles, lists, the heat map, `inventory status`, SQL.
+
+For the company, a region and a store; those of Today are compared in test_today.
+"""
 
 from __future__ import annotations
 
@@ -87,6 +90,24 @@ def test_sales_at_risk_and_orders(shown):
     assert sum(row["suggested_order"] for row in ordered) == one("select sum(suggested_order) from {}")
     value = sum(row["suggested_order"] * row["price"] for row in ordered if row["price"] is not None)
     assert charts.tile("To order now") == pytest.approx(value)
+
+
+def test_a_region_is_the_sum_of_its_products(shown):
+    charts, one = shown
+    sums = {
+        "stores": "count(distinct store_location)",
+        "value": "sum(stock_value)",
+        "at_risk": "sum(value_at_risk)",
+        "out_of_stock": "sum(is_out_of_stock)",
+        "to_order": "sum(suggested_order * price)",
+        "excess": "sum(excess_value)",
+    }
+    regions = charts.rows("Regions compared")
+    assert sum(row["stores"] for row in regions) == one("select count(distinct store_location) from {}")
+    for row in regions:
+        for column, in_sql in sums.items():
+            expected = one(f"select {in_sql} from {{}} where region = '{row['region']}'")
+            assert row[column] == pytest.approx(expected), column
 
 
 def test_the_heat_map_counts_what_the_list_shows(shown):
