@@ -1,4 +1,5 @@
-"""The cache of charts' answers: each belongs to a publication. Superset loads this before its models exist."""
+"""The cache of charts' answers: each belongs to a publication, and to those who see the same rows. Superset loads this
+before its models exist."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pathlib import Path
 from flask_caching.backends import FileSystemCache
 
 from dashboards.published import publication
+from dashboards.viewer import rows_of_viewer
 
 
 class KeptAnswers(FileSystemCache):
@@ -17,4 +19,4 @@ class KeptAnswers(FileSystemCache):
         if key == self._fs_count_file:
             return super()._get_filename(key)
         data_dir = Path(os.environ["INVENTORY_DATA_DIR"]).resolve()
-        return super()._get_filename(f"{publication(data_dir)}:{key}")
+        return super()._get_filename(f"{publication(data_dir)}:{rows_of_viewer()}:{key}")

@@ -17,9 +17,9 @@ from superset.utils.log import StdOutEventLogger
 from dashboards.access.connection import opener
 from dashboards.access.query_guard import QueryGuard, refuse_combined_queries
 from dashboards.access.sign_in import SecurityManager, protect_sign_in
-from dashboards.access.stores import shown_to
 from dashboards.looks.views import looks
 from dashboards.today.views import today
+from dashboards.viewer import stores_of_viewer
 from serving_database import serving_database
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
@@ -42,7 +42,7 @@ PREVENT_UNSAFE_DB_CONNECTIONS = False  # SQLite sources are refused otherwise; t
 
 
 def DB_CONNECTION_MUTATOR(  # noqa: N802
-    uri: str, params: dict[str, Any], _username: str, security_manager: Any, _source: object
+    uri: str, params: dict[str, Any], _username: str, _security_manager: Any, _source: object
 ) -> tuple[URL, dict[str, Any]]:
     """Open the published file, or schema, that a source names, wherever it is, with the rows of who asks."""
     url = make_url(uri)
@@ -60,8 +60,7 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802
         database=f"file:{quote(str(DATA_DIR / 'export' / name))}",
         query={"mode": "ro", "uri": "true", "check_same_thread": "false"},
     )
-    roles = [role.name for role in security_manager.get_user_roles()] if "user" in g else []
-    params.setdefault("connect_args", {})["factory"] = opener(shown_to(roles))
+    params.setdefault("connect_args", {})["factory"] = opener(stores_of_viewer())
     return url, params
 
 
@@ -111,6 +110,7 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     from dashboards.access.malformed import refuse_malformed
     from dashboards.access.new_stores import NewStores
     from dashboards.access.privacy import protect_privacy
+    from dashboards.asked_again import Questions
     from dashboards.looks.views import adapt_looks
     from dashboards.published import count_back_from_newest_reading
 
@@ -119,6 +119,7 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
     protect_privacy(app)
     adapt_looks(app)
     app.before_request(NewStores(HOME).apply)
+    Questions(app, DATA_DIR)
     count_back_from_newest_reading(DATA_DIR / "export" / "inventory_metrics.db")
 
 
@@ -180,7 +181,6 @@ THEME_DEFAULT = {
 THEME_DARK = None  # the colours of severities are made for a white page
 
 FEATURE_FLAGS = {
-    "CACHE_QUERY_BY_USER": True,  # an answer is kept for the user who asked
     "DASHBOARD_VIRTUALIZATION_DEFER_DATA": True,  # a chart asks for its data when it comes into sight
     "ENABLE_TEMPLATE_PROCESSING": False,
     "RLS_IN_SQLLAB": True,

@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
@@ -256,3 +257,31 @@ def test_what_does_not_exist_is_not_found(own, address):
     assert answer.status_code == 404
     assert "There is no such page" in answer.text
     assert "Store_B" not in answer.text
+
+
+def test_after_a_publication_nobody_waits_for_what_was_asked_before(own):
+    """Once for all who see the same rows: an analyst asked, an administrator finds the answer."""
+    analyst, admin = own.signed_in("analyst"), own.signed_in("admin")
+    charts = analyst.ask("/api/v1/chart/?q=(page_size:100)").json()["result"]
+    (dataset,) = {chart["datasource_id"] for chart in charts if chart["slice_name"] == "Out of stock"}
+    question = {
+        "datasource": {"id": dataset, "type": "table"},
+        "queries": [{"columns": [], "metrics": ["products"], "row_limit": 7}],
+        "result_type": "full",
+    }
+
+    def is_kept(client: Client) -> bool:
+        answer = client.ask("/api/v1/chart/data", "POST", json=question)
+        assert answer.status_code == 200, answer.text
+        return bool(answer.json()["result"][0]["is_cached"])
+
+    assert not is_kept(analyst)
+    assert is_kept(admin)
+    answers = own.data_dir / "superset/cache/data"
+    kept = set(answers.iterdir())
+    os.utime(own.data_dir / "export/inventory_metrics.db")
+    deadline = time.monotonic() + 120
+    while not set(answers.iterdir()) - kept:
+        assert time.monotonic() < deadline, "nothing was asked again"
+        time.sleep(1)
+    assert is_kept(admin)

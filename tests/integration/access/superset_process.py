@@ -237,9 +237,10 @@ class Asked:
     @contextmanager
     def without(self, missing: set[str]) -> Iterator[None]:
         """Superset with parts of access taken out."""
-        from superset.extensions import cache_manager, feature_flag_manager
+        from superset.extensions import cache_manager
         from superset.security import SupersetSecurityManager
 
+        from dashboards import kept_answers
         from dashboards.access import connection
         from dashboards.access.query_guard import QueryGuard
         from dashboards.access.stores import Stores
@@ -265,7 +266,7 @@ class Asked:
             ],
             "one table": [mock.patch.dict(self.app.config, SQL_QUERY_MUTATOR=lambda sql, **_: sql)],
             "row rules": [mock.patch.object(SupersetSecurityManager, "get_rls_filters", return_value=[])],
-            "own answers": [mock.patch.dict(feature_flag_manager._feature_flags, CACHE_QUERY_BY_USER=False)],
+            "own answers": [mock.patch.object(kept_answers, "rows_of_viewer", return_value="")],
             "time": [
                 mock.patch.object(connection.Cursor, "execute", execute_late),
                 mock.patch.object(connection, "OPERATIONS_BETWEEN_CHECKS", 1),

@@ -173,7 +173,7 @@ def test_without_the_check_of_what_may_be_asked_sql_runs(answers):
 # ------------------------------------------------------------------ kept answers and long queries
 
 
-def test_a_kept_answer_is_for_its_own_user(answers):
+def test_a_kept_answer_is_for_who_sees_the_same_rows(answers):
     assert leaks(answers["kept answers"]) == []
     assert leaks(answers["kept answers of anybody"])
 
