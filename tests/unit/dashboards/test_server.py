@@ -104,7 +104,8 @@ def test_another_port_than_the_running_servers_is_refused(data_dir, command):
 def test_what_is_applied_and_what_a_server_reads_once(tmp_path, monkeypatch):
     """Code reaches both; people and charts reach a server through its database, and settings only its start."""
     code = [
-        *("requirements-superset.lock", "dashboards/apply.py", "dashboards/access/sign_in.py", "notify/actions.py"),
+        *("requirements-superset.lock", "serving_database.py"),
+        *("dashboards/apply.py", "dashboards/access/sign_in.py", "notify/actions.py"),
         *("dashboards/today/templates/today/base.html", "dashboards/today/static/today.css"),
     ]
     applied = ["dashboards/access.yml", "dashboards/filters.yaml", "dashboards/charts/chart.yaml"]
