@@ -63,12 +63,14 @@ def changed_parts(before: Parts, after: Parts) -> dict[int, int]:
 
 def is_in(table: PublishedTable, parts: Collection[int]) -> str:
     """The condition, as SQL of the warehouse, that a row lies in one of these parts."""
-    condition = f"{part_number(table)} in ({', '.join(map(str, parts))})"
-    first_day = min(parts) >> STORE_BITS
+    conditions = [f"{part_number(table)} in ({', '.join(map(str, parts))})"]
+    first_day, last_day = min(parts) >> STORE_BITS, max(parts) >> STORE_BITS
+    # the warehouse skips what lies before and after
     if first_day > 0:
-        # the warehouse skips what lies before
-        condition += f" and {_timestamp(table)} >= date '1970-01-01' + {first_day}"
-    return condition
+        conditions.append(f"{_timestamp(table)} >= date '1970-01-01' + {first_day}")
+        if last_day < LAST_DAY:
+            conditions.append(f"{_timestamp(table)} < date '1970-01-01' + {last_day + 1}")
+    return " and ".join(conditions)
 
 
 def _timestamp(table: PublishedTable) -> str | None:
