@@ -13,16 +13,17 @@ from pathlib import Path
 
 from ingest.durable_files import says_disk_full
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 5.0  # how long another writer is waited for
 
 
 @contextmanager
 def shared_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for changes, outside a transaction. At the end the log is written into the file, so that a copy of
-    the file alone is whole."""
+    """A connection for changes, outside a transaction. At the end the log is written into the file, so that the file
+    alone is whole. A reader who began before may keep a part in the log until the next change."""
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as file:
         file.execute("PRAGMA journal_mode = wal")
         yield file
+        file.execute("PRAGMA busy_timeout = 500")  # a long query is not worth waiting for
         try:
             file.execute("PRAGMA wal_checkpoint(truncate)")
         except sqlite3.OperationalError as error:

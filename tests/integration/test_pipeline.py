@@ -54,11 +54,11 @@ def digests(folder: Path, pattern: str) -> dict[str, str]:
 
 
 def dumps(export: Path) -> dict[str, list[str]]:
-    """What the published files hold, as SQL."""
+    """What the published files hold, as SQL, whatever the order of their rows."""
     dumped = {}
     for path in export.glob("*.db"):
         with closing(sqlite3.connect(path)) as database:
-            dumped[path.name] = list(database.iterdump())
+            dumped[path.name] = sorted(database.iterdump())
     return dumped
 
 

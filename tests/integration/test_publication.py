@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -101,6 +102,7 @@ def read(path: Path, is_over: Event, counts: multiprocessing.Queue) -> None:
         except sqlite3.Error as error:
             problems.append(str(error))
         count += 1
+        time.sleep(0.002)
     counts.put((count, problems))
 
 
