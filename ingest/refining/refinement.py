@@ -10,11 +10,10 @@ its own. A batch that runs again after a kill finds the committed parts and make
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import click
 
@@ -22,11 +21,10 @@ from ingest.durable_files import atomic_write, commit
 from ingest.landing.withdrawals import in_ranges, recorded
 from ingest.refining.features import update_features
 from ingest.refining.raw import ARRIVAL, batch_folder, temporary_for, uri
-from ingest.sql import parquet_table, quoted
+from ingest.refining.tasks import copy_by, in_tasks, query_in_tasks, task_duckdb, write
+from ingest.sql import parquet_table
 
 if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 CONTENT = ["store_location", "product_id", "event_timestamp", "category", "quantity", "price", "extra"]
@@ -40,7 +38,6 @@ DIGEST = "(hash(store_location, product_id, event_timestamp, quantity) >> 1)::bi
 MONTH = "strftime(event_timestamp, '%Y-%m')"
 ASIDE = "aside"  # takes the month's place for a reading that may be a repeat
 BYTES_PER_TASK = 4_000_000  # some 500,000 landed readings
-MEMORY_PER_TASK = "1GB"  # beyond it DuckDB spills to disk
 
 
 def refine(
@@ -71,7 +68,9 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
     withdrawn = in_ranges(recorded(committed.parents[1]).ranges)
     arrived = _queries(messages, f"{batch_id}::bigint", f"error is null and not ({withdrawn})")
     known = _known(spark, arrived, committed.parent)
-    digests = _answers(spark, [f"select {DIGEST} as digest from ({query})" for query in arrived + known], "digest long")
+    digests = query_in_tasks(
+        spark, [f"select {DIGEST} as digest from ({query})" for query in arrived + known], "digest long"
+    )
     # repartitioned before the count: hardly any digest occurs twice in a task, so counting there saves nothing
     repeated = digests.repartition("digest").groupBy("digest").count().where("count > 1").select("digest")
     repeated.write.parquet(uri(temporary / "repeated"))
@@ -79,7 +78,7 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
     month = f"if(digest is null, {MONTH}, '{ASIDE}') as event_month"
     copies = [f"select reading.*, {month} from ({query}) as reading left {repeats}" for query in arrived]
     copies += [f"select reading.*, '{ASIDE}' as event_month from ({query}) as reading {repeats}" for query in known]
-    for attempt in _in_tasks(spark, copies, partial(_copy, temporary), "folder string").collect():
+    for attempt in in_tasks(spark, copies, partial(copy_by, "event_month", temporary), "folder string").collect():
         _move(Path(attempt.folder), whole)
     aside = whole / f"event_month={ASIDE}"
     if aside.exists():
@@ -89,7 +88,7 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
     # a batch without a single new reading still leaves a file, so that raw always has its schema
     if not any(whole.iterdir()):
         (whole / "event_month=none").mkdir()
-        _write(f"from ({arrived[0]}) limit 0", whole / "event_month=none/part.parquet")
+        write(f"from ({arrived[0]}) limit 0", whole / "event_month=none/part.parquet")
     commit(whole, committed)
     shutil.rmtree(temporary, ignore_errors=True)  # a task that Spark gave up may still write there
 
@@ -115,7 +114,7 @@ def _known(spark: SparkSession, arrived: list[str], table: Path) -> list[str]:
     if not any(table.glob("batch-*")):
         return []
     bounds = f"{MONTH} as month, epoch_us(min(event_timestamp)) as first, epoch_us(max(event_timestamp)) as last"
-    spans = _answers(
+    spans = query_in_tasks(
         spark,
         [f"select {bounds} from ({query}) group by month" for query in arrived],
         "month string, first long, last long",
@@ -161,7 +160,7 @@ def _keep_rejected(messages: Sequence[Path], quarantine: Path, batch_id: int) ->
     name = f"batch-{batch_id:06d}.parquet"
     if any(quarantine.glob(f"publish_date=*/{name}")):
         return
-    with _duckdb() as connection:
+    with task_duckdb() as connection:
         found = connection.execute(
             f"select strftime(min(publish_time), '%Y-%m-%d'), count(error) from {parquet_table(messages)}"
         ).fetchone()
@@ -172,70 +171,7 @@ def _keep_rejected(messages: Sequence[Path], quarantine: Path, batch_id: int) ->
     folder = quarantine / f"publish_date={day}"
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / name) as temporary:
-        _write(f"from {parquet_table(messages)} where error is not null", temporary)
-
-
-# ---------------------------------------------------------------- in Spark's tasks
-
-
-def _in_tasks(
-    spark: SparkSession, queries: Sequence[str], work: Callable[[str], Iterator[pa.RecordBatch]], schema: str
-) -> DataFrame:
-    """Run `work` on each query, in a Spark task of its own; the rows that it yields."""
-    import duckdb
-
-    version = duckdb.__version__
-
-    def task(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        if duckdb.__version__ != version:  # DuckDB's hash may differ between versions
-            raise RuntimeError(f"an executor has DuckDB {duckdb.__version__}, the driver {version}: install the same")
-        for batch in numbers:
-            for number in batch["id"].to_pylist():
-                yield from work(queries[number])
-
-    return spark.range(0, len(queries), 1, len(queries)).mapInArrow(task, schema)
-
-
-def _answers(spark: SparkSession, queries: Sequence[str], schema: str) -> DataFrame:
-    """The rows of all queries."""
-    return _in_tasks(spark, queries, _answer, schema)
-
-
-def _answer(query: str) -> Iterator[pa.RecordBatch]:
-    with _duckdb() as connection:
-        yield from connection.sql(query).to_arrow_reader()
-
-
-def _copy(parent: Path, query: str) -> Iterator[pa.RecordBatch]:
-    """Write a query's rows by month into a new folder, and yield its name.
-
-    Only folders whose names Spark returns are used. What a failed attempt leaves is ignored, and so is an attempt that
-    Spark has given up on but that goes on writing.
-    """
-    import pyarrow as pa
-
-    folder = parent / uuid4().hex
-    folder.mkdir()
-    _write(query, folder, "partition_by (event_month)")
-    yield pa.RecordBatch.from_pydict({"folder": [str(folder)]})
-
-
-def _write(query: str, target: Path, *options: str) -> None:
-    with _duckdb() as connection:
-        connection.execute(f"set temp_directory = '{quoted(target)}.spill'")
-        settings = ", ".join(["format parquet", "compression zstd", *options])
-        connection.execute(f"copy ({query}) to '{quoted(target)}' ({settings})")
-
-
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    """DuckDB as a task uses it: on one core, in bounded memory."""
-    import duckdb
-
-    connection = duckdb.connect(
-        config={"threads": 1, "memory_limit": MEMORY_PER_TASK, "preserve_insertion_order": False}
-    )
-    connection.execute("set TimeZone = 'UTC'")
-    return connection
+        write(f"from {parquet_table(messages)} where error is not null", temporary)
 
 
 def _rows(batch: Path) -> int:

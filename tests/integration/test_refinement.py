@@ -305,17 +305,17 @@ def test_what_a_failed_attempt_of_a_task_has_written_is_not_taken(tmp_path):
         from pyspark import TaskContext
         from ingest.refining import refinement, spark_job
 
-        copy, data_dir = refinement._copy, Path(sys.argv[1])
+        copy, data_dir = refinement.copy_by, Path(sys.argv[1])
 
-        def killed_at_first(parent, query):
-            names = list(copy(parent, query))
+        def killed_at_first(column, parent, query):
+            names = list(copy(column, parent, query))
             attempt = TaskContext.get().attemptNumber()
             (data_dir / f"attempt-{attempt}").write_text(str(len(list(parent.glob("*/event_month=*/*.parquet")))))
             if attempt == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield from names
 
-        refinement._copy = killed_at_first
+        refinement.copy_by = killed_at_first
         spark_job.command(["--once", "--master", "local[2,2]", "--data-dir", sys.argv[1]])
     """)
     result = subprocess.run([sys.executable, "-c", failing, tmp_path], capture_output=True, text=True, check=False)
