@@ -8,7 +8,7 @@ levels as (
 
 current_stock as (
 
-    select * from {{ ref('fct_current_stock') }}
+    select * from {{ ref('int_current_stock') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 current_stock as (
 
-    select * from {{ ref('fct_current_stock') }}
+    select * from {{ ref('int_current_stock') }}
 
 ),
 
