@@ -136,8 +136,8 @@ lint: setup-dev ## Check format, types and SQL style
 	.venv/bin/sqlfluff lint models tests/dbt
 
 .PHONY: bench
-bench: setup-dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them
-	.venv/bin/python -m bench $(ONLY)
+bench: setup-dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them, RECORD=1 writes docs/benchmarks.md
+	RECORD=$(RECORD) .venv/bin/python -m bench $(ONLY)
 
 .PHONY: report
 report: setup-dev ## Describe the demo data in pictures and figures (docs/demo_data.md); REAL=FOLDER sets real till data beside
