@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -34,31 +35,48 @@ class BuildError(Exception):
 @click.command()
 @click.option("--frequent", is_flag=True, help="Only what is worth building every few minutes (selector `frequent`).")
 @click.option("--full-refresh", is_flag=True, help="Build every table again from raw; published forecasts stay.")
+@click.option("--master", default="local[*]", show_default=True, help="Spark master")
+@click.option(
+    "--shards", type=click.IntRange(min=1), help="Build so many groups of stores in Spark's tasks, each by itself."
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-def command(*, frequent: bool, full_refresh: bool, data_dir: Path) -> None:
+def command(*, frequent: bool, full_refresh: bool, master: str, shards: int | None, data_dir: Path) -> None:
     """Refine what is landed, build the warehouse and publish it. With nothing new it does nothing."""
     from ingest.durable_files import FolderBusyError, file_lock
+    from ingest.refining.spark_job import check_master
 
+    if frequent and shards:
+        raise click.UsageError("shards are built whole: leave out --shards, or --frequent.")
     if not any((data_dir / "landing").glob("publish_date=*/*.parquet")):
         raise click.ClickException(f"{data_dir / 'landing'}: nothing is landed yet. Run `inventory load` first.")
+    check_master(master)
     try:
         with file_lock(data_dir / "warehouse", "building"):
-            build(data_dir.resolve(), frequent=frequent, full_refresh=full_refresh)
+            build(data_dir.resolve(), frequent=frequent, full_refresh=full_refresh, master=master, shards=shards)
     except (BuildError, FolderBusyError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def build(data_dir: Path, *, frequent: bool = False, full_refresh: bool = False, refine: bool = True) -> None:
-    """Run the three steps on a data folder, or the last two, where another process refines.
+def build(
+    data_dir: Path,
+    *,
+    frequent: bool = False,
+    full_refresh: bool = False,
+    refine: bool = True,
+    master: str = "local[*]",
+    shards: int | None = None,
+) -> None:
+    """Run the three steps on a data folder, or the last two, where another process refines. Given `shards`, Spark's
+    tasks build the tables.
 
     A full build is skipped if it would read exactly what the last good one read. Raises BuildError if a step fails:
     what is published stays as it was, and pages say so.
     """
     with failure_noted(data_dir, frequent=frequent):
-        _build(data_dir, frequent=frequent, full_refresh=full_refresh, refine=refine)
+        _build(data_dir, frequent, full_refresh, refine, master, shards)
 
 
-def _build(data_dir: Path, *, frequent: bool, full_refresh: bool, refine: bool) -> None:
+def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, master: str, shards: int | None) -> None:
     built = data_dir / "warehouse" / "built_from"
     if not frequent and not full_refresh and built.exists() and built.read_text() == fingerprint(data_dir):
         click.echo("nothing is new since the last build")
@@ -67,11 +85,14 @@ def _build(data_dir: Path, *, frequent: bool, full_refresh: bool, refine: bool) 
     built.unlink(missing_ok=True)
     if refine:
         click.echo("» refining into raw Parquet (Spark)")
-        _land(data_dir)
+        _land(data_dir, master)
     mark = mark_now(data_dir)
     click.echo("» metrics, forecasts and anomalies (dbt)")
     refresh = ["--full-refresh"] if full_refresh else []
-    run_dbt(data_dir, *BUILD, "frequent" if frequent else "whole", *refresh)
+    if shards:
+        _build_in_shards(data_dir, master, shards, refresh)
+    else:
+        run_dbt(data_dir, *BUILD, "frequent" if frequent else "whole", *refresh)
     note(data_dir, mark, *(["built"] if frequent else ["built", "judged"]))
     click.echo("» publishing")
     publish(data_dir)
@@ -124,9 +145,33 @@ def _settings() -> Iterator[str]:
     yield f"{sys.version} {[os.environ.get(name) for name in names]}"
 
 
-def _land(data_dir: Path) -> None:
+def _build_in_shards(data_dir: Path, master: str, shards: int, refresh: list[str]) -> None:
+    from cluster.fits import fits_in_tasks
+    from cluster.shards import ShardError, built_shards
+    from ingest.refining.spark_job import session
+
+    readings = compiled_readings(data_dir)
+    spark = session(master)
+    try:
+        with built_shards(spark, data_dir, readings, shards) as warehouses, fits_in_tasks(spark):
+            variables = json.dumps({"shards": [str(warehouse) for warehouse in warehouses]})
+            run_dbt(data_dir, *BUILD, "after_shards", "--vars", variables, *refresh)
+    except ShardError as error:
+        raise BuildError(str(error)) from error
+    finally:
+        spark.stop()
+
+
+def compiled_readings(data_dir: Path) -> str:
+    """The query of the staging model of readings, which needs no other table."""
+    compiled = run_dbt(data_dir, "compile", "--select", "stg_inventory_events__readings", "--log-level", "none")
+    return str(compiled.results[0].node.compiled_code)
+
+
+def _land(data_dir: Path, master: str) -> None:
     # in a process of its own: what Spark's Java holds is free again before dbt starts
-    land = [sys.executable, "-c", "from inventory import main; main()", "land", "--once", "--data-dir", str(data_dir)]
+    land = [sys.executable, "-c", "from inventory import main; main()", "land", "--once"]
+    land += ["--master", master, "--data-dir", str(data_dir)]
     if subprocess.run(land, env={**os.environ, "INVENTORY_DATA_DIR": str(data_dir)}, check=False).returncode:
         raise BuildError("`inventory land --once` failed; see above. What is published stays as it was.")
 

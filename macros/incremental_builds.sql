@@ -4,12 +4,12 @@
 
 {% macro note_checkpoint(readings) %}
     {%- set nodes = selected_by_batch() -%}
-    {%- if not nodes -%}
+    {%- if not execute or not (nodes or var('shards')) -%}
         {{- return('select 1') -}}
     {%- endif -%}
 
     {%- set settings = build_settings() -%}
-    {%- set checkpoint = none if flags.FULL_REFRESH else last_good_build(nodes) -%}
+    {%- set checkpoint = none if flags.FULL_REFRESH or var('shards') else last_good_build(nodes) -%}
     {%- if checkpoint is not none and withdrawals_changed(checkpoint) -%}
         {%- do log('The withdrawn messages changed since the last build, so everything is built whole', info=true) -%}
         {%- do drop_tables(nodes) -%}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -45,6 +46,8 @@ OWNER = "_source"
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 BYTES_PER_BATCH = 512_000_000  # so that a long backlog is committed in parts
 SECONDS_BETWEEN_LOOKS = 5  # at the withdrawals, while a query runs
+STANDALONE = "spark://"
+SECONDS_TO_ANSWER = 5
 CREDENTIAL_FILES = ["PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS"]  # the same paths on every executor
 
 
@@ -184,8 +187,10 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
 def session(master: str) -> SparkSession:
     """A Spark session with the project's settings; on this machine it is reached through loopback alone.
 
-    The executors of a cluster run this Python, at the same path; PYSPARK_PYTHON names another.
+    The executors of a cluster run this Python, at the same path; PYSPARK_PYTHON names another. Raises
+    click.ClickException where the master is away.
     """
+    check_master(master)
     is_local = master.startswith("local")
     os.environ.update(java_environment(), SPARK_CONF_DIR=str(Path(__file__).with_name("spark_conf")))
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -199,6 +204,22 @@ def session(master: str) -> SparkSession:
     for variable in filter(os.environ.get, CREDENTIAL_FILES):
         builder = builder.config(f"spark.executorEnv.{variable}", os.environ[variable])
     return builder.getOrCreate()
+
+
+def check_master(master: str) -> None:
+    """Raise click.ClickException if a standalone master is away; Spark itself would take a minute to say so."""
+    if not master.startswith(STANDALONE):
+        return
+    for address in master.removeprefix(STANDALONE).split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        except (OSError, ValueError):
+            continue
+        return
+    raise click.ClickException(
+        f"no Spark master answers at {master}. Start it, or leave --master out to use this machine alone."
+    )
 
 
 def _from_landing(spark: SparkSession, landing: Path) -> DataFrame:

@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 PACKAGES: dict[str, set[str]] = {
     "ingest": set(),
     "ml": set(),
+    "cluster": {"ingest"},
     "notify": {"ingest"},
     "publish": {"ingest", "notify"},
     "live": {"publish", "notify", "ingest"},

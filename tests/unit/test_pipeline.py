@@ -17,7 +17,7 @@ from publish.build_failure import failed_at
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the steps that ran, instead of the steps."""
     ran: list[str] = []
-    monkeypatch.setattr(pipeline, "_land", lambda data_dir: ran.append("land"))
+    monkeypatch.setattr(pipeline, "_land", lambda data_dir, master: ran.append("land"))
     monkeypatch.setattr(pipeline, "run_dbt", lambda data_dir, *arguments: ran.append("dbt"))
     monkeypatch.setattr(pipeline, "publish", lambda data_dir: ran.append("export"))
     return ran

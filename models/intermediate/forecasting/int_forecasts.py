@@ -7,7 +7,7 @@ from ml.forecasting.backtest import no_forecasts
 
 
 def model(dbt, session):
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", tags=["across_stores"])
     settings = dbt.config.get("meta")
     panel = dbt.ref("int_forecast_panel").df()
     if panel.empty:

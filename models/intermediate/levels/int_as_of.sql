@@ -1,4 +1,7 @@
-{% set newest = "timestamp '" ~ var('as_of') ~ "'" if var('as_of') else 'max(event_timestamp)' %}
+{{ config(tags=['same_in_every_shard']) }}
+
+{% set given = var('as_of') or var('newest_reading_at') %}
+{% set newest = "timestamp '" ~ given ~ "'" if given else 'max(event_timestamp)' %}
 
 with
 

@@ -1,3 +1,5 @@
+{{ config(tags=['across_stores']) }}
+
 with
 
 levels as (

@@ -4,7 +4,7 @@ from ml.forecasting.public_holidays import public_holidays
 
 
 def model(dbt, session):
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", tags=["across_stores"])
     settings = dbt.config.get("meta")
     countries = dbt.ref("int_stores").filter("country is not null").project("country").distinct().df()
     as_of = dbt.ref("int_as_of").df()

@@ -1,3 +1,5 @@
+{{ config(tags=['same_in_every_shard']) }}
+
 with
 
 checkpoints as (

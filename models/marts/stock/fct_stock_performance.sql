@@ -1,3 +1,5 @@
+{{ config(tags=['across_stores']) }}
+
 with
 
 current_stock as (

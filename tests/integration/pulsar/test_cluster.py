@@ -1,33 +1,25 @@
-"""A real standalone Spark cluster, a master and a worker of their own: what it refines is what one machine refines."""
+"""A real standalone Spark cluster: what it refines is what one machine refines."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
-from urllib.error import URLError
-from urllib.request import urlopen
 from uuid import uuid4
 
 import duckdb
 import msgspec
-import pyspark
 import pytest
 
-from dev.pulsar_broker import Broker, create_topic, free_port
+from dev.pulsar_broker import Broker, create_topic
 from ingest.durable_files import file_lock
 from ingest.pulsar.publisher import publish_events
-from ingest.refining.java import java_environment
 from ingest.refining.spark_job import bind_source, land
+from tests.integration.spark_cluster import LOOPBACK, Cluster, running_cluster
 
 ROOT = Path(__file__).parents[3]
 INVENTORY = ROOT / ".venv/bin/inventory"
-LOOPBACK = "127.0.0.1"
-SECONDS_TO_START = 60
 
 
 def lines(count: int) -> list[bytes]:
@@ -47,53 +39,10 @@ def lines(count: int) -> list[bytes]:
     return [*encoded, *encoded[::3], b"broken"]
 
 
-@contextmanager
-def process(name: str, log: Path, *arguments: str) -> Iterator[None]:
-    """A process of Spark's standalone cluster; it is killed at the end, whatever happens."""
-    environment = {**os.environ, **java_environment(), "SPARK_LOCAL_IP": LOOPBACK, "SPARK_NO_DAEMONIZE": "1"}
-    spark_class = Path(pyspark.__file__).parent / "bin/spark-class"
-    with log.open("w") as output:
-        started = subprocess.Popen(
-            [spark_class, f"org.apache.spark.deploy.{name}", "--host", LOOPBACK, *arguments],
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            yield
-        finally:
-            started.kill()
-            started.wait()
-
-
-class Cluster(NamedTuple):
-    master: str
-    work: Path  # where each application's executors leave their logs
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster, once a worker of two cores has joined its master."""
-    port, page, folder = free_port(), free_port(), tmp_path_factory.mktemp("cluster")
-    started = Cluster(f"spark://{LOOPBACK}:{port}", folder / "work")
-    resources = ["--cores", "2", "--memory", "2g", "--work-dir", str(started.work), "--webui-port", str(free_port())]
-    with ExitStack() as running:
-        at = ["--port", str(port), "--webui-port", str(page)]
-        running.enter_context(process("master.Master", folder / "master.log", *at))
-        running.enter_context(process("worker.Worker", folder / "worker.log", *resources, started.master))
-        given_up = time.monotonic() + SECONDS_TO_START
-        while not joined(page):
-            assert time.monotonic() < given_up, (folder / "worker.log").read_text()
-            time.sleep(0.2)
+    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=1, cores=2) as started:
         yield started
-
-
-def joined(page: int) -> bool:
-    try:
-        with urlopen(f"http://{LOOPBACK}:{page}/json/") as answer:
-            return bool(msgspec.json.decode(answer.read())["aliveworkers"])
-    except URLError:
-        return False
 
 
 def inventory(*arguments: object, data_dir: Path) -> None:
