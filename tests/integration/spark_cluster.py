@@ -19,7 +19,7 @@ from dev.pulsar_broker import free_port
 from ingest.refining.java import java_environment
 
 LOOPBACK = "127.0.0.1"
-SECONDS_TO_START = 60
+SECONDS_TO_START = 180  # on a busy machine
 
 
 class Cluster(NamedTuple):
