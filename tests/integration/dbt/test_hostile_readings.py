@@ -38,7 +38,7 @@ RHYTHMS = {
 # a model that is fitted over all series gives other values for other series, and so other ranks of notifications
 FITTED = {
     *("ml_metrics", "forecast_bands", "forecast_accuracy", "forecast_choices", "product_forecasts"),
-    *("numerical_quantity", "numerical_anomalies"),
+    *("ensemble_weights", "numerical_quantity", "numerical_anomalies"),
     *("notification_episodes", "dashboard_notifications"),
 }
 # columns of current_stock that come from the errors of forecasts of all products
