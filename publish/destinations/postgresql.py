@@ -135,8 +135,13 @@ def _write(warehouse: duckdb.DuckDBPyConnection, cursor: Any, database: ServingD
     columns = published_columns(table)
     declared = ", ".join(f"{name} {TYPES[column.declared]}" for name, column in columns.items())
     cursor.execute(f"create table {staged} ({declared})")
-    _copy(warehouse, cursor, converted(table), staged)
-    _audit(warehouse, cursor, f"{database.place}: {table.name}", table, staged)
+    is_text = {name: column.declared == "TEXT" for name, column in columns.items()}
+    digest = digest_query(is_text, "strlen({})", converted(table))
+    with ThreadPoolExecutor(1) as counter:
+        wanted = counter.submit(lambda: warehouse.cursor().execute(digest).fetchone())  # while the rows are copied
+        _copy(warehouse, cursor, converted(table), staged)
+        cursor.execute(digest_query(is_text, "octet_length({})", staged, number="cast({} as double precision)"))
+        audit_copy(f"{database.place}: {table.name}", is_text, cursor.fetchone(), wanted.result() or ())
     for definition in index_definitions(table):
         cursor.execute(definition.replace(f" ON {table.name} ", f" ON {staged} "))
     cursor.execute(f"analyze {staged}")
@@ -159,16 +164,6 @@ def _copy(warehouse: duckdb.DuckDBPyConnection, cursor: Any, source: str, target
             # frozen: nobody else sees the table yet, so nothing needs to be visited again after the commit
             cursor.copy_expert(f"copy {target} from stdin (format csv, freeze)", rows, BYTES_AT_ONCE)
         written.result()
-
-
-def _audit(warehouse: duckdb.DuckDBPyConnection, cursor: Any, place: str, table: PublishedTable, staged: str) -> None:
-    """Compare what was written with the warehouse. Both count at the same time."""
-    is_text = {name: column.declared == "TEXT" for name, column in published_columns(table).items()}
-    query = digest_query(is_text, "strlen({})", converted(table))
-    with ThreadPoolExecutor(1) as counter:
-        wanted = counter.submit(lambda: warehouse.cursor().execute(query).fetchone())
-        cursor.execute(digest_query(is_text, "octet_length({})", staged, number="cast({} as double precision)"))
-        audit_copy(place, is_text, cursor.fetchone(), wanted.result() or ())
 
 
 def _lock_out_readers(cursor: Any, database: ServingDatabase, names: list[Name]) -> None:
