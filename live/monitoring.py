@@ -20,7 +20,7 @@ from publish.lags import Lag, as_rows, lags, landing_lag
 
 LAGS_FILE = "live/lags.csv"
 COLUMNS = ["stage", "lag_seconds", "newest_message_at", "measured_at"]
-SECONDS_BETWEEN_MEASUREMENTS = 5.0
+SECONDS_BETWEEN_MEASUREMENTS = 10.0
 
 
 class Monitor(Collector):
