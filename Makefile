@@ -139,6 +139,10 @@ lint: setup-dev ## Check format, types and SQL style
 bench: setup-dev ## Measure speed and accuracy against baselines; ONLY="loader spark" runs some of them, RECORD=1 writes docs/benchmarks.md
 	RECORD=$(RECORD) .venv/bin/python -m bench $(ONLY)
 
+.PHONY: chaos
+chaos: setup-dev maven ## Disturb `inventory live` for MINUTES=10, and compare what it publishes with an undisturbed run
+	.venv/bin/python -m tests.integration.live.chaos --minutes $(or $(MINUTES),10)
+
 .PHONY: report
 report: setup-dev ## Describe the demo data in pictures and figures (docs/demo_data.md); REAL=FOLDER sets real till data beside
 	.venv/bin/python -m docs.demo_data $(REAL)

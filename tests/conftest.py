@@ -97,7 +97,14 @@ def postgresql() -> Iterator[Postgresql]:
 # what takes long to make and is made once a run: its tests run in one process, the longest group first
 SHARED = ("broker", "built", "spark", "postgresql")
 # files that take long and share nothing: they start early, so that the short ones fill up both processes' last minute
-LONG = ("test_sharding", "test_incremental_builds", "test_metrics", "test_hostile_readings", "test_unit_tests")
+LONG = (
+    "test_sharding",
+    "test_chaos",
+    "test_incremental_builds",
+    "test_metrics",
+    "test_hostile_readings",
+    "test_unit_tests",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
