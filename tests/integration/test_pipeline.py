@@ -22,6 +22,7 @@ import pytest
 
 from tests.conftest import ROOT, make
 from tests.integration.dbt.project import Project, copy_project
+from tests.integration.test_refinement import load, refine
 
 DOCUMENTED = {
     "inventory.db": {
@@ -412,22 +413,14 @@ def test_a_wrong_formula_fails_its_unit_tests(built, tmp_path, place):
     assert {entry["unique_id"].split(".")[2] for entry in results if entry["status"] == "fail"} == set(planted)
 
 
-def test_units_out_of_the_real_sample_are_the_ledgers_sales(tmp_path, sample):
+def test_units_out_of_the_real_sample_are_the_ledgers_sales(spark, tmp_path, sample):
     """Units out per store and category against the till's own movements. Readings of one product in one second have
     no order among themselves, so only the last of them counts: what was sold and refilled within it cancels out. And
     a level that comes back within its second reads as a repeat: series where that happens are left out."""
-    from tests.integration.test_metrics import build
-
-    result = make("events", tmp_path, INVENTORY_EVENTS=str(sample / "complete_journey_readings.ndjson"))
-    assert result.returncode == 0, result.stderr
-    subprocess.run(
-        [ROOT / ".venv/bin/inventory", "land", "--once"],
-        env={**os.environ, "INVENTORY_DATA_DIR": str(tmp_path)},
-        check=True,
-        capture_output=True,
-    )
+    load(tmp_path, sample / "complete_journey_readings.ndjson")
+    refine(spark, tmp_path)
     (tmp_path / "warehouse").mkdir()
-    build(Project(tmp_path))
+    Project(tmp_path).build("--select", "+fct_stock_metrics")
     with duckdb.connect(str(tmp_path / "warehouse/inventory.duckdb"), read_only=True) as connection:
         measured = {
             (store, category): (units_out, units_in)
