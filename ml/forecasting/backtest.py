@@ -124,8 +124,8 @@ def forecast(
     if ENSEMBLE in models:
         combined, weights = combine(made)
         made = pd.concat([made, combined], ignore_index=True)
-    bounded = with_intervals(made[made["model"].isin(models)], known)
-    asked = bounded[bounded["cutoff"].isin(cutoffs)]
+    made = made[made["model"].isin(models)]  # by the same name: of many series two copies are too much
+    asked = with_intervals(made, known, cutoffs)
     asked = asked.sort_values(["cutoff", "model", "unique_id", "ds"], ignore_index=True)
     return Forecasts(
         asked[FORECAST_COLUMNS], weights[weights["cutoff"].isin(cutoffs)].reset_index(drop=True), asked[GROUP_COLUMNS]

@@ -6,9 +6,12 @@ series alone the intervals come out too narrow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
+KEPT_COLUMNS = ["unique_id", "ds", "cutoff", "model", "y_hat", "fallback_reason", "demand_class", "bucket"]
 LEVELS = {"80": 0.80, "95": 0.95}
 WINDOWS_OF_PRIOR = 2  # a series whose earlier windows were worse than others' is believed after so many
 LEAST_POOL = 400  # errors; a demand class with fewer takes the errors of all
@@ -21,8 +24,9 @@ def seasonal_error(y: np.ndarray, season: int) -> float:
     return error if error > 0 else max(float(np.abs(y).mean()) * 0.01, 1e-6)
 
 
-def with_intervals(forecasts: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
-    """Add `lo80, hi80, lo95, hi95` to forecasts of several cutoffs.
+def with_intervals(forecasts: pd.DataFrame, scales: pd.DataFrame, cutoffs: Sequence[pd.Timestamp]) -> pd.DataFrame:
+    """The forecasts of some cutoffs with `lo80, hi80, lo95, hi95`, in the columns of the shared forecast frame and
+    `demand_class, bucket`.
 
     `forecasts`: `unique_id, ds, cutoff, model, y_hat, y` (NaN where not known yet), `scale` (the usual error of the
     series), `demand_class` and `bucket` (part of the horizon). `scales`: `cutoff, naive_errors` (an array of in-sample
@@ -33,19 +37,21 @@ def with_intervals(forecasts: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFram
     A series that was off by more, or by less, than others at earlier cutoffs gets an interval that is as much wider or
     narrower, and its errors count as much less in the pool: one wild series leaves its neighbours' intervals alone.
     """
-    scored = forecasts.assign(error=(forecasts["y"] - forecasts["y_hat"]) / forecasts["scale"])
-    ends = scored.groupby("cutoff")["ds"].max()
+    errors_of_all = (forecasts["y"] - forecasts["y_hat"]) / forecasts["scale"]
+    ends = forecasts.groupby("cutoff")["ds"].max()
+    asked = forecasts[forecasts["cutoff"].isin(cutoffs)]
     parts = []
-    for (cutoff, model), frame in scored.groupby(["cutoff", "model"], sort=False):
-        over = ends.index[ends <= cutoff]
-        known = scored[scored["cutoff"].isin(over) & (scored["model"] == model) & scored["error"].notna()]
+    for (cutoff, model), frame in asked.groupby(["cutoff", "model"], sort=False):
+        is_known = forecasts["cutoff"].isin(ends.index[ends <= cutoff]) & (forecasts["model"] == model)
+        known = forecasts.loc[is_known & errors_of_all.notna(), ["unique_id", "cutoff", "demand_class", "bucket"]]
+        known["error"] = errors_of_all
         errors, wildness = _compared(known)
         in_sample = np.concatenate(scales.loc[scales["cutoff"] == cutoff, "naive_errors"].to_list())
         pools = dict(tuple(errors.groupby(known["bucket"])))
         own = dict(tuple(errors.groupby([known["demand_class"], known["bucket"]])))
         width = frame["scale"] * frame["unique_id"].map(wildness).fillna(1.0)
         groups = frame.groupby(["demand_class", "bucket"], sort=False).indices
-        bounded = frame.copy()
+        bounded = frame[KEPT_COLUMNS].copy()
         for name, level in LEVELS.items():
             low, high = np.zeros(len(frame)), np.zeros(len(frame))
             for (demand_class, bucket), rows in groups.items():

@@ -46,7 +46,8 @@ def combine(made: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     ends = made.groupby("cutoff")["ds"].max()
     models = sorted(made["model"].unique())
     wide = made.pivot(index=KEYS, columns="model", values="y_hat")[models]
-    fell_back = made.assign(fell=made["fallback_reason"].notna()).pivot(index=KEYS, columns="model", values="fell")
+    fell_back = made[[*KEYS, "model"]].assign(fell=made["fallback_reason"].notna())
+    fell_back = fell_back.pivot(index=KEYS, columns="model", values="fell")
     fell_back = fell_back[models].astype(bool)
     voted = wide.mask(fell_back)
     facts = made.drop_duplicates(KEYS).set_index(KEYS).reindex(wide.index)

@@ -22,6 +22,7 @@ PLANS_TOLD_APART = 24  # values of a known-future column; beyond, it is cut into
 PARTS_OF_IDS = 3
 GREATEST_RATIO = 20.0  # a wild ratio says no more than this
 GREATEST_EFFECT = 3.0
+GREATEST_PULL = 3.0  # usual differences between a value and its neighbours
 
 
 class Grid:
@@ -76,14 +77,18 @@ class Features:
         self.zeros = _mean(np.where(np.isnan(y), np.nan, y == 0), 8 * unit)
         self.phases = {cycle: _phase_means(y, cycle) for cycle in self._cycles()}
         self.near = _around(y, unit)
-        self.profiles = [_group_mean(_ratio(self.near, self.levels[52]), code) for code in self.groups]
-        self.profile_levels = [_mean(profile, 4 * unit) for profile in self.profiles]
-        self.peers = [_group_mean(self.levels[units] / self.size, code) for code in self.groups for units in (1, 4)]
+        self.profiles = self._group_means(_ratio(self.near, self.levels[52]))
+        self.profile_levels = [_mean(profile, 4 * unit) for _, profile in self.profiles]
+        self.peers = [means for units in (1, 4) for means in self._group_means(self.levels[units] / self.size)]
         self.plan_means = [_PlanMeans(grid, codes) for codes in self._plan_codes()]
         self.easter, self.anniversaries = _anniversaries(grid.ds)
         if grid.period == DAY:
             effect = np.clip((y - _usual(y, unit)) / self.size, -GREATEST_EFFECT, GREATEST_EFFECT)
-            self.effects = [effect, *(_group_mean(effect, code) for code in self.groups)]
+            self.effects = [(np.arange(len(y)), effect), *self._group_means(effect)]
+
+    def _group_means(self, values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each grouping the number of each series' group, and the means, groups by periods."""
+        return [(code, _group_mean(values, code)) for code in self.groups]
 
     def _cycles(self) -> list[int]:
         season, week = self.grid.season, round(7 * DAY / self.grid.period)
@@ -143,9 +148,9 @@ class Features:
             columns.append(
                 _ratio(_at(self.levels[13], series, origins), _at(self.levels[13], series, origins - years * year))
             )
-        for profile, level in zip(self.profiles, self.profile_levels, strict=True):
-            columns.append(_ratio(_at(profile, series, targets - year), _at(level, series, origins - year)))
-        columns += [_at(peer, series, origins) for peer in self.peers]
+        for (code, profile), level in zip(self.profiles, self.profile_levels, strict=True):
+            columns.append(_ratio(_at(profile, code[series], targets - year), _at(level, code[series], origins - year)))
+        columns += [_at(means, code[series], origins) for code, means in self.peers]
         columns += [code[series] for code in self.groups[1:]]
         columns += [getattr(grid.ds, name).to_numpy()[targets] for name in self._calendar()]
         columns.append(self.easter[targets])
@@ -153,7 +158,7 @@ class Features:
             for earlier in self.anniversaries:
                 # an effect looks at the weeks around its day, so these must lie before the origin
                 days = np.where(earlier[targets] + 5 * grid.unit <= origins, earlier[targets], -1)
-                columns += [_at(effect, series, days) for effect in self.effects]
+                columns += [_at(effect, code[series], days) for code, effect in self.effects]
         for plan in grid.plans:
             columns += [_at(plan, series, targets + lead) for lead in (-1, 0, 1)]
         columns += [means.of(series, origins, targets) / size for means in self.plan_means]
@@ -200,11 +205,11 @@ def _groups(names: list[str]) -> list[np.ndarray]:
 
 
 def _group_mean(values: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """The mean over the series of a group, for each of its series."""
+    """The mean over the series of each group."""
     total, count = (np.zeros((code.max() + 1, values.shape[1])) for _ in range(2))
     np.add.at(total, code, np.nan_to_num(values))
     np.add.at(count, code, ~np.isnan(values))
-    return _ratio(total, count, np.inf)[code]
+    return _ratio(total, count, np.inf)
 
 
 def _at(values: np.ndarray, series: np.ndarray, periods: np.ndarray) -> np.ndarray:
@@ -214,8 +219,9 @@ def _at(values: np.ndarray, series: np.ndarray, periods: np.ndarray) -> np.ndarr
 
 
 def _ratio(above: np.ndarray, below: np.ndarray, greatest: float = GREATEST_RATIO) -> np.ndarray:
+    """In single precision: these arrays are most of what many series need of memory."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.clip(np.where(below > 0, above / below, np.nan), -greatest, greatest)
+        return np.clip(np.where(below > 0, above / below, np.nan), -greatest, greatest).astype(np.float32)
 
 
 def _mean(values: np.ndarray, width: int, least: int | None = None) -> np.ndarray:
@@ -249,11 +255,15 @@ def _phase_means(y: np.ndarray, cycle: int) -> list[np.ndarray]:
 
 
 def _around(y: np.ndarray, unit: int) -> np.ndarray:
-    """Values smoothed over the unit around them: a year later, what was exactly that day's is gone."""
+    """Values smoothed over the unit around them: a year later, what was exactly that day's is gone.
+
+    A single period is drawn towards its neighbours, but a peak keeps its height: a feast comes again.
+    """
     if unit > 1:
         return _shift(_mean(y, unit), -(unit // 2))
-    sides = [np.where(np.isnan(side), y, side) for side in (_shift(y, 1), _shift(y, -1))]
-    return 0.7 * y + 0.15 * sides[0] + 0.15 * sides[1]
+    pulls = [_shift(y, 1) - y, _shift(y, -1) - y]
+    usual = pd.DataFrame(np.abs(np.hstack(pulls))).median(axis=1).to_numpy()[:, None]
+    return y + 0.15 * sum(np.nan_to_num(np.clip(pull, -GREATEST_PULL * usual, GREATEST_PULL * usual)) for pull in pulls)
 
 
 def _usual(y: np.ndarray, cycle: int) -> np.ndarray:

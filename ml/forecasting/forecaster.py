@@ -54,7 +54,8 @@ def each_series(
     histories = dict(tuple(history.groupby("unique_id", sort=False)))
     jobs = [(histories[name], frame) for name, frame in future.groupby("unique_id", sort=False) if name in histories]
     workers = 2 if len(jobs) >= 8 else 1
-    parts = Parallel(n_jobs=workers)(
+    # a worker collects its garbage after each batch, which takes as long as a fit
+    parts = Parallel(n_jobs=workers, batch_size=max(len(jobs) // (2 * workers), 1))(
         delayed(_one_series)(fit, past, ahead, config, seasons_needed) for past, ahead in jobs
     )
     return pd.concat(parts, ignore_index=True)

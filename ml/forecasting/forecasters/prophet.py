@@ -10,6 +10,8 @@ import pandas as pd
 from ml.forecasting.forecaster import ForecastConfig, each_series
 
 SEASONS_KEPT = 110  # two years of weeks: what the yearly season needs
+RECENT_SEASONS = 4  # by whose errors the forecast is moved
+TRUST_IN_RECENT = 0.7
 
 
 def forecast(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> pd.DataFrame:
@@ -18,11 +20,11 @@ def forecast(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig
 
 
 def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) -> np.ndarray:
-    logging.getLogger("prophet").setLevel(logging.CRITICAL)
+    # each sets a level of its own when it is imported or first logs
+    for name in ("prophet", "prophet.plot", "cmdstanpy"):
+        logging.getLogger(name).disabled = True
     from prophet import Prophet
 
-    # cmdstanpy sets a level of its own whenever a process first logs
-    logging.getLogger("cmdstanpy").disabled = True
     kept = history.tail(SEASONS_KEPT * config.season)
     columns = [column for column in config.future_columns if kept[column].nunique() > 1]
     period = pd.Timedelta(kept["ds"].diff().median())
@@ -36,6 +38,8 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) ->
         daily_seasonality=False,
         # within its first year a yearly wave looks like a trend
         yearly_seasonality=(waves if is_yearly else 6) if span >= pd.Timedelta(days=540) else False,
+        # weekdays, promotions and the time of the year move a shop's sales by shares, not by units
+        seasonality_mode="multiplicative",
         uncertainty_samples=0,
     )
     if config.season > 1 and not is_yearly:
@@ -43,4 +47,8 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) ->
     for column in columns:
         model.add_regressor(column)
     model.fit(kept[["ds", "y", *columns]], seed=config.seed)
-    return np.asarray(model.predict(future[["ds", *columns]])["yhat"])
+    # the trend is stiff, so what the last weeks were off mostly stays
+    recent = kept.tail(RECENT_SEASONS * (1 if is_yearly else config.season))
+    made = model.predict(pd.concat([recent, future])[["ds", *columns]])["yhat"].to_numpy()
+    off = recent["y"].to_numpy() - made[: len(recent)]
+    return np.asarray(made[len(recent) :] + TRUST_IN_RECENT * off.mean())

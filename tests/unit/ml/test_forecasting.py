@@ -10,6 +10,7 @@ from ml.forecasting import forecast
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.demand import demand_class, without_spikes
 from ml.forecasting.ensemble import combine
+from ml.forecasting.features import _around
 from ml.forecasting.scores import score
 from ml.frames import FORECAST_COLUMNS, fill_gaps, read_panel
 
@@ -163,7 +164,7 @@ def test_intervals_by_hand():
     names, earlier, now = [f"s{index}" for index in range(9)], START, START + pd.Timedelta(days=2)
     made = forecasts_of(names, [earlier, now], y=[*(10.0 + np.arange(-4, 5)), *[np.nan] * 9])
     scales = pd.DataFrame({"cutoff": [earlier, now], "naive_errors": [np.zeros(1)] * 2})
-    bounded = with_intervals(made, scales).query("cutoff == @now").set_index("unique_id")
+    bounded = with_intervals(made, scales, [now]).set_index("unique_id")
     # the median series was off by 2. Of the window of s0 and s8 (off by 4) a third is believed: 4/3 as wild
     assert bounded.loc["s0", ["lo80", "hi80"]].tolist() == pytest.approx([10 - 4 * 4 / 3, 10 + 4 * 4 / 3])
     assert bounded.loc["s2", ["lo80", "hi80"]].tolist() == [6.0, 14.0]
@@ -175,9 +176,24 @@ def test_one_wild_series_leaves_the_intervals_of_its_neighbours_alone():
     off = np.where(np.arange(21) == 20, 1000.0, np.random.default_rng(0).normal(0, 1, (5, 21))).ravel()
     made = forecasts_of(names, cutoffs, y=10 + off)
     scales = pd.DataFrame({"cutoff": cutoffs, "naive_errors": [np.zeros(1)] * 5})
-    newest = with_intervals(made, scales).query("cutoff == @cutoffs[-1]").set_index("unique_id")
+    newest = with_intervals(made, scales, cutoffs[-1:]).set_index("unique_id")
     assert newest["hi95"].drop("s20").max() < 16
     assert newest.loc["s20", "hi95"] > 500
+
+
+def test_a_feast_keeps_its_height_where_a_year_before_is_smoothed():
+    weeks = np.tile([100.0, 104.0, 98.0, 102.0], 13)[None]
+    weeks[0, 20] = 500.0
+    smooth = _around(weeks, unit=1)[0]
+    assert smooth[20] == pytest.approx(500, abs=8)
+    assert smooth[[19, 21]].max() < 110
+    assert np.ptp(smooth[:19]) < np.ptp(weeks[0, :19])
+
+
+def test_prophet_follows_a_level_that_has_just_moved():
+    moved = [*weekly(26), *weekly(4, size=130)]
+    made = run(panel(a=moved), ["prophet"], cutoff=209)
+    assert made["y_hat"].mean() > 115 * np.mean([1, 0.8, 0.9, 1, 1.3, 1.6, 0.7])
 
 
 def test_the_ensemble_leaves_out_what_makes_it_worse():
