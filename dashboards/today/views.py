@@ -189,9 +189,16 @@ def listing(name: str) -> Any:
 @signed_in
 def product() -> Any:
     """How the figures of a product in a store come about."""
+    store, product_id = request.args.get("store_location", ""), request.args.get("product_id", "")
     with published() as connection:
-        found = read_product(connection, request.args.get("store_location", ""), request.args.get("product_id", ""))
-    found = found or abort(404)
+        found = read_product(connection, store, product_id)
+        if found is None:
+            # a notification may name a product of which no reading counts
+            named = {each.product_id for each in notifications(connection, {}, store=store, resolved=True)}
+            if product_id not in named - {NO_SINGLE_STORE}:
+                abort(404)
+            text = "None of its readings counts, so there is no figure to explain."
+            return _render("message.html", title=f"{product_id} · {store}", text=text)
     return _render("product.html", product=found, steps=steps(found), readings=_item_page(found["product_id"]))
 
 
