@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 from ml.panel_files import write_table
+
+DAYS_KEPT = 30  # a result that no build has needed for so long is of old data or code
 
 
 def cached(
@@ -24,7 +28,8 @@ def cached(
     """The result of `compute`, from the cache where the same data, parameters, code (the files of a folder) and
     libraries were seen before.
 
-    A cache file that cannot be read, such as one that a power cut left empty, is written again.
+    A cache file that cannot be read, such as one that a power cut left empty, is written again. What has not been
+    needed for DAYS_KEPT days is removed.
     """
     if cache_dir is None:
         return compute()
@@ -37,9 +42,21 @@ def cached(
     path = cache_dir / f"{digest.hexdigest()}.parquet"
     if path.exists():
         try:
-            return pd.read_parquet(path)
+            result = pd.read_parquet(path)
         except (OSError, ValueError):  # what pyarrow raises on a file that is not whole
             path.unlink()
+        else:
+            path.touch()
+            return result
     result = compute()
     write_table(result, path)
+    _prune(cache_dir)
     return result
+
+
+def _prune(cache_dir: Path) -> None:
+    oldest = time.time() - DAYS_KEPT * 86_400
+    for path in cache_dir.glob("*.parquet"):
+        with suppress(FileNotFoundError):  # another build may remove it, too
+            if path.stat().st_mtime < oldest:
+                path.unlink()

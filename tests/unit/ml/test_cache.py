@@ -1,3 +1,4 @@
+import os
 from functools import partial
 
 import pandas as pd
@@ -35,6 +36,19 @@ def test_the_same_is_computed_once_and_anything_else_anew(tmp_path):
         before = compute.times
         cached(tmp_path, parameters, [frame], compute)
         assert compute.times == before + 1
+
+
+def test_what_no_build_has_needed_for_long_is_removed(tmp_path):
+    compute = Counted()
+    cached(tmp_path, ("needed",), [FRAME], compute)
+    cached(tmp_path, ("not needed",), [FRAME], compute)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    cached(tmp_path, ("needed",), [FRAME], compute)
+    cached(tmp_path, ("new",), [FRAME], compute)
+    assert len(list(tmp_path.iterdir())) == 2
+    cached(tmp_path, ("needed",), [FRAME], compute)
+    assert compute.times == 3
 
 
 def test_other_code_is_computed_anew(tmp_path):
