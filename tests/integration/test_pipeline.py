@@ -202,7 +202,10 @@ def export(data_dir: Path) -> subprocess.CompletedProcess[str]:
             "from build_audit.node_results where node_id like 'test.%' limit 1",
             "Got 3 results",
         ),
-        ("insert into build_audit.invocations values ('x', 'build', now(), null)", "did not end"),
+        (
+            "insert into build_audit.invocations (invocation_id, command, started_at) values ('x', 'build', now())",
+            "did not end",
+        ),
         ("drop view main.numerical_anomalies; drop view main.metrics", "metrics"),
     ],
     ids=["failed test", "unfinished build", "missing table"],

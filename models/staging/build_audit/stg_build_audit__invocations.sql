@@ -15,6 +15,10 @@ final as (
         -- text
         command,
 
+        -- numerics
+        passed_test_count,
+        failed_count,
+
         -- timestamps
         started_at at time zone 'UTC' as started_at,
         finished_at at time zone 'UTC' as finished_at

@@ -67,3 +67,15 @@ def test_a_table_that_fails_a_test_never_replaces_the_one_before(project_dir: Pa
     with pytest.raises(AssertionError, match=r"int_as_of: [\s\S]*not_null_int_as_of_as_of found 1 rows"):
         build(project_dir)
     assert query(project_dir, "select as_of from int_as_of") == [(READING.timestamp,)]
+
+
+def test_results_do_not_pile_up_and_each_build_keeps_its_counts(project_dir: Path) -> None:
+    for _ in range(3):
+        build(project_dir)
+    repeated = "select node_id, count(*) from build_audit.node_results group by node_id, status having count(*) > 1"
+    # the newest build of the readings, and the one that built them whole
+    assert query(project_dir, repeated) == [("model.inventory.int_accepted_readings", 2)]
+    counts = "select count(*), min(passed_test_count), sum(failed_count) from build_audit.invocations"
+    ((build_count, fewest_passed, failed_count),) = query(project_dir, counts)
+    assert (build_count, failed_count) == (3, 0)
+    assert fewest_passed > 20
