@@ -38,6 +38,7 @@ SUBCOMMANDS = {
     "build": ("pipeline", "Refine what is landed, build the warehouse and publish it."),
     "live": ("live.command", "Load, refine, build, publish and notify, continuously."),
     "export": ("publish.export", "Publish the warehouse as SQLite files, and to PostgreSQL."),
+    "orders": ("publish.orders", "List what to order, as a table or as CSV."),
     "status": ("publish.status", "Show what is landed, built, published and waiting."),
     "notifications": ("notify.command", "Show what needs attention, act on it, send it to people."),
     "migrate-notifications": ("notify.migration", "Bring an older dashboard_notifications up to today's schema."),
