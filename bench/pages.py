@@ -7,7 +7,6 @@ time of the answers stands beside it. Then 20 managers ask at once what a browse
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
@@ -45,24 +44,18 @@ ANSWERS = """() => {
 
 def run() -> Iterator[Figure]:
     """Yield the times of each page, cold and warm. Raises SystemExit where no server runs."""
-    from playwright.sync_api import sync_playwright
+    from tests.browser.chromium import chromium, sign_in
 
     site = running_site()
     asked: list[tuple[str, str]] = []  # address and body of what a browser asks for the page of ASKED_TOGETHER
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox", "--disable-gpu"]
-        )
+    with chromium() as browser:
         for path in sorted((ROOT / "dashboards" / "pages").glob("*.yaml")):
             address = f"{site.url}/superset/dashboard/{path.stem.replace('_', '-')}/"
             times: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": []}
             for _ in range(REPEATS):
                 context = browser.new_context(viewport={"width": 1440, "height": 1000})
                 page = context.new_page()
-                page.goto(f"{site.url}/login/")
-                page.fill("#username", USER)
-                page.fill("#password", site.password(USER))
-                page.click("button[type=submit]")
+                sign_in(page, site, USER, site.password(USER))
                 page.wait_for_url(lambda url: "/login" not in url)
                 _forget_answers(site)
                 if path.stem == ASKED_TOGETHER:
@@ -78,7 +71,6 @@ def run() -> Iterator[Figure]:
                 whole, answered = zip(*measured, strict=True)
                 value = f"p50 {median(whole):.1f} s, p95 {_p95(whole):.1f} s; answers p50 {median(answered):.2f} s"
                 yield Figure(f"{path.stem}, {state}", value, goal=GOALS[state])
-        browser.close()
     yield from _together(site, asked)
 
 

@@ -1,30 +1,21 @@
-"""A headless Chromium, and people who are signed in."""
+"""Fixtures of the tests that open a browser."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.serving import Site
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
+from tests.browser.chromium import CHROMIUM, chromium
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on the path: install the package chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield running
-        running.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -32,19 +23,3 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 1500})
     yield context.new_page()
     context.close()
-
-
-def sign_in(page: Page, site: Site, user: str, password: str) -> None:
-    """Fill in the form, which takes a browser as long as a page does; `signed_in` is quicker."""
-    page.goto(f"{site.url}/login/")
-    page.fill("input[name=username], #username", user)
-    page.fill("input[name=password], #password", password)
-    page.click("button[type=submit], input[type=submit]")
-
-
-def signed_in(browser: Browser, site: Site, user: str, **settings: object) -> Page:
-    """A page of a browser in which the user is signed in."""
-    context = browser.new_context(**settings)
-    cookies = site.signed_in(user).cookies
-    context.add_cookies([{"name": each.name, "value": each.value or "", "url": site.url} for each in cookies])
-    return context.new_page()

@@ -11,7 +11,7 @@ import yaml
 from playwright.sync_api import Browser, Page, Response
 
 from bench.pages import ALL_DRAWN
-from tests.browser.conftest import sign_in, signed_in
+from tests.browser.chromium import sign_in, signed_in
 from tests.conftest import ROOT
 from tests.serving import Site
 

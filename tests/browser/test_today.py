@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.conftest import signed_in
+from tests.browser.chromium import signed_in
 
 ADDRESSES = [
     "/today/",
