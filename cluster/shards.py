@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -99,14 +99,14 @@ def _stores(readings: str) -> tuple[dict[str, int], str]:
 def _divide(spark: SparkSession, raw: Path, shards: Mapping[str, int], folder: Path) -> None:
     """Copy raw's readings to the shards, so that no task reads those of others."""
     from ingest.refining.refinement import MONTH
-    from ingest.refining.tasks import copy_by, in_tasks
+    from ingest.refining.tasks import copy_by, files_by_task, in_tasks
 
     rows = ", ".join(f"('{quoted(store)}', {shard})" for store, shard in shards.items())
     queries = [
         f"select readings.*, {MONTH} as event_month, shards.shard "
         f"from {parquet_table(files, 'union_by_name = true')} as readings "
         f"join (values {rows}) as shards (store_location, shard) using (store_location)"
-        for files in _shares(sorted(raw.glob("batch-*/*/*.parquet")))
+        for files in files_by_task(sorted(raw.glob("batch-*/*/*.parquet")), BYTES_PER_TASK)
     ]
     copies = folder / "copies"
     copies.mkdir()
@@ -115,18 +115,6 @@ def _divide(spark: SparkSession, raw: Path, shards: Mapping[str, int], folder: P
             batch = _readings_of(folder, copy.name.removeprefix("shard=")) / f"batch-{copy.parent.name}"
             batch.mkdir(parents=True)
             copy.rename(batch / copy.name)
-
-
-def _shares(files: Iterable[Path]) -> list[list[Path]]:
-    shares: list[list[Path]] = []
-    left = 0
-    for file in files:
-        if left <= 0:
-            shares.append([])
-            left = BYTES_PER_TASK
-        shares[-1].append(file)
-        left -= file.stat().st_size
-    return shares
 
 
 def _readings_of(folder: Path, shard: str) -> Path:

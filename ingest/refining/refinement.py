@@ -21,7 +21,7 @@ from ingest.durable_files import atomic_write, commit
 from ingest.landing.withdrawals import in_ranges, recorded
 from ingest.refining.features import update_features
 from ingest.refining.raw import ARRIVAL, batch_folder, temporary_for, uri
-from ingest.refining.tasks import copy_by, in_tasks, query_in_tasks, task_duckdb, write
+from ingest.refining.tasks import copy_by, files_by_task, in_tasks, query_in_tasks, task_duckdb, write
 from ingest.sql import parquet_table
 
 if TYPE_CHECKING:
@@ -95,16 +95,11 @@ def _refine_readings(spark: SparkSession, messages: Sequence[Path], committed: P
 
 def _queries(files: Iterable[Path], batch_id: str, condition: str) -> list[str]:
     """Queries for the readings in files, in raw's columns; each covers as many files as one task reads."""
-    shares: list[list[Path]] = []
-    left = 0
-    for file in files:
-        if left <= 0:
-            shares.append([])
-            left = BYTES_PER_TASK
-        shares[-1].append(file)
-        left -= file.stat().st_size
     columns = ", ".join([*CONTENT, *ARRIVAL, f"{batch_id} as batch_id"])
-    return [f"select {columns} from {parquet_table(share)} where {condition}" for share in shares]
+    return [
+        f"select {columns} from {parquet_table(share)} where {condition}"
+        for share in files_by_task(files, BYTES_PER_TASK)
+    ]
 
 
 def _known(spark: SparkSession, arrived: list[str], table: Path) -> list[str]:

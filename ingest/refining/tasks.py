@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -33,6 +33,19 @@ def in_tasks(
                 yield from work(inputs[number])
 
     return spark.range(0, len(inputs), 1, len(inputs)).mapInArrow(task, schema)
+
+
+def files_by_task(files: Iterable[Path], bytes_per_task: int) -> list[list[Path]]:
+    """The files of each task, in their order: as few as have that many bytes."""
+    found: list[list[Path]] = []
+    left = 0
+    for file in files:
+        if left <= 0:
+            found.append([])
+            left = bytes_per_task
+        found[-1].append(file)
+        left -= file.stat().st_size
+    return found
 
 
 def query_in_tasks(spark: SparkSession, queries: Sequence[str], schema: str) -> DataFrame:
