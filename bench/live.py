@@ -32,6 +32,7 @@ from dev.pulsar_broker import Broker
 from ingest.landing.commit import MessageId, landed_name
 from ingest.pulsar.connection import connected, settings
 from ingest.pulsar.publisher import publish
+from ingest.shared_sqlite import read_only
 from tests.serving import PYTHON, Site
 
 ROOT = Path(__file__).parents[1]
@@ -181,7 +182,7 @@ def _watch(look: Callable[[], int], seen: list[tuple[float, int]], stop: threadi
 
 def _level_in_file(data_dir: Path) -> int:
     path = data_dir / "export/inventory_metrics.db"
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
+    with closing(read_only(path)) as file:
         row = file.execute("SELECT max(quantity) FROM current_stock WHERE product_id = ?", [MARKED]).fetchone()
     return int(row[0] or 0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -10,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from ingest.shared_sqlite import state_of
+from ingest.shared_sqlite import read_only, state_of
 from serving_database import serving_database
 
 
@@ -36,7 +35,7 @@ def day_after_newest_reading(path: Path) -> date:
 
 @lru_cache(maxsize=4)
 def _day_after_newest_reading(path: Path, _state: str) -> date:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+    with closing(read_only(path)) as file:
         (as_of,) = file.execute("SELECT max(as_of) FROM pipeline_status").fetchone()
     return (date.fromisoformat(as_of[:10]) if as_of else date.today()) + timedelta(days=1)
 

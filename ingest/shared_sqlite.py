@@ -31,6 +31,11 @@ def shared_sqlite(path: Path) -> Iterator[sqlite3.Connection]:
                 raise
 
 
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, and makes no file. Raises sqlite3.OperationalError where there is none."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
 @contextmanager
 def transaction(file: sqlite3.Connection) -> Iterator[None]:
     """Commit what the block changes, or nothing of it."""

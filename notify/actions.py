@@ -23,6 +23,7 @@ from ingest import names
 from ingest.durable_files import file_lock
 from ingest.events import ACTIONS, COMMENT_LENGTH, Action
 from ingest.landing.commit import MESSAGE_ID, land, to_table
+from ingest.shared_sqlite import read_only
 
 FOLDER = "landing_actions"
 TOPIC = "actions"
@@ -138,7 +139,7 @@ def _about(data_dir: Path, episode_ids: Sequence[str]) -> dict[str, str]:
     chosen = ", ".join("?" * len(episode_ids))
     query = f"SELECT episode_id, json_object({fields}) FROM notification_episodes WHERE episode_id IN ({chosen})"
     try:
-        with closing(sqlite3.connect(f"{(data_dir / PUBLISHED).absolute().as_uri()}?mode=ro", uri=True)) as published:
+        with closing(read_only(data_dir / PUBLISHED)) as published:
             return dict(published.execute(query, episode_ids))
     except sqlite3.Error:
         return {}

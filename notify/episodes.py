@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ingest.shared_sqlite import read_only
 from notify.actions import PUBLISHED, EpisodeState, current_states
 
 COVERED = "is_covered_by_region"  # the column that marks a store's notification where that of its region says the same
@@ -76,7 +77,7 @@ def regions(data_dir: Path) -> dict[str, str]:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        with closing(read_only(path)) as file:
             yield file
     except sqlite3.Error as error:
         raise NotPublishedError(

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import click
 
+from ingest.shared_sqlite import read_only
+
 TABLE = "dashboard_notifications"
 UNKNOWN = "Unknown"
 NO_CATEGORY = {None, "", "N/A", UNKNOWN}
@@ -134,7 +136,7 @@ def _product_categories(database: sqlite3.Connection, file: Path) -> Iterator[tu
         beside = file.with_name(name)
         if beside.is_file() and beside.absolute() != file.absolute():
             try:
-                with closing(sqlite3.connect(f"{beside.absolute().as_uri()}?mode=ro", uri=True)) as other:
+                with closing(read_only(beside)) as other:
                     if _columns(other, table):
                         yield from _pairs(other, query)
             except sqlite3.Error as error:

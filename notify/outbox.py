@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ingest.shared_sqlite import read_only
+
 FOLDER = "outbox"
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 STALE_AFTER = timedelta(hours=24)  # then its episodes go into a new digest, if they are still open
@@ -160,20 +162,16 @@ def outbox_counts(data_dir: Path) -> tuple[int, int] | None:
     """How many messages were sent, and how many wait; None where nobody has sent any."""
     if not (data_dir / FOLDER / "outbox.db").exists():
         return None
-    with closing(_read_only(data_dir)) as connection:
+    with closing(read_only(data_dir / FOLDER / "outbox.db")) as connection:
         row = connection.execute("SELECT count(sent_at), count(*) - count(sent_at) FROM deliveries").fetchone()
     return row[0], row[1]
 
 
 def oldest_waiting(data_dir: Path) -> datetime | None:
     """When the oldest message that waits was written; None where none waits. Somebody has sent one before."""
-    with closing(_read_only(data_dir)) as connection:
+    with closing(read_only(data_dir / FOLDER / "outbox.db")) as connection:
         (written_at,) = connection.execute("SELECT min(written_at) FROM deliveries WHERE state <> 'sent'").fetchone()
     return datetime.fromisoformat(written_at) if written_at else None
-
-
-def _read_only(data_dir: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{(data_dir / FOLDER / 'outbox.db').absolute().as_uri()}?mode=ro", uri=True)
 
 
 def new_delivery_id() -> str:

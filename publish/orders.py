@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from ingest.landing.printable import printable
+from ingest.shared_sqlite import read_only
 
 COLUMNS = (
     "store_location",
@@ -56,7 +57,7 @@ def to_order(path: Path, stores: Sequence[str], categories: Sequence[str]) -> li
     published, or a store or category has no products."""
     if not path.exists():
         raise click.ClickException(f"{path} is not published yet. Run `inventory build` first.")
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+    with closing(read_only(path)) as database:
         database.row_factory = sqlite3.Row
         conditions = ["suggested_order > 0"]
         for column, chosen in (("store_location", stores), ("category", categories)):

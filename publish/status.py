@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from ingest.durable_files import lock_holder
+from ingest.shared_sqlite import read_only
 from notify.outbox import outbox_counts
 from publish.lags import Lag, as_rows, lags
 from publish.server_state import running_server
@@ -139,7 +139,7 @@ def _published(data_dir: Path) -> Iterator[tuple[str, str]]:
     if not path.exists():
         yield "tables", f"{path} is not published yet; run `make pipeline`"
         return
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+    with closing(read_only(path)) as database:
         database.execute("BEGIN")  # all figures of one publication
 
         def one(query: str) -> str:

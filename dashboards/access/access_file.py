@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from dashboards.access.stores import ADMINISTRATOR, EVERY_STORE, NO_SINGLE_STORE, region_role, row_role
+from ingest.shared_sqlite import read_only
 
 FILE = Path(__file__).parents[1] / "access.yml"
 NO_REGION = "Unknown"  # the region of a store of which stores.csv says none: nobody manages it
@@ -96,7 +97,7 @@ def published_stores(export: Path) -> dict[str, str]:
     """The region of each store in the published data. Raises AccessError where the file does not say."""
     path = export / "inventory_metrics.db"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        with closing(read_only(path)) as file:
             regions = dict(file.execute("SELECT store_location, region FROM stores").fetchall())
     except sqlite3.Error as error:
         raise AccessError(f"{path} does not say which stores there are ({error}). Run `make pipeline`.") from error

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from ingest.durable_files import atomic_write
 from ingest.pulsar.publisher import publish_file, pulsar_options
+from ingest.shared_sqlite import read_only
 from ingest.simulation.event_files import refuse_existing
 from ingest.simulation.event_log import iso
 
@@ -93,7 +94,7 @@ def _due(forecasts: Path, clock: datetime) -> dict[date, set[Series]]:
         raise click.ClickException(f"{forecasts}: no such file. Publish forecasts first (make pipeline).")
     due: dict[date, set[Series]] = {}
     try:
-        with closing(sqlite3.connect(f"{forecasts.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(read_only(forecasts)) as database:
             rows = database.execute(
                 "select distinct forecast_timestamp, store_location, category from ml_metrics "
                 "where actual_quantity is null and forecast_timestamp <= ? order by 1, 2, 3",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingest.durable_files import atomic_write
+from ingest.shared_sqlite import read_only
 from publish.destinations.sqlite_schema import converted, definition, index_definitions
 from publish.parts import Parts, changed_parts, part_number, parts_of
 from publish.publication import PublishedTable
@@ -82,7 +83,7 @@ def note_contents(path: Path, contents: Contents) -> int:
 def _publication(path: Path) -> int | None:
     """The number of the publication that the file holds; None where nobody can read it."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        with closing(read_only(path)) as file:
             return int(file.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError:
         return None
