@@ -26,7 +26,10 @@ as_of as (
 
 days_around as (
 
-    select cast(unnest(range(-{{ var('days_near_a_holiday') }}, {{ var('days_near_a_holiday') }} + 1)) as integer) as days_after
+    select
+        cast(
+            unnest(range(-{{ var('days_near_a_holiday') }}, {{ var('days_near_a_holiday') }} + 1)) as integer
+        ) as days_after
 
 ),
 
