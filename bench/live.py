@@ -13,7 +13,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -33,9 +32,9 @@ from ingest.landing.commit import MessageId, landed_name
 from ingest.pulsar.connection import connected, settings
 from ingest.pulsar.publisher import publish
 from ingest.shared_sqlite import read_only
+from tests.inventory_process import ROOT, environment, inventory, inventory_command
 from tests.serving import PYTHON, Site
 
-ROOT = Path(__file__).parents[1]
 TOPIC = "bench-live"
 RATE = 500  # events a second
 MARKS = 5  # of them marked
@@ -56,9 +55,9 @@ def run() -> Iterator[Figure]:
 def _measure(millions: int, folder: Path) -> Iterator[Figure]:
     size, data_dir, name = SIZES[millions], folder / "data", f"{millions}M readings of history"
     _land_history(data_dir, size)
-    _inventory(data_dir, "build")
+    inventory(data_dir, "build")
     started = time.perf_counter()
-    _inventory(data_dir, "build", "--frequent")
+    inventory(data_dir, "build", "--frequent")
     baseline = time.perf_counter() - started
 
     with ExitStack() as stack:
@@ -218,7 +217,9 @@ def _live(data_dir: Path, broker: Broker) -> Iterator[str]:
     arguments = ["live", "--url", broker.service_url, "--topic", TOPIC, "--metrics-port", str(port)]
     arguments += ["--full-every", "1000000"]
     with (data_dir / "live.log").open("w") as log:
-        live = subprocess.Popen(_command(*arguments), cwd=ROOT, env=_environment(data_dir), stdout=log, stderr=log)
+        live = subprocess.Popen(
+            inventory_command(*arguments), cwd=ROOT, env=environment(data_dir), stdout=log, stderr=log
+        )
     try:
         yield f"http://127.0.0.1:{port}/metrics"
     finally:
@@ -232,16 +233,3 @@ def _memory(metrics: str) -> dict[str, float]:
         lines = answer.read().decode().splitlines()
     name = "inventory_process_resident_memory_bytes"
     return {line.split('"')[1]: float(line.split()[-1]) for line in lines if line.startswith(f"{name}{{")}
-
-
-def _inventory(data_dir: Path, *arguments: str) -> None:
-    subprocess.run(_command(*arguments), cwd=ROOT, env=_environment(data_dir), check=True, stdout=subprocess.DEVNULL)
-
-
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from inventory import main; main()", *arguments]
-
-
-def _environment(data_dir: Path) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PULSAR_", "DBT_"))}
-    return inherited | {"INVENTORY_DATA_DIR": str(data_dir)}

@@ -13,7 +13,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -32,8 +31,8 @@ from dev import pulsar_broker as brokers
 from dev.pulsar_broker import Broker
 from ingest.pulsar.connection import connected, settings
 from ingest.pulsar.publisher import publish
+from tests.inventory_process import ROOT, environment, inventory, inventory_command
 
-ROOT = Path(__file__).parents[3]
 RATE = 10.0  # events a second
 DISK_MEGABYTES = 1_500
 SECONDS_TO_CATCH_UP = 900
@@ -81,7 +80,7 @@ class Chaos:
     def _start(self) -> subprocess.Popen[bytes]:
         log = (self._data_dir.parent / "live.log").open("a")
         return subprocess.Popen(
-            [sys.executable, "-c", "from inventory import main; main()", "live", "--full-every", "10000000"],
+            inventory_command("live", "--full-every", "10000000"),
             cwd=ROOT,
             env=environment(self._data_dir) | {"PULSAR_URL": self._broker.service_url, "PULSAR_TOPIC": self._topic},
             stdout=log,
@@ -173,23 +172,6 @@ def build_tiny(data_dir: Path, events_file: Path) -> None:
     generate = ("generate-data", "--profile", "tiny", "--end", "2026-06-30", "--out", str(events_file))
     for arguments in (generate, ("load", "--source", str(events_file)), ("build",)):
         inventory(data_dir, *arguments)
-
-
-def environment(data_dir: Path) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PULSAR_", "DBT_"))}
-    return inherited | {"INVENTORY_DATA_DIR": str(data_dir)}
-
-
-def inventory(data_dir: Path, *arguments: str) -> str:
-    """Run the `inventory` command as a user would."""
-    return subprocess.run(
-        [sys.executable, "-c", "from inventory import main; main()", *arguments],
-        cwd=ROOT,
-        env=environment(data_dir),
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from dev.pulsar_broker import free_port
 from notify.command import command
 from notify.outbox import open_outbox, outbox_counts
 from tests.conftest import ROOT
+from tests.inventory_process import inventory_command
 from tests.unit.notify.published import publish_episodes
 
 SECRET = "s3cret-token-of-anna"
@@ -215,7 +215,7 @@ def test_a_sender_that_is_killed_loses_nothing_and_repeats_only_under_the_same_i
         tmp_path, anna(mailbox.url) | {"anna": {"name": "A", "stores": "all", "send_to": addresses}}, [{"to": "anna"}]
     )
     episodes: list[dict[str, Any]] = []
-    start = [sys.executable, "-c", "from inventory import main; main()", "notifications", "send", "--send"]
+    start = inventory_command("notifications", "send", "--send")
     for number in range(4):
         episodes.append({"episode_id": f"e{number}", "notification": f"episode {number}"})
         publish_episodes(tmp_path, *episodes)
@@ -240,7 +240,7 @@ def test_a_sender_that_is_killed_loses_nothing_and_repeats_only_under_the_same_i
 def test_a_delivery_in_doubt_is_reported(tmp_path, mailbox):
     publish_episodes(tmp_path, {})
     configure(tmp_path, anna(mailbox.url), [{"to": "anna"}])
-    start = [sys.executable, "-c", "from inventory import main; main()", "notifications", "send", "--send"]
+    start = inventory_command("notifications", "send", "--send")
     process = subprocess.Popen([*start, "--data-dir", tmp_path], cwd=ROOT, stdout=subprocess.DEVNULL)
     mailbox.kill = process.pid
     process.wait(60)

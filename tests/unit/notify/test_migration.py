@@ -3,7 +3,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 
@@ -12,6 +11,7 @@ from click.testing import CliRunner
 
 from notify.migration import command
 from tests.conftest import ROOT
+from tests.inventory_process import inventory_command
 
 NOTIFICATIONS = [
     # type, notification, store, timestamp, product; the category that is to be found
@@ -149,7 +149,7 @@ def test_a_killed_migration_loses_nothing(file):
     columns = "type, notification, store_location, event_timestamp, product_id"
     before = rows(file, f"SELECT {columns} FROM dashboard_notifications ORDER BY rowid")
     chance = random.Random(7)
-    start = [sys.executable, "-c", "from inventory import main; main()", "migrate-notifications", str(file)]
+    start = inventory_command("migrate-notifications", str(file))
     for _ in range(6):
         with subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
             deadline = time.monotonic() + 10
