@@ -27,7 +27,7 @@ from publish.destinations.sqlite_schema import DOCUMENTED
 from publish.publication import PublicationRefusedError, PublishedTable, publication_list, read_manifest
 from serving_database import PUBLISHED_AT, SERVING, ServingDatabase
 from tests.conftest import ROOT
-from tests.unit.publish.warehouse import VIEWS, tables, write_manifest, write_warehouse
+from tests.unit.publish.warehouse import VIEWS, change, tables, write_manifest, write_warehouse
 
 TYPES = {"TEXT": "text", "INTEGER": "bigint", "FLOAT": "double precision"}
 DATABASES = count()
@@ -55,11 +55,6 @@ def publish(data_dir: Path, url: str) -> dict[str, str]:
 def run_export(data_dir: Path, url: str, **environment: str) -> tuple[int, str]:
     result = CliRunner().invoke(export.command, ["--data-dir", str(data_dir), "--to", url], env=environment)
     return result.exit_code, result.output
-
-
-def change(data_dir: Path, statement: str) -> None:
-    with duckdb.connect(str(data_dir / "warehouse" / "inventory.duckdb")) as connection:
-        connection.execute(statement)
 
 
 @contextmanager

@@ -160,8 +160,7 @@ def test_these_statements_show_rows_where_they_may(served):
 
 def test_the_rows_stay_apart_after_the_next_export(served, monkeypatch):
     monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
-    with duckdb.connect(str(served.home / "warehouse" / "inventory.duckdb")) as connection:
-        connection.execute("insert into notification_episodes (store_location) values ('Store_A')")
+    warehouse.change(served.home, "insert into notification_episodes (store_location) values ('Store_A')")
     export.publish(served.home, PostgresqlDatabase(served.database))
     assert served.stores("store_a") == ["Store_A", "Store_A"]
 

@@ -21,26 +21,13 @@ from publish.destinations.sqlite import SqliteFiles
 from publish.destinations.sqlite_schema import converted
 from publish.publication import PublicationRefusedError, publication_list, read_manifest
 from tests.full_disk import FullDisk
-from tests.unit.publish.warehouse import write_warehouse
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
-    write_warehouse(tmp_path)
-    return tmp_path
+from tests.unit.publish.warehouse import change
 
 
 def publish(data_dir: Path, apply_actions=lambda _: None) -> dict[str, str]:
     """What became of each database's file, by the database's name."""
     outcomes = export.publish(data_dir, SqliteFiles(data_dir / "export", apply_actions))
     return {Path(path).stem: outcome for path, outcome in outcomes.items()}
-
-
-def change(data_dir: Path, *statements: str) -> None:
-    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb")) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 def rows(data_dir: Path, database: str, query: str) -> list[tuple]:
@@ -113,18 +100,18 @@ def test_whatever_the_builds_did_the_files_hold_what_the_warehouse_holds(data_di
 
 def write_generation(data_dir: Path, generation: int) -> None:
     """A day of readings more, each with the number of this generation, which all other tables have, too."""
-    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb")) as connection:
-        connection.execute(
-            f"""
-            insert into inventory
-            select 'P' || number, 'Toys', 'Store_' || number % 3, {generation}, 1.5,
-                timestamp '2026-06-01' + to_days({generation}) + to_minutes(number)
-            from range(5) as numbers (number)
-            """
-        )
-        connection.execute(f"update inventory set quantity = {generation} where event_timestamp > '2026-06-01'")
-        connection.execute(f"update metrics set total_quantity = {generation}")
-        connection.execute(f"update daily_stock set total_quantity = {generation}")
+    change(
+        data_dir,
+        f"""
+        insert into inventory
+        select 'P' || number, 'Toys', 'Store_' || number % 3, {generation}, 1.5,
+            timestamp '2026-06-01' + to_days({generation}) + to_minutes(number)
+        from range(5) as numbers (number)
+        """,
+        f"update inventory set quantity = {generation} where event_timestamp > '2026-06-01'",
+        f"update metrics set total_quantity = {generation}",
+        f"update daily_stock set total_quantity = {generation}",
+    )
 
 
 def dump(path: Path) -> list[str]:

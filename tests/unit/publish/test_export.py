@@ -12,7 +12,6 @@ import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -25,27 +24,15 @@ from publish.destinations.sqlite_schema import DOCUMENTED, INDEXES
 from publish.publication import PublicationRefusedError
 from tests.conftest import ROOT
 from tests.full_disk import FullDisk
-from tests.unit.publish.warehouse import VIEWS, build, model_id, tables, write_manifest, write_warehouse
+from tests.unit.publish.warehouse import VIEWS, build, change, model_id, tables, write_manifest
 
 INDEXED = "select tbl_name from sqlite_master where type = 'index'"
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
-    write_warehouse(tmp_path)
-    return tmp_path
 
 
 def publish(data_dir: Path) -> dict[str, str]:
     """What became of each database's file, by the database's name."""
     outcomes = export.publish(data_dir, sqlite.SqliteFiles(data_dir / "export"))
     return {Path(path).stem: outcome for path, outcome in outcomes.items()}
-
-
-def change(data_dir: Path, statement: str) -> None:
-    with duckdb.connect(str(data_dir / "warehouse" / "inventory.duckdb")) as connection:
-        connection.execute(statement)
 
 
 def rows(data_dir: Path, database: str, query: str) -> list[tuple]:

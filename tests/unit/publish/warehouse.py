@@ -91,6 +91,13 @@ def build(data_dir: Path, results: dict[str, str], *, ended: bool = True) -> Non
             )
 
 
+def change(data_dir: Path, *statements: str) -> None:
+    """Run statements on the warehouse."""
+    with duckdb.connect(str(data_dir / "warehouse" / "inventory.duckdb")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 def write_manifest(data_dir: Path, listed: list[str]) -> None:
     target = data_dir / "dbt" / "target"
     target.mkdir(parents=True, exist_ok=True)

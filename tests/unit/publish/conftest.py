@@ -1,0 +1,16 @@
+"""A data folder whose last build was good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.publish.warehouse import write_warehouse
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    write_warehouse(tmp_path)
+    return tmp_path
