@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publish.build_failure import failure_noted
-from publish.progress import mark_now, note
+from publish.progress import record, start_now
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -80,23 +80,23 @@ def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, mas
     built = data_dir / "warehouse" / "built_from"
     if not frequent and not full_refresh and built.exists() and built.read_text() == fingerprint(data_dir):
         click.echo("nothing is new since the last build")
-        note(data_dir, mark_now(data_dir), "built", "judged", "published")
+        record(data_dir, start_now(data_dir), "built", "judged", "published")
         return
     built.unlink(missing_ok=True)
     if refine:
         click.echo("» refining into raw Parquet (Spark)")
         _land(data_dir, master)
-    mark = mark_now(data_dir)
+    start = start_now(data_dir)
     click.echo("» metrics, forecasts and anomalies (dbt)")
     refresh = ["--full-refresh"] if full_refresh else []
     if shards:
         _build_in_shards(data_dir, master, shards, refresh)
     else:
         run_dbt(data_dir, *BUILD, "frequent" if frequent else "whole", *refresh)
-    note(data_dir, mark, *(["built"] if frequent else ["built", "judged"]))
+    record(data_dir, start, *(["built"] if frequent else ["built", "judged"]))
     click.echo("» publishing")
     publish(data_dir)
-    note(data_dir, mark, "published")
+    record(data_dir, start, "published")
     if not frequent:
         (data_dir / BUILT_WITH).write_text(project_digest(data_dir))
         built.write_text(fingerprint(data_dir))

@@ -18,7 +18,7 @@ from live import child
 from live.failures import newest_failure, record_failure
 from live.whole_build import prepare_rehearsal
 from pipeline import BUILT_WITH, BuildError, project_digest, publish, run_dbt
-from publish.progress import mark_now, note, progress
+from publish.progress import progress, record, start_now
 
 SECONDS_BETWEEN_LOOKS = 0.2
 # what a warm process need not do again: seeds change with the project, and the manifest was written when it was parsed
@@ -108,15 +108,15 @@ class Builder:
         if self._manifest is None:
             with file_lock(self._data_dir / "warehouse", "building", wait=True):
                 self._manifest = run_dbt(self._data_dir, "parse")
-        marks, newest = progress(self._data_dir), mark_now(self._data_dir)
-        if "published" in marks and marks["published"].batch_id >= newest.batch_id:
+        last, newest = progress(self._data_dir).get("published"), start_now(self._data_dir)
+        if last and last.batch_id >= newest.batch_id:
             return False
         with file_lock(self._data_dir / "warehouse", "building", wait=True):
-            mark = mark_now(self._data_dir)
+            start = start_now(self._data_dir)
             run_dbt(self._data_dir, *FREQUENT, manifest=self._manifest)
-            note(self._data_dir, mark, "built")
+            record(self._data_dir, start, "built")
             publish(self._data_dir)
-            note(self._data_dir, mark, "published")
+            record(self._data_dir, start, "published")
         return True
 
     def _is_over(self, process: subprocess.Popen[str], what: str) -> bool:

@@ -65,10 +65,10 @@ def lags(data_dir: Path, now: datetime) -> list[Lag]:
         waiting_before = _oldest(path for at, path in landed if at > listed_at)
         newest = _newest(path for at, path in reversed(landed) if at <= listed_at)
         found.append(_lag("refined", waiting_before, newest, now))
-    marks = progress(data_dir)
+    starts = progress(data_dir)
     for stage in ("built", "published"):
-        if stage in marks:
-            last = marks[stage].batch_id
+        if stage in starts:
+            last = starts[stage].batch_id
             waiting = _oldest(_files(folder for id_, folder in batches if id_ > last))
             waiting_before = min(filter(None, [waiting, waiting_before]), default=None)
             newest = _newest(_files(folder for id_, folder in reversed(batches) if id_ <= last))

@@ -1,7 +1,7 @@
-"""How far the warehouse and the published tables have got, noted after each build.
+"""How far the warehouse and the published tables have got, recorded after each build.
 
-A mark is the newest batch of raw that a build took in and when that build began. It stays where it is while nobody
-builds, so what arrives after it waits.
+Each step has the start of the last build that did it. What arrives later waits for the next build. The steps are
+`built`, `published` and `judged`: a whole build, with rules, forecasts and notifications.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from ingest.durable_files import atomic_write
 from ingest.refining.raw import batch_ids
 
 FILE = "warehouse/progress.json"
-STEPS = ("built", "published", "judged")  # the last is a whole build, with rules, forecasts and notifications
 
 
 @dataclass(frozen=True)
-class Mark:
+class BuildStart:
     """The newest batch that was there when a build began (-1: none), and when that was (seconds since 1970)."""
 
     batch_id: int
@@ -30,21 +29,21 @@ class Mark:
         return datetime.fromtimestamp(self.at, UTC)
 
 
-def mark_now(data_dir: Path) -> Mark:
-    """What a build that begins now takes in, at the least."""
-    return Mark(max(batch_ids(data_dir / "raw" / "readings"), default=-1), datetime.now(UTC).timestamp())
+def start_now(data_dir: Path) -> BuildStart:
+    """The start of a build that begins now: it takes in this batch and those before, at the least."""
+    return BuildStart(max(batch_ids(data_dir / "raw" / "readings"), default=-1), datetime.now(UTC).timestamp())
 
 
-def note(data_dir: Path, mark: Mark, *steps: str) -> None:
-    """Note that the steps have taken in what a mark names. The caller holds the warehouse."""
-    noted = progress(data_dir) | dict.fromkeys(steps, mark)
+def record(data_dir: Path, start: BuildStart, *steps: str) -> None:
+    """Record that a build has done these steps. The caller holds the warehouse."""
+    recorded = progress(data_dir) | dict.fromkeys(steps, start)
     with atomic_write(data_dir / FILE) as temporary:
-        temporary.write_text(json.dumps({step: asdict(each) for step, each in noted.items()}))
+        temporary.write_text(json.dumps({step: asdict(each) for step, each in recorded.items()}))
 
 
-def progress(data_dir: Path) -> dict[str, Mark]:
-    """The marks of the steps that were ever done."""
+def progress(data_dir: Path) -> dict[str, BuildStart]:
+    """The start of the last build that did each step; nothing for steps that no build has done."""
     try:
-        return {step: Mark(**mark) for step, mark in json.loads((data_dir / FILE).read_text()).items()}
+        return {step: BuildStart(**start) for step, start in json.loads((data_dir / FILE).read_text()).items()}
     except FileNotFoundError:
         return {}

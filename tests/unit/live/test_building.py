@@ -11,7 +11,7 @@ import pytest
 from live import building, child
 from live.building import Builder
 from pipeline import BUILT_WITH, project_digest
-from publish.progress import Mark, mark_now, note, progress
+from publish.progress import BuildStart, progress, record, start_now
 
 
 class Process:
@@ -53,7 +53,7 @@ def bring(data_dir: Path, batch_id: int) -> None:
 def judged(data_dir: Path, at: datetime) -> None:
     """Leave what a whole build leaves."""
     (data_dir / BUILT_WITH).write_text(project_digest(data_dir))
-    note(data_dir, Mark(mark_now(data_dir).batch_id, at.timestamp()), "built", "judged", "published")
+    record(data_dir, BuildStart(start_now(data_dir).batch_id, at.timestamp()), "built", "judged", "published")
 
 
 @pytest.fixture

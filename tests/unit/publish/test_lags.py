@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from publish.lags import Lag, lags
-from publish.progress import Mark, note
+from publish.progress import BuildStart, record
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
@@ -48,8 +48,8 @@ def test_a_stage_is_as_old_as_the_oldest_message_that_it_has_not_passed_on(tmp_p
     commit(tmp_path, 0, listed=-45)
     commit(tmp_path, 1, listed=-25)
     (tmp_path / "warehouse").mkdir()
-    note(tmp_path, Mark(1, at(-20).timestamp()), "built")
-    note(tmp_path, Mark(0, at(-40).timestamp()), "published")
+    record(tmp_path, BuildStart(1, at(-20).timestamp()), "built")
+    record(tmp_path, BuildStart(0, at(-40).timestamp()), "published")
     assert lags(tmp_path, NOW) == [
         Lag("refined", 20, at(-30)),
         Lag("built", 20, at(-30)),
@@ -62,5 +62,5 @@ def test_nothing_waits_where_all_is_passed_on(tmp_path: Path) -> None:
     write(tmp_path / "raw/readings/batch-000000/event_month=2026-06/a.parquet", -60, finished=-44)
     commit(tmp_path, 0, listed=-45)
     (tmp_path / "warehouse").mkdir()
-    note(tmp_path, Mark(0, at(-40).timestamp()), "built", "published")
+    record(tmp_path, BuildStart(0, at(-40).timestamp()), "built", "published")
     assert {lag.seconds for lag in lags(tmp_path, NOW)} == {0}
