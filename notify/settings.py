@@ -45,7 +45,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def may_see(self, episode: Episode, region_of: dict[str, str]) -> bool:
         """Whether the row rules show him the episode: an episode of no single store is for who sees its whole region,
-        or everything. Who sees it is not told the same of each store."""
+        or everything. Who sees it does not get the same of each store."""
         if self.stores == "all":
             return not episode.is_covered_by_region
         if episode.store_location == NO_SINGLE_STORE:

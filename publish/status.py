@@ -22,7 +22,7 @@ FOUND_BY_RULES = "select count(*) from anomalies where method = 'rule-based'"
 FOUND_BY_MODELS = """
     select (select count(*) from anomalies where method = 'statistical') + (select count(*) from numerical_quantity)
 """
-# what a region is told counts once, as in the lists of who sees all stores
+# a notification of a region counts once, not with those of its stores, as in the lists of who sees all stores
 OPEN = "select count(*) from notification_episodes where status = 'open' and not is_covered_by_region"
 NEED_ATTENTION = "select count(*) from notification_episodes where needs_attention and not is_covered_by_region"
 FOUND_IN_NOTES = "select count(*) from anomalies where method = 'text'"

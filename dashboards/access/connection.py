@@ -170,7 +170,7 @@ def _create_views(connection: sqlite3.Connection, stores: Stores, key: str) -> s
         if kind == "table":
             columns = [column[1].lower() for column in connection.execute(f"PRAGMA main.table_info({_quoted(name)})")]
             if "store_location" in columns:
-                condition = f"{stores.condition(columns)} AND {stores.told_once(columns)}"
+                condition = f"{stores.condition(columns)} AND {stores.shown_once(columns)}"
             elif name in TABLES_WITHOUT_STORE and stores != NO_STORE:
                 condition = EVERY_ROW
             else:

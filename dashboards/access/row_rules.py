@@ -42,7 +42,7 @@ def set_roles(access: Access) -> None:
 def set_row_rules(access: Access) -> None:
     """One rule for each store's role, and a base rule that shows nothing to a person without such a role.
 
-    They are one group, which opens rows together. Each rule of another group leaves out what its role is told twice.
+    They are one group, which opens rows together. Each rule of another group leaves out what its role would see twice.
     """
     datasets = db.session.query(SqlaTable).all()
     with_store = [dataset for dataset in datasets if "store_location" in dataset.column_names]
@@ -53,14 +53,14 @@ def set_row_rules(access: Access) -> None:
     with_region = [dataset for dataset in with_store if "region" in dataset.column_names]
     with_covered = [dataset for dataset in with_region if COVERED in dataset.column_names]
     seeing_all = [ADMINISTRATOR, EVERY_STORE, *({ANALYST} & access.permissions.keys())]
-    told = {"everything": (Stores(every=True), seeing_all)}
+    shown = {"everything": (Stores(every=True), seeing_all)}
     for region in access.regions:
         role, stores = region_role(region), Stores(regions=frozenset({region}))
         rules[role] = ("Regular", "store", stores.condition(["region"]), [role], with_region)
-        told[role] = (stores, [role])
-    for name, (stores, roles) in told.items():
-        group = f"told once: {name}"
-        rules[group] = ("Regular", group, stores.told_once([COVERED]), roles, with_covered)
+        shown[role] = (stores, [role])
+    for name, (stores, roles) in shown.items():
+        group = f"shown once: {name}"
+        rules[group] = ("Regular", group, stores.shown_once([COVERED]), roles, with_covered)
     known = {rule.name: rule for rule in db.session.query(RowLevelSecurityFilter)}
     for name in known.keys() - rules.keys():
         db.session.delete(known[name])

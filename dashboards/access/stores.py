@@ -45,7 +45,7 @@ class Stores:
             parts.append(f"store_location = '{NO_SINGLE_STORE}' AND region IN ({_literals(self.regions)})")
         return f"({' OR '.join(parts)})" if parts else NO_ROW
 
-    def told_once(self, columns: Collection[str]) -> str:
+    def shown_once(self, columns: Collection[str]) -> str:
         """What leaves out, in SQL, a store's notification where that of its region says the same and is shown, too."""
         if COVERED not in columns or not (self.every or self.regions):
             return EVERY_ROW

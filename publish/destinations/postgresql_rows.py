@@ -20,8 +20,8 @@ OWN_RULES = f"SELECT {{}} FROM {SERVING}.row_rules WHERE role_name = session_use
 OWN_STORES = f"store_location = ANY (ARRAY({OWN_RULES.format('store_location')}))"
 OWN_REGION = f"region = ANY (ARRAY({OWN_RULES.format('region')}))"
 OWN_REGIONS = f"store_location = '{NO_SINGLE_STORE}' AND {OWN_REGION}"
-# who is shown what a region is told is not shown the same of its stores
-NOT_TOLD_BY_REGION = f"({COVERED} = 0 OR ({OWN_REGION}) IS NOT TRUE)"
+# who sees the notification of a region does not see the same of its stores
+NOT_COVERED_BY_OWN_REGION = f"({COVERED} = 0 OR ({OWN_REGION}) IS NOT TRUE)"
 ANY_RULE = f"EXISTS ({OWN_RULES.format('1')})"
 
 
@@ -94,13 +94,13 @@ def protect(cursor: Any, database: ServingDatabase, relation: str, table: Publis
     analysts, company, managers = (
         quoted(group, cursor) for group in (database.analysts, database.company, database.managers)
     )
-    told_once = f"{COVERED} = 0" if COVERED in table.columns else "true"
+    not_covered = f"{COVERED} = 0" if COVERED in table.columns else "true"
     cursor.execute(f"""
         alter table {relation} enable row level security, force row level security;
         create policy publisher on {relation} using (true) with check (true);
         alter policy publisher on {relation} to current_user;
         create policy every_row on {relation} for select to {analysts} using (true);
-        create policy rows_of_the_company on {relation} for select to {company} using ({told_once});
+        create policy rows_of_the_company on {relation} for select to {company} using ({not_covered});
     """)
     condition = _own_rows(table)
     if condition:
@@ -120,7 +120,7 @@ def _own_rows(table: PublishedTable) -> str | None:
         if "region" not in table.columns:
             return OWN_STORES
         own = f"({OWN_STORES} OR ({OWN_REGIONS}))"
-        return f"{own} AND {NOT_TOLD_BY_REGION}" if COVERED in table.columns else own
+        return f"{own} AND {NOT_COVERED_BY_OWN_REGION}" if COVERED in table.columns else own
     return ANY_RULE if table.name in TABLES_WITHOUT_STORE else None
 
 

@@ -28,7 +28,7 @@ from tests.integration.access.crafted import SET_OPERATIONS, Request, Site, craf
 ROOT = Path(__file__).parents[3]
 ODD = "O'Hara: 5 %"  # each of these characters means something to what stands between a row rule and SQLite
 # what only the people of a region may read; "regional" is of the north
-NORTH, SOUTH = "a matter of the whole north", "a matter of the whole south"
+NORTH, SOUTH = "a notification of the whole north", "a notification of the whole south"
 STORES = {"store_a": {"Store_A"}, "regional": {"Store_A", "Store_B", ODD, NORTH}, "anonymous": set()}
 NAMES = {"admin": r"\bAda\b", "store_a": r"\bAnna\b", "regional": r"\bRita\b", "store_b": r"\bBen\b"}
 
@@ -67,7 +67,7 @@ def _add_stores(path: Path) -> None:
 
 
 def _add_regions(path: Path) -> None:
-    """Publish a matter of two regions each, to the people of the region and to each of its stores."""
+    """Publish a notification of each of two regions, and one of each of its stores that says the same."""
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE stores SET region = iif(store_location = 'Store_C', 'South', 'North')")
         file.row_factory = sqlite3.Row

@@ -87,7 +87,7 @@ def test_who_is_not_signed_in_is_sent_away(answers):
 
 
 def test_managers_see_their_own_rows(answers):
-    region = "a matter of the whole north"
+    region = "a notification of the whole north"
     for user, stores in {"store_a": ["Store_A"], "regional": ["O'Hara: 5 %", "Store_A", "Store_B", region]}.items():
         shown = [answer for answer in of(answers["all"], user) if "attention" in answer["name"]]
         assert shown
@@ -95,11 +95,11 @@ def test_managers_see_their_own_rows(answers):
 
 
 @pytest.mark.parametrize("layer", ["all", "row rules", "today"])
-def test_a_matter_of_a_region_is_told_once_to_each_store_and_to_who_sees_the_region(answers, layer):
+def test_a_notification_of_a_region_is_shown_once_to_each_store_and_to_who_sees_the_region(answers, layer):
     asked = {"today": "/today/"}.get(layer, "What needs attention, most urgent first as json")
-    for user, told in {"store_a": (True, False), "regional": (False, True)}.items():
+    for user, shown in {"store_a": (True, False), "regional": (False, True)}.items():
         (answer,) = [answer for answer in of(answers[layer], user) if answer["name"] == asked]
-        assert (answer["shares"] > 0, "a matter of the whole north" in answer["own"]) == told, user
+        assert (answer["shares"] > 0, "a notification of the whole north" in answer["own"]) == shown, user
 
 
 def test_today_shows_managers_their_own_rows(answers):

@@ -100,7 +100,7 @@ def test_text_comes_through_whatever_its_characters(data_dir, url):
     assert sorted(published, key=str) == sorted([(None,), *((text,) for text in texts)], key=str)
 
 
-def test_a_matter_of_a_region_is_told_once(postgresql, url):
+def test_a_notification_of_a_region_is_shown_once(postgresql, url):
     """To the managers of its stores each by the own store, to who sees the region or everything by the region."""
     name = url.rpartition("/")[2]
     database = ServingDatabase.of_url(url)
@@ -181,7 +181,7 @@ def test_a_server_that_is_away_leaves_both_places_as_they_were(data_dir):
 @pytest.mark.parametrize(
     ("role", "password"), [("inventory", "hush-hush"), ("nobody", "hush-hush")], ids=["password", "role"]
 )
-def test_who_may_not_sign_in_is_told_so(data_dir, postgresql, url, role, password):
+def test_who_may_not_sign_in_reads_why(data_dir, postgresql, url, role, password):
     code, output = run_export(data_dir, postgresql.url(url.rpartition("/")[2], role, password))
     assert code == 1
     assert f'password authentication failed for user "{role}"' in output
@@ -250,7 +250,7 @@ def test_another_version_s_schema_is_refused(data_dir, url):
         publish(data_dir, url)
 
 
-def test_a_role_without_the_right_to_make_roles_is_told_where_to_read(data_dir, postgresql, url):
+def test_a_role_without_the_right_to_make_roles_is_refused_with_the_place_to_read(data_dir, postgresql, url):
     name = url.rpartition("/")[2]
     postgresql.execute(f"create role plain_{name} login password 'x'; grant create on database {name} to plain_{name}")
     with pytest.raises(PublicationRefusedError, match=r"permission denied to create role\. docs/postgresql\.md"):
