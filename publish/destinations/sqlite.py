@@ -43,7 +43,7 @@ class SqliteFiles:
         self.folder.chmod(0o700)  # what the row rules keep apart is not for everybody who has an account on the machine
         paths = {self.folder / f"{database}.db": tables for database, tables in databases.items()}
         try:
-            with _held(self.folder):
+            with _locked(self.folder):
                 return {str(path): self._publish_file(connection, path, tables) for path, tables in paths.items()}
         except FolderBusyError as error:
             raise PublicationRefusedError(f"another export is writing to {self.folder}. Wait for it to end.") from error
@@ -69,8 +69,8 @@ class SqliteFiles:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """The folder, for this export alone. What people do with notifications holds it for a moment, and is waited for."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock the folder for this export. An action on a notification locks it for a moment; the export waits for that."""
     from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
     until_free = Retrying(
