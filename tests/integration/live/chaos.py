@@ -36,8 +36,8 @@ from tests.inventory_process import ROOT, environment, inventory, inventory_comm
 RATE = 10.0  # events a second
 DISK_MEGABYTES = 1_500
 SECONDS_TO_CATCH_UP = 900
-# what says when a table was built or who failed meanwhile, which a disturbance may well change
-TOLD_APART = {"build_history", "stage_lags"}
+# these say when a table was built and what failed meanwhile, which a disturbance changes
+MAY_DIFFER = {"build_history", "stage_lags"}
 BY_DISTURBANCE = "failing_stage"
 
 
@@ -300,7 +300,7 @@ def differences(one: Path, other: Path) -> list[str]:
         with closing(sqlite3.connect(one / "export" / name)) as left:
             left.execute("ATTACH ? AS other", [str(other / "export" / name)])
             tables = [row[0] for row in left.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")]
-            for table in sorted(set(tables) - TOLD_APART):
+            for table in sorted(set(tables) - MAY_DIFFER):
                 columns = [row[1] for row in left.execute(f"PRAGMA main.table_info({table})")]
                 by_rule = next((column for column in columns if column in {"rule_id", "detector"}), None)
                 where = f" WHERE {by_rule} IS NOT '{BY_DISTURBANCE}'" if by_rule else ""
