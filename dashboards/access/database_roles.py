@@ -39,6 +39,9 @@ def write_roles(database: ServingDatabase, home: Path, access: Access) -> None:
     import psycopg2
 
     roles = {role_name(database, login): set(person["roles"]) for login, person in access.users.items()}
+    taken = access.users.keys() & {NOBODY, COMPANY}
+    if taken:
+        raise AccessError(f"access.yml: the login {min(taken)} is taken by the server itself. Write another one.")
     roles |= {role_name(database, NOBODY): set(), role_name(database, COMPANY): {EVERY_STORE}}
     too_long = [role for role in roles if len(role.encode()) > LONGEST_NAME]
     if too_long:
@@ -47,7 +50,7 @@ def write_roles(database: ServingDatabase, home: Path, access: Access) -> None:
         try:
             with served, served.cursor() as cursor:
                 for role in _existing(cursor, database) - roles.keys():
-                    cursor.execute(f"DROP ROLE {_quoted(role, cursor)}")
+                    _remove_role(cursor, database, role)
                 for role, given in roles.items():
                     _write_role(cursor, database, role, _password(home, role), given)
                 rules = [rule for role, given in roles.items() for rule in _row_rules(role, stores_of(given))]
@@ -63,6 +66,22 @@ def write_roles(database: ServingDatabase, home: Path, access: Access) -> None:
 def _existing(cursor: Any, database: ServingDatabase) -> set[str]:
     cursor.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", (role_name(database, ""),))
     return {role for (role,) in cursor.fetchall()}
+
+
+def _remove_role(cursor: Any, database: ServingDatabase, role: str) -> None:
+    """Drop a role. PostgreSQL keeps one that owns something, as a large object that anybody may make: that one is left
+    without sign-in and rows."""
+    from psycopg2.errors import DependentObjectsStillExist
+
+    quoted = _quoted(role, cursor)
+    cursor.execute(f"ALTER ROLE {quoted} NOLOGIN PASSWORD NULL")
+    for group in (database.analysts, database.managers, database.company):
+        cursor.execute(f"REVOKE {_quoted(group, cursor)} FROM {quoted}")
+    cursor.execute("SAVEPOINT without_rows")
+    try:
+        cursor.execute(f"DROP ROLE {quoted}")
+    except DependentObjectsStillExist:
+        cursor.execute("ROLLBACK TO SAVEPOINT without_rows")
 
 
 def _write_role(cursor: Any, database: ServingDatabase, role: str, password: str, given: set[str]) -> None:

@@ -12,10 +12,13 @@ from dashboards.access.stores import (
     EVERY_STORE,
     NO_ROW,
     Stores,
+    postgresql_literal,
     region_role,
     row_role,
+    text_literal,
 )
 from notify.episodes import COVERED
+from serving_database import serving_database
 
 # what Superset calls the filter type, the group key, the clause, the roles and the tables of a rule
 Rule = tuple[str, str | None, str, list[str], list[SqlaTable]]
@@ -44,23 +47,24 @@ def set_row_rules(access: Access) -> None:
 
     They are one group, which opens rows together. Each rule of another group leaves out what its role would see twice.
     """
+    literal = postgresql_literal if serving_database() else text_literal
     datasets = db.session.query(SqlaTable).all()
     with_store = [dataset for dataset in datasets if "store_location" in dataset.column_names]
     rules: dict[str, Rule] = {"no role, no rows": ("Base", None, NO_ROW, [ADMINISTRATOR, *access.row_roles], datasets)}
     for store in access.stores:
         role = row_role(store)
-        rules[role] = ("Regular", "store", Stores(frozenset({store})).condition(), [role], with_store)
+        rules[role] = ("Regular", "store", Stores(frozenset({store})).condition(literal=literal), [role], with_store)
     with_region = [dataset for dataset in with_store if "region" in dataset.column_names]
     with_covered = [dataset for dataset in with_region if COVERED in dataset.column_names]
     seeing_all = [ADMINISTRATOR, EVERY_STORE, *({ANALYST} & access.permissions.keys())]
     shown = {"everything": (Stores(every=True), seeing_all)}
     for region in access.regions:
         role, stores = region_role(region), Stores(regions=frozenset({region}))
-        rules[role] = ("Regular", "store", stores.condition(["region"]), [role], with_region)
+        rules[role] = ("Regular", "store", stores.condition(["region"], literal), [role], with_region)
         shown[role] = (stores, [role])
     for name, (stores, roles) in shown.items():
         group = f"shown once: {name}"
-        rules[group] = ("Regular", group, stores.shown_once([COVERED]), roles, with_covered)
+        rules[group] = ("Regular", group, stores.shown_once([COVERED], literal), roles, with_covered)
     known = {rule.name: rule for rule in db.session.query(RowLevelSecurityFilter)}
     for name in known.keys() - rules.keys():
         db.session.delete(known[name])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from notify.episodes import COVERED
@@ -17,6 +17,23 @@ REGION_PREFIX = "Region: "
 EVERY_ROW = "1 = 1"
 NO_ROW = "1 = 0"
 NO_SINGLE_STORE = "N/A"  # what published rows of several stores, or of the whole company, are marked with
+
+Literal = Callable[[str], str]
+
+
+def text_literal(value: str) -> str:
+    """A text in SQLite's SQL, whatever its characters: quotes end a literal, and a colon or a percent sign has a
+    meaning to what stands between Superset and the database."""
+    return f"'{value}'" if _is_plain(value) else f"CAST(X'{value.encode().hex()}' AS TEXT)"
+
+
+def postgresql_literal(value: str) -> str:
+    """The same in PostgreSQL's SQL, where X'…' is a number."""
+    return f"'{value}'" if _is_plain(value) else f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
+
+
+def _is_plain(value: str) -> bool:
+    return bool(re.fullmatch(r"[\w .-]*", value, re.ASCII))
 
 
 @dataclass(frozen=True)
@@ -36,22 +53,22 @@ class Stores:
             return self.every
         return others.names <= self.names and others.regions <= self.regions
 
-    def condition(self, columns: Collection[str] = ("store_location",)) -> str:
+    def condition(self, columns: Collection[str] = ("store_location",), literal: Literal = text_literal) -> str:
         """The same in SQL, over the columns of a table: store_location, and those that only some tables have."""
         if self.every:
             return EVERY_ROW
-        parts = [f"store_location IN ({_literals(self.names)})"] if self.names else []
+        parts = [f"store_location IN ({_literals(self.names, literal)})"] if self.names else []
         if self.regions and "region" in columns:
-            parts.append(f"store_location = '{NO_SINGLE_STORE}' AND region IN ({_literals(self.regions)})")
+            parts.append(f"store_location = '{NO_SINGLE_STORE}' AND region IN ({_literals(self.regions, literal)})")
         return f"({' OR '.join(parts)})" if parts else NO_ROW
 
-    def shown_once(self, columns: Collection[str]) -> str:
+    def shown_once(self, columns: Collection[str], literal: Literal = text_literal) -> str:
         """What leaves out, in SQL, a store's notification where that of its region says the same and is shown, too."""
         if COVERED not in columns or not (self.every or self.regions):
             return EVERY_ROW
         if self.every:
             return f"{COVERED} = 0"
-        return f"({COVERED} = 0 OR region NOT IN ({_literals(self.regions)}))"
+        return f"({COVERED} = 0 OR region NOT IN ({_literals(self.regions, literal)}))"
 
 
 NO_STORE = Stores()
@@ -90,13 +107,5 @@ def asks_freely(roles: Iterable[str]) -> bool:
     return not {ADMINISTRATOR, ANALYST}.isdisjoint(roles)
 
 
-def _literals(values: Iterable[str]) -> str:
-    return ", ".join(text_literal(value) for value in sorted(values))
-
-
-def text_literal(value: str) -> str:
-    """A text in SQL, whatever its characters: quotes end a literal, and a colon or a percent sign has a meaning to what
-    stands between Superset and SQLite."""
-    if re.fullmatch(r"[\w .-]*", value, re.ASCII):
-        return f"'{value}'"
-    return f"CAST(X'{value.encode().hex()}' AS TEXT)"
+def _literals(values: Iterable[str], literal: Literal) -> str:
+    return ", ".join(map(literal, sorted(values)))

@@ -11,9 +11,9 @@ import duckdb
 import psycopg2
 import pytest
 
-from dashboards.access.access_file import Access
+from dashboards.access.access_file import Access, AccessError
 from dashboards.access.database_roles import COMPANY, sign_in_settings, write_roles
-from dashboards.access.stores import EVERY_STORE, region_role, row_role
+from dashboards.access.stores import EVERY_STORE, Stores, postgresql_literal, region_role, row_role
 from dev.postgresql_server import Postgresql
 from notify.episodes import COVERED
 from publish import export
@@ -173,3 +173,34 @@ def test_who_is_no_longer_listed_cannot_sign_in(served):
     with pytest.raises(Exception, match="password authentication failed"):
         served.connect("leaving")
     write_roles(served.database, served.home, access(PEOPLE))
+
+
+def test_who_owns_something_in_the_database_is_removed_as_well(served):
+    """PostgreSQL drops no role that owns something, and anybody may make large objects."""
+    with_leaving = access(PEOPLE | {"leaving": {"Manager", row_role("Store_B")}})
+    write_roles(served.database, served.home, with_leaving)
+    assert "[" in served.run("leaving", "SELECT lo_create(0); COMMIT")
+    table = "SELECT count(*) FROM inventory_metrics.stores"
+    with closing(served.connect("leaving")) as still_open, still_open.cursor() as cursor:
+        cursor.execute(table)
+        still_open.commit()
+        write_roles(served.database, served.home, access(PEOPLE))
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute(table)
+    with pytest.raises(Exception, match=r"not permitted to log in|password authentication failed"):
+        served.connect("leaving")
+    write_roles(served.database, served.home, with_leaving)
+    assert served.stores("leaving") == ["Store_B"]
+    write_roles(served.database, served.home, access(PEOPLE))
+
+
+@pytest.mark.parametrize("login", ["*", "-"])
+def test_nobody_has_the_login_of_a_role_of_the_server_itself(served, login):
+    with pytest.raises(AccessError, match="taken by the server itself"):
+        write_roles(served.database, served.home, access(PEOPLE | {login: {"Manager"}}))
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_superset_s_row_rules_name_stores_as_postgresql_reads_them(served, store):
+    condition = Stores(frozenset({store})).condition(literal=postgresql_literal)
+    assert set(served.stores("admin", f"notification_episodes WHERE {condition}")) == {store}
