@@ -61,7 +61,7 @@ def read_access(export: Path) -> Access:
 
 
 def _regions(published: dict[str, str]) -> set[str]:
-    return set(published.values()) - {NO_REGION}
+    return set(published.values()) - {NO_REGION, NO_SINGLE_STORE}
 
 
 def _stores_of_person(login: str, person: dict[str, Any], published: dict[str, str]) -> set[str] | None:

@@ -136,6 +136,14 @@ users:
     assert access.regions == ["North", "South"]
 
 
+def test_no_region_has_the_name_that_marks_rows_of_the_company(export, monkeypatch):
+    with closing(sqlite3.connect(export / "inventory_metrics.db")) as file, file:
+        file.execute("update stores set region = 'N/A' where store_location = 'Store_B'")
+    assert read_access(export).regions == ["North"]
+    with pytest.raises(AccessError, match="ann has the region N/A, in which no store is"):
+        read(monkeypatch, export, "users: {ann: {name: Ann A, roles: [Manager], regions: [N/A]}}")
+
+
 def test_a_store_that_moves_to_another_region_is_applied(export):
     before = to_apply(published_stores(export))
     with closing(sqlite3.connect(export / "inventory_metrics.db")) as file, file:
