@@ -20,6 +20,7 @@ from dashboards.published import publication
 from dashboards.viewer import rows_of_viewer
 
 QUESTIONS = 300  # a page asks ten; the ones that were asked last are repeated
+BYTES_PER_QUESTION = 100_000  # a browser sends a tenth of it; longer ones could fill the memory
 SECONDS_BETWEEN_LOOKS = 10
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,11 @@ class Questions:
     def _remember(self, response: Response) -> Response:
         if request.endpoint != "ChartDataRestApi.data" or response.status_code != 200 or not request.is_json:
             return response
-        asked = request.get_json()
+        asked, question = request.get_json(), request.get_data()
         # not what somebody looked into or wanted anew
-        if asked.get("result_type") == "full" and not asked.get("force"):
-            key = (rows_of_viewer(), request.get_data())
+        wanted = asked.get("result_type") == "full" and not asked.get("force")
+        if wanted and len(question) <= BYTES_PER_QUESTION:
+            key = (rows_of_viewer(), question)
             with self._lock:
                 self._asked[key] = g.user.id
                 self._asked.move_to_end(key)

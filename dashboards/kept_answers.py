@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from flask import g
 from flask_caching.backends import FileSystemCache
 
 from dashboards.published import publication
@@ -18,5 +19,7 @@ class KeptAnswers(FileSystemCache):
     def _get_filename(self, key: str) -> str:
         if key == self._fs_count_file:
             return super()._get_filename(key)
-        data_dir = Path(os.environ["INVENTORY_DATA_DIR"]).resolve()
-        return super()._get_filename(f"{publication(data_dir)}:{rows_of_viewer()}:{key}")
+        if "publication" not in g:
+            # as it was before the query, so that no answer is kept for a publication that is newer than its rows
+            g.publication = publication(Path(os.environ["INVENTORY_DATA_DIR"]).resolve())
+        return super()._get_filename(f"{g.publication}:{rows_of_viewer()}:{key}")
