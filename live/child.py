@@ -28,6 +28,7 @@ def start(*arguments: str, data_dir: Path, **options: Any) -> subprocess.Popen[s
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         text=True,
+        errors="replace",  # a stage that writes other bytes is read on
         **options,
     )
 

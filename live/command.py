@@ -12,6 +12,7 @@ import click
 from ingest.pulsar.connection import READINGS_TOPIC, PulsarError, settings
 from ingest.stopping import stop_signals, take_over
 from live.monitoring import Monitor
+from live.report import report
 from live.supervisor import Stage, Supervisor
 from notify.settings import FILE as PEOPLE
 
@@ -59,11 +60,19 @@ def command(
         supervisor = Supervisor(data_dir, stages, stop)
         monitor = Monitor(data_dir, stages, url if source == "landing" else None, topic)
         if metrics_port:
-            monitor.serve(metrics_port)
+            try:
+                monitor.serve(metrics_port)
+            except OSError as error:
+                raise click.ClickException(
+                    f"metrics cannot be served on port {metrics_port} ({error.strerror}). Choose another one."
+                ) from error
         supervisor.start()
-        monitor.run(stop)
-        click.echo("ending; what is under way is finished or begun again by the next one", err=True)
-        supervisor.join()
+        try:
+            monitor.run(stop)
+        finally:  # no stage outlives the lock
+            stop.set()
+            report("ending; what is under way is finished or begun again by the next one")
+            supervisor.join()
 
 
 def _stages(data_dir: Path, source: str, full_every: float) -> list[Stage]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from live.report import report
 from live.supervisor import Stage
 from publish.lags import Lag, as_rows, lags, landing_lag
 
@@ -37,8 +36,8 @@ class Monitor(Collector):
         while not stop.wait(SECONDS_BETWEEN_MEASUREMENTS):
             try:
                 self.measure()
-            except (OSError, sqlite3.Error) as error:  # the stages go on without being measured
-                click.echo(f"the lags could not be measured: {error}", err=True)
+            except Exception as error:  # whatever it is, the stages go on without being measured
+                report(f"the lags could not be measured: {error}")
 
     def measure(self) -> None:
         now = datetime.now(UTC)
@@ -51,7 +50,7 @@ class Monitor(Collector):
         path.with_suffix(".part").rename(path)  # not synced: after a power cut it is measured again
 
     def serve(self, port: int) -> None:
-        """Answer Prometheus on loopback."""
+        """Answer Prometheus on loopback. Raises OSError where the port is taken."""
         registry = CollectorRegistry()
         registry.register(self)
         start_http_server(port, addr="127.0.0.1", registry=registry)

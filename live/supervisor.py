@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import click
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from live import child
 from live.failures import record_failure
+from live.report import report
 
 LONGEST_PAUSE = 60.0  # seconds
 HEALTHY_AFTER = 60.0  # seconds of work, after which a failure is a new one
@@ -67,7 +67,7 @@ class Supervisor:
 
     def _keep(self, stage: Stage) -> None:
         while not self._stop.is_set():
-            if not stage.is_ready():
+            if not _is_ready(stage):
                 self._stop.wait(SECONDS_BETWEEN_LOOKS)
                 continue
             attempts = Retrying(
@@ -84,7 +84,13 @@ class Supervisor:
         """Run a stage until it ends. Raises StageEndedError unless it had worked for a while, or was to stop."""
         started = time.monotonic()
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        stage.process = process = child.start(*stage.arguments, data_dir=self._data_dir, **pipes)
+        try:
+            stage.process = process = child.start(*stage.arguments, data_dir=self._data_dir, **pipes)
+        except OSError as error:  # no memory for another process, say
+            stage.failures += 1
+            stage.problem = f"it cannot be started ({error.strerror})"
+            report(f"[{stage.name}] {stage.problem}")
+            raise StageEndedError(stage.problem) from error
         # what a stage leaves running holds the pipe open: nobody waits for its end
         threading.Thread(target=_read, args=(stage, process), daemon=True).start()
         while process.poll() is None and not self._stop.wait(SECONDS_BETWEEN_LOOKS):
@@ -95,18 +101,25 @@ class Supervisor:
         child.end(process)  # what it has started
         stage.failures += 1
         stage.problem = _reason(stage, process.returncode)
-        click.echo(f"[{stage.name}] ended: {stage.problem}", err=True)
+        report(f"[{stage.name}] ended: {stage.problem}")
         if time.monotonic() - started < HEALTHY_AFTER:
             raise StageEndedError(stage.problem)
 
     def _failed_again(self, stage: Stage, state: RetryCallState) -> None:
         pause = state.next_action.sleep if state.next_action else 0.0
-        click.echo(f"[{stage.name}] starts again in {pause:.0f} s", err=True)
+        report(f"[{stage.name}] starts again in {pause:.0f} s")
         if state.attempt_number % FAILURES_TO_REPORT == 0:
             try:
                 record_failure(self._data_dir, stage.name, stage.problem or "")
             except OSError as error:  # a full disk stops stages first, and is no reason to stop keeping them
-                click.echo(f"[{stage.name}] the failure could not be recorded: {error}", err=True)
+                report(f"[{stage.name}] the failure could not be recorded: {error}")
+
+
+def _is_ready(stage: Stage) -> bool:
+    try:
+        return stage.is_ready()
+    except OSError:  # a folder went while it was listed
+        return False
 
 
 def _read(stage: Stage, process: subprocess.Popen[str]) -> None:
@@ -115,7 +128,7 @@ def _read(stage: Stage, process: subprocess.Popen[str]) -> None:
     for line in process.stdout:
         if text := line.strip():
             stage.lines = [*stage.lines[-4:], text]
-            click.echo(f"[{stage.name}] {text}", err=True)
+            report(f"[{stage.name}] {text}")
 
 
 def _reason(stage: Stage, code: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -48,6 +49,42 @@ def test_without_a_broker_the_setting_is_named(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "no broker is named. Set PULSAR_URL or --url" in result.output
     assert not (tmp_path / "data").exists()
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        arguments = ["--data-dir", str(tmp_path), "--url", "pulsar://127.0.0.1:1", "--metrics-port", str(port)]
+        result = CliRunner().invoke(command.command, arguments, env={"PULSAR_URL": "", "PULSAR_TOPIC": ""})
+    assert result.exit_code == 1
+    assert f"metrics cannot be served on port {port} (Address already in use)" in result.output
+
+
+def test_no_stage_outlives_one_that_ends_by_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(command, "_stages", lambda *_: [Stage("load", [], lambda: False)])
+    monkeypatch.setattr(Monitor, "run", breaks)
+    arguments = ["--data-dir", str(tmp_path), "--url", "pulsar://127.0.0.1:1"]
+    result = CliRunner().invoke(command.command, arguments, env={"PULSAR_URL": "", "PULSAR_TOPIC": ""})
+    assert isinstance(result.exception, MemoryError)
+    assert "load" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_lags_that_cannot_be_measured_stop_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = threading.Event()
+
+    def fails(*_: object) -> list[Lag]:
+        stop.set()
+        raise ValueError("a file is damaged")
+
+    monkeypatch.setattr(monitoring, "lags", fails)
+    monkeypatch.setattr(monitoring, "SECONDS_BETWEEN_MEASUREMENTS", 0.01)
+    Monitor(tmp_path, [], None, "readings").run(stop)
+    assert capsys.readouterr().err == "the lags could not be measured: a file is damaged\n"
 
 
 def test_prometheus_reads_lags_and_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import pyarrow.parquet as pq
 import pytest
 
@@ -89,6 +92,41 @@ def test_a_stage_that_does_not_heed_sigterm_is_ended(tmp_path: Path, keep: Calla
     stage = keep("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(600)")
     wait_until(lambda: stage.lines)
     # the fixture stops it, and waits for its end
+
+
+def test_a_stage_that_cannot_be_started_is_tried_again(
+    keep: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, attempts = child.start, iter([OSError(errno.ENOMEM, "Cannot allocate memory")])
+
+    def short_of_memory(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+        for error in attempts:
+            raise error
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(child, "start", short_of_memory)
+    stage = keep("import time; time.sleep(600)")
+    wait_until(lambda: stage.is_running)
+    assert stage.problem == "it cannot be started (Cannot allocate memory)"
+
+
+def test_a_stage_is_read_on_where_nobody_can_take_what_it_says(
+    keep: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(click, "echo", refuse)
+    stage = keep("print('first'); print('second'); raise SystemExit('third')")
+    wait_until(lambda: stage.failures >= 2)
+    assert stage.problem == "third"
+
+
+def test_a_stage_may_write_any_bytes() -> None:
+    process = child.start("no such \udcff command", data_dir=Path("/nowhere"), stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    assert process.stderr.errors == "replace"
+    child.end(process)
 
 
 def test_a_stage_dies_with_a_supervisor_that_is_killed() -> None:
