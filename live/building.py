@@ -16,8 +16,9 @@ from ingest.durable_files import file_lock
 from ingest.stopping import stop_signals
 from live import child
 from live.failures import newest_failure, record_failure
-from live.whole_build import prepare_rehearsal
+from live.whole_build import prepare_rehearsal, remove_rehearsal
 from pipeline import BUILT_WITH, BuildError, project_digest, publish, run_dbt
+from publish.build_failure import failure_noted
 from publish.progress import progress, record, start_now
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -57,17 +58,22 @@ class Builder:
         self._rehearsal: subprocess.Popen[str] | None = None
         self._whole: subprocess.Popen[str] | None = None
         self._not_before = NEVER
+        remove_rehearsal(data_dir)
 
     def step(self) -> bool:
         """Do what is due; return whether anything was. Raises BuildError, and click.ClickException where publication is
         refused."""
         if self._whole is not None:
             if self._is_over(self._whole, "whole build"):
+                ended_well = self._whole.poll() == 0
                 self._whole = None
+                if ended_well and not self._can_follow:
+                    raise BuildError("the project has changed meanwhile; the stage starts again with what it is now")
             return False  # it holds the warehouse
         if self._rehearsal is not None:
             if self._is_over(self._rehearsal, "rehearsal of the whole build"):
                 self._rehearsal = None
+                remove_rehearsal(self._data_dir)
                 if datetime.now(UTC) >= self._not_before:
                     self._whole = child.start("whole", data_dir=self._data_dir)
                     return True
@@ -75,8 +81,14 @@ class Builder:
             if not self._can_follow:  # nothing could go on meanwhile
                 self._whole = child.start("whole", data_dir=self._data_dir)
                 return True
-            with file_lock(self._data_dir / "warehouse", "building", wait=True):
-                folder = prepare_rehearsal(self._data_dir)
+            try:
+                with file_lock(self._data_dir / "warehouse", "building", wait=True):
+                    folder = prepare_rehearsal(self._data_dir)
+            except OSError as error:
+                remove_rehearsal(self._data_dir)
+                click.echo(f"no rehearsal is possible ({error}); frequent builds wait for the whole build", err=True)
+                self._whole = child.start("whole", data_dir=self._data_dir)
+                return True
             self._rehearsal = child.start("whole", "--rehearsal", data_dir=folder)
         return self._can_follow and self._follow()
 
@@ -84,6 +96,7 @@ class Builder:
         """End a whole build or its rehearsal; the next one begins again, with what they have cached."""
         for process in filter(None, (self._whole, self._rehearsal)):
             child.end(process)
+        remove_rehearsal(self._data_dir)
 
     @property
     def _can_follow(self) -> bool:
@@ -111,7 +124,10 @@ class Builder:
         last, newest = progress(self._data_dir).get("published"), start_now(self._data_dir)
         if last and last.batch_id >= newest.batch_id:
             return False
-        with file_lock(self._data_dir / "warehouse", "building", wait=True):
+        with (
+            file_lock(self._data_dir / "warehouse", "building", wait=True),
+            failure_noted(self._data_dir, frequent=True),
+        ):
             start = start_now(self._data_dir)
             run_dbt(self._data_dir, *FREQUENT, manifest=self._manifest)
             record(self._data_dir, start, "built")
@@ -126,6 +142,9 @@ class Builder:
         if code:
             problem = f"the {what} failed (exit code {code})"
             click.echo(f"{problem}; see above. It is tried again in {RETRY_AFTER}.", err=True)
-            record_failure(self._data_dir, "whole build", problem)
             self._not_before = datetime.now(UTC) + RETRY_AFTER
+            try:
+                record_failure(self._data_dir, "whole build", problem)
+            except OSError as error:  # a full disk
+                click.echo(f"the failure could not be recorded: {error}", err=True)
         return code is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ingest.durable_files import file_lock
+from ingest.durable_files import TEMPORARY, file_lock
 from pipeline import BUILD, BuildError, build, run_dbt
 
 FOLDER = "live/rehearsal"
@@ -25,16 +25,22 @@ LESS_URGENT = 10  # than the stages that readers wait for
 def prepare_rehearsal(data_dir: Path) -> Path:
     """A data folder with a copy of the warehouse and everything else as it is. The caller holds the warehouse."""
     folder = data_dir / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_rehearsal(data_dir)
     (folder / "warehouse").mkdir(parents=True)
     for cache in CACHES:
         (data_dir / cache).mkdir(exist_ok=True)
     for path in data_dir.iterdir():
-        if path.name not in NOT_SHARED:
+        # what is unfinished may be gone soon
+        if path.name not in NOT_SHARED and not path.name.startswith(TEMPORARY):
             (folder / path.name).symlink_to(path)
     for path in (data_dir / "warehouse").glob("inventory.duckdb*"):
         shutil.copyfile(path, folder / "warehouse" / path.name)
     return folder
+
+
+def remove_rehearsal(data_dir: Path) -> None:
+    """Remove what a rehearsal that did not end well has left, which is as large as the warehouse."""
+    shutil.rmtree(data_dir / FOLDER, ignore_errors=True)
 
 
 @click.command()
@@ -45,6 +51,8 @@ def command(*, rehearsal: bool, data_dir: Path) -> None:
     try:
         if rehearsal:
             os.nice(LESS_URGENT)
+            # inherited are those of the warehouse itself, where a publication reads the manifest meanwhile
+            os.environ.update(DBT_TARGET_PATH=str(data_dir / "dbt/target"), DBT_LOG_PATH=str(data_dir / "dbt/logs"))
             run_dbt(data_dir, *BUILD, "whole")
             shutil.rmtree(data_dir)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,8 @@ def failure_noted(data_dir: Path, *, frequent: bool) -> Iterator[None]:
     try:
         yield
     except Exception:
-        path.write_text(kind)
+        with suppress(OSError):  # on a full disk the failure itself is what to report
+            path.write_text(kind)
         raise
     if path.exists() and (kind == "whole" or path.read_text() == kind):
         path.unlink()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import pipeline
-from publish.build_failure import failed_at
+from publish.build_failure import FILE, failed_at, failure_noted
 
 
 @pytest.fixture
@@ -125,6 +125,12 @@ def test_a_failed_step_ends_the_build_and_the_next_one_runs_again(
     pipeline.build(data_dir)
     assert steps[7:] == ["land", "dbt", "export"]
     assert failed_at(data_dir) is None
+
+
+def test_a_failure_that_cannot_be_noted_is_reported_itself(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir(parents=True)  # as little can be written there as on a full disk
+    with pytest.raises(pipeline.BuildError, match="`dbt build` failed"), failure_noted(tmp_path, frequent=False):
+        raise pipeline.BuildError("`dbt build` failed")
 
 
 def test_with_nothing_landed_the_next_step_is_named(tmp_path: Path) -> None:

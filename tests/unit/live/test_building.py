@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 
 from live import building, child
 from live.building import Builder
-from pipeline import BUILT_WITH, project_digest
+from live.whole_build import FOLDER
+from pipeline import BUILT_WITH, BuildError, project_digest
+from publish.build_failure import failed_at
 from publish.progress import BuildStart, progress, record, start_now
 
 
@@ -117,6 +121,88 @@ def test_after_a_failed_rehearsal_frequent_builds_go_on(
     assert len(children) == 1
     assert progress(data_dir)["published"].batch_id == 1
     assert list(data_dir.glob("landing_failures/publish_date=*/*.parquet"))
+
+
+def test_without_room_for_a_copy_the_whole_build_runs_unrehearsed(
+    data_dir: Path, children: list[Process], built: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: Path) -> Path:
+        (data_dir / FOLDER).mkdir(parents=True)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    judged(data_dir, datetime.now(UTC) - timedelta(days=2))
+    monkeypatch.setattr(building, "prepare_rehearsal", no_room)
+    assert Builder(data_dir, timedelta(hours=24)).step()
+    assert [each.arguments for each in children] == [("whole",)]
+    assert not (data_dir / FOLDER).exists()
+
+
+def test_a_failure_that_cannot_be_recorded_stops_no_frequent_build(
+    data_dir: Path, children: list[Process], built: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    judged(data_dir, datetime.now(UTC) - timedelta(days=2))
+    monkeypatch.setattr(building, "record_failure", no_room)
+    builder = Builder(data_dir, timedelta(hours=24))
+    builder.step()
+    children[0].code = 1
+    bring(data_dir, 1)
+    builder.step()
+    assert progress(data_dir)["published"].batch_id == 1
+
+
+def test_no_copy_of_the_warehouse_outlives_its_rehearsal(
+    data_dir: Path, children: list[Process], built: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "end", lambda _: None)
+    judged(data_dir, datetime.now(UTC) - timedelta(days=2))
+    (data_dir / FOLDER / "warehouse").mkdir(parents=True)  # of a stage that was killed
+    builder = Builder(data_dir, timedelta(hours=24))
+    assert not (data_dir / FOLDER).exists()
+    builder.step()
+    assert (data_dir / FOLDER).exists()
+    children[0].code = 1
+    builder.step()
+    assert not (data_dir / FOLDER).exists()
+    builder = Builder(data_dir, timedelta(hours=24))
+    builder.step()
+    assert (data_dir / FOLDER).exists()
+    builder.stop()
+    assert not (data_dir / FOLDER).exists()
+
+
+def test_a_project_that_changes_meanwhile_is_taken_in(
+    data_dir: Path, children: list[Process], built: list[Any]
+) -> None:
+    builder = Builder(data_dir, timedelta(hours=24))
+    builder.step()
+    judged(data_dir, datetime.now(UTC))
+    (data_dir / BUILT_WITH).write_text("another version")  # which the whole build was of
+    children[0].code = 0
+    with pytest.raises(BuildError, match="the project has changed"):
+        builder.step()
+    assert len(children) == 1
+
+
+def test_pages_are_told_of_a_frequent_build_that_failed(
+    data_dir: Path, built: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise BuildError("`dbt run` failed")
+
+    judged(data_dir, datetime.now(UTC))
+    builder = Builder(data_dir, timedelta(days=10_000))
+    builder.step()
+    bring(data_dir, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "run_dbt", fails)
+        with pytest.raises(BuildError):
+            builder.step()
+    assert failed_at(data_dir)
+    builder.step()
+    assert failed_at(data_dir) is None
 
 
 @pytest.mark.parametrize(
