@@ -97,8 +97,9 @@ def _show(written: Path, path: Path) -> None:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:  # it is damaged, and nobody can read it
-            for ending in ("-wal", "-shm"):
-                path.with_name(path.name + ending).unlink(missing_ok=True)
+            pass
+    for ending in ("-wal", "-shm"):  # those of a file that somebody removed, too
+        path.with_name(path.name + ending).unlink(missing_ok=True)
     with shared_sqlite(written):
         pass
     commit(written, path)

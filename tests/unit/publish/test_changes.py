@@ -171,6 +171,20 @@ def test_a_file_that_nobody_can_read_is_replaced(data_dir):
     assert differences(data_dir) == []
 
 
+def test_a_log_that_a_removed_file_has_left_is_not_taken_for_the_new_ones(data_dir):
+    publish(data_dir)
+    path = data_dir / "export/inventory.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("UPDATE inventory SET quantity = -1")
+        log = path.with_name("inventory.db-wal")
+        left = log.read_bytes()
+        assert left
+    path.unlink()
+    log.write_bytes(left)  # as a killed writer leaves it
+    publish(data_dir)
+    assert differences(data_dir) == []
+
+
 def test_a_disk_that_fills_up_leaves_what_was_published(data_dir):
     (data_dir / "export").mkdir()
     with FullDisk(data_dir / "export", 400):
