@@ -44,7 +44,7 @@ def cached(
         try:
             result = pd.read_parquet(path)
         except (OSError, ValueError):  # what pyarrow raises on a file that is not whole
-            path.unlink()
+            path.unlink(missing_ok=True)
         else:
             path.touch()
             return result
@@ -56,7 +56,7 @@ def cached(
 
 def _prune(cache_dir: Path) -> None:
     oldest = time.time() - DAYS_KEPT * 86_400
-    for path in cache_dir.glob("*.parquet"):
+    for path in cache_dir.glob("*.parquet*"):  # and what killed writers left unfinished
         with suppress(FileNotFoundError):  # another build may remove it, too
             if path.stat().st_mtime < oldest:
                 path.unlink()

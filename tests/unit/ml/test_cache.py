@@ -67,3 +67,13 @@ def test_a_torn_file_is_made_anew_and_nothing_temporary_stays(tmp_path):
     pd.testing.assert_frame_equal(cached(tmp_path, ("arima",), [FRAME], compute), whole)
     assert compute.times == 2
     assert [path.suffix for path in tmp_path.iterdir()] == [".parquet"]
+
+
+def test_what_a_killed_writer_left_is_removed_in_time(tmp_path):
+    left = tmp_path / ".tmp-1.parquet-99"
+    left.write_bytes(b"half")
+    cached(tmp_path, ("new",), [FRAME], Counted())
+    assert left.exists()  # another process may be writing it
+    os.utime(left, (0, 0))
+    cached(tmp_path, ("newer",), [FRAME], Counted())
+    assert not left.exists()
