@@ -27,7 +27,7 @@ def running_site() -> Site:
 
 
 def managers(site: Site) -> list[Client]:
-    """Signed in. That is no part of what is measured: the limiter lets one address try only so often."""
+    """Managers who are signed in. This is not measured: the server lets one address try only so often."""
     logins = sorted(path.name for path in (site.data_dir / "superset" / "passwords").iterdir())
     signed_in = [site.signed_in(login) for login in islice(cycle(logins), MANAGERS)]
     for manager in signed_in:

@@ -22,7 +22,7 @@ from publish.build_failure import failure_noted
 from publish.progress import progress, record, start_now
 
 SECONDS_BETWEEN_LOOKS = 0.2
-# what a warm process need not do again: seeds change with the project, and the manifest was written when it was parsed
+# seeds change with the project only, and the manifest was written when the project was parsed
 FREQUENT = ("run", "--no-write-json", "--log-level-file", "warn", "--selector", "frequent")
 RETRY_AFTER = timedelta(minutes=15)  # a whole build that failed
 SOONEST = timedelta(hours=1)  # between two whole builds that failures of stages ask for
