@@ -151,14 +151,18 @@ def published_columns(table: PublishedTable) -> dict[str, SqliteColumn]:
 
 def converted(table: PublishedTable) -> str:
     """The table as SQLite is to hold it, as a relation of the warehouse."""
-    columns = ", ".join(f"{column.expression} as {name}" for name, column in published_columns(table).items())
-    return f"(select {columns} from {table.relation}) as converted"
+    return f"(select {_values(table)} from {table.relation}) as converted"
 
 
 def rows_by_part(table: PublishedTable, condition: str = "true") -> str:
     """The rows of a table, each with its part, as a relation of the warehouse."""
-    columns = ", ".join(f"{column.expression} as {name}" for name, column in published_columns(table).items())
-    return f"(select {part_number(table)} as part, {columns} from {table.relation} where {condition}) as converted"
+    return (
+        f"(select {part_number(table)} as part, {_values(table)} from {table.relation} where {condition}) as converted"
+    )
+
+
+def _values(table: PublishedTable) -> str:
+    return ", ".join(f"{column.expression} as {name}" for name, column in published_columns(table).items())
 
 
 def definition(table: PublishedTable) -> str:
