@@ -102,3 +102,10 @@ def serving_database() -> ServingDatabase | None:
 def one_line(error: Exception) -> str:
     """What a server said, without the lines that repeat or advise."""
     return str(error).strip().partition("\n")[0]
+
+
+def quoted(name: str, cursor: Any) -> str:
+    """A name as SQL writes it."""
+    from psycopg2.extensions import quote_ident
+
+    return str(quote_ident(name, cursor))

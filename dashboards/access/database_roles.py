@@ -13,7 +13,7 @@ from typing import Any
 
 from dashboards.access.access_file import Access, AccessError
 from dashboards.access.stores import EVERY_STORE, Stores, asks_freely, stores_of
-from serving_database import SERVING, ServingDatabase, one_line
+from serving_database import SERVING, ServingDatabase, one_line, quoted
 
 SEPARATOR = ":"  # in no name of a group, so that no login gives one
 LONGEST_NAME = 63  # of a role; PostgreSQL cuts off the rest
@@ -73,13 +73,13 @@ def _remove_role(cursor: Any, database: ServingDatabase, role: str) -> None:
     without sign-in and rows."""
     from psycopg2.errors import DependentObjectsStillExist
 
-    quoted = _quoted(role, cursor)
-    cursor.execute(f"ALTER ROLE {quoted} NOLOGIN PASSWORD NULL")
+    name = quoted(role, cursor)
+    cursor.execute(f"ALTER ROLE {name} NOLOGIN PASSWORD NULL")
     for group in (database.analysts, database.managers, database.company):
-        cursor.execute(f"REVOKE {_quoted(group, cursor)} FROM {quoted}")
+        cursor.execute(f"REVOKE {quoted(group, cursor)} FROM {name}")
     cursor.execute("SAVEPOINT without_rows")
     try:
-        cursor.execute(f"DROP ROLE {quoted}")
+        cursor.execute(f"DROP ROLE {name}")
     except DependentObjectsStillExist:
         cursor.execute("ROLLBACK TO SAVEPOINT without_rows")
 
@@ -87,18 +87,18 @@ def _remove_role(cursor: Any, database: ServingDatabase, role: str) -> None:
 def _write_role(cursor: Any, database: ServingDatabase, role: str, password: str, given: set[str]) -> None:
     from psycopg2.extensions import encrypt_password
 
-    quoted = _quoted(role, cursor)
+    name = quoted(role, cursor)
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     if not cursor.fetchone():
-        cursor.execute(f"CREATE ROLE {quoted}")
+        cursor.execute(f"CREATE ROLE {name}")
     # encrypted here: a server may log the statement
     secret = encrypt_password(password, role, cursor.connection, "scram-sha-256")
-    cursor.execute(f"ALTER ROLE {quoted} LOGIN PASSWORD %s", (secret,))
-    cursor.execute(f"ALTER ROLE {quoted} SET default_transaction_read_only = on")
+    cursor.execute(f"ALTER ROLE {name} LOGIN PASSWORD %s", (secret,))
+    cursor.execute(f"ALTER ROLE {name} SET default_transaction_read_only = on")
     wanted = set(_groups(database, given))
     for group in (database.analysts, database.managers, database.company):
         change = "GRANT {} TO {}" if group in wanted else "REVOKE {} FROM {}"
-        cursor.execute(change.format(_quoted(group, cursor), quoted))
+        cursor.execute(change.format(quoted(group, cursor), name))
 
 
 def _groups(database: ServingDatabase, given: set[str]) -> list[str]:
@@ -114,9 +114,3 @@ def _row_rules(role: str, stores: Stores) -> Iterator[RowRule]:
 
 def _password(home: Path, role: str) -> str:
     return hmac.new((home / "secret_key").read_bytes(), role.encode(), "sha256").hexdigest()
-
-
-def _quoted(name: str, cursor: Any) -> str:
-    from psycopg2.extensions import quote_ident
-
-    return str(quote_ident(name, cursor))

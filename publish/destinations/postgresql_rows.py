@@ -11,7 +11,7 @@ from typing import Any
 
 from notify.episodes import COVERED, NO_SINGLE_STORE
 from publish.publication import TABLES_WITHOUT_STORE, PublicationRefusedError, PublishedTable
-from serving_database import SERVING, ServingDatabase
+from serving_database import SERVING, ServingDatabase, quoted
 
 FORMAT = "format 1"  # of what stands in the schema that the publication keeps for itself
 OLDEST_SERVER = 15  # before it, a view could not be read with the rights of its reader
@@ -122,9 +122,3 @@ def _own_rows(table: PublishedTable) -> str | None:
         own = f"({OWN_STORES} OR ({OWN_REGIONS}))"
         return f"{own} AND {NOT_COVERED_BY_OWN_REGION}" if COVERED in table.columns else own
     return ANY_RULE if table.name in TABLES_WITHOUT_STORE else None
-
-
-def quoted(name: str, cursor: Any) -> str:
-    from psycopg2.extensions import quote_ident
-
-    return str(quote_ident(name, cursor))
