@@ -215,7 +215,7 @@ caused as (
 
 ),
 
--- what is short in most stores of a region is its matter, and stays that of each store, too
+-- what is short in most stores of a region is a cause of the region, and one of each store, too
 shared as (
 
     select
@@ -248,7 +248,7 @@ final as (
 
     select
         *,
-        -- a store's matter is the same before its region shares it, meanwhile and afterwards
+        -- a store's cause has the same id before its region shares it, meanwhile and afterwards
         {{
             row_digest([
                 'cause',
