@@ -78,7 +78,10 @@ def build(
 
 def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, master: str, shards: int | None) -> None:
     built = data_dir / "warehouse" / "built_from"
-    if not frequent and not full_refresh and built.exists() and built.read_text() == fingerprint(data_dir):
+    # listed before anything reads them: what arrives or changes meanwhile is new to the next build
+    project, landed = project_digest(data_dir), list(_landed(data_dir))
+    may_skip = not frequent and not full_refresh and built.exists()
+    if may_skip and built.read_text() == _fingerprint(data_dir, [project, *landed, *_refined(data_dir)]):
         click.echo("nothing is new since the last build")
         record(data_dir, start_now(data_dir), "built", "judged", "published")
         return
@@ -86,7 +89,7 @@ def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, mas
     if refine:
         click.echo("» refining into raw Parquet (Spark)")
         _land(data_dir, master)
-    start = start_now(data_dir)
+    start, refined = start_now(data_dir), list(_refined(data_dir))
     click.echo("» metrics, forecasts and anomalies (dbt)")
     refresh = ["--full-refresh"] if full_refresh else []
     if shards:
@@ -98,20 +101,16 @@ def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, mas
     publish(data_dir)
     record(data_dir, start, "published")
     if not frequent:
-        (data_dir / BUILT_WITH).write_text(project_digest(data_dir))
-        built.write_text(fingerprint(data_dir))
+        (data_dir / BUILT_WITH).write_text(project)
+        built.write_text(_fingerprint(data_dir, [project, *landed, *refined]))
 
 
-def fingerprint(data_dir: Path) -> str:
-    """A digest of what a full build reads: landed and raw files, the project, settings, and the warehouse it adds to.
+def _fingerprint(data_dir: Path, read: list[str]) -> str:
+    """A digest of what a full build reads, and of the warehouse it adds to.
 
-    Data files are never rewritten, so their names and sizes identify them. The times of the warehouse and of the
-    published files show whether anybody else wrote them.
+    The times of the warehouse and of the published files show whether anybody else wrote them.
     """
-    digest = hashlib.sha256()
-    for line in (*_data(data_dir), project_digest(data_dir)):
-        digest.update(line.encode() + b"\n")
-    return digest.hexdigest()
+    return hashlib.sha256("\n".join([*read, *_written(data_dir)]).encode()).hexdigest()
 
 
 def project_digest(data_dir: Path) -> str:
@@ -120,13 +119,26 @@ def project_digest(data_dir: Path) -> str:
     return hashlib.sha256("\n".join([*_project(), *_settings(), str(data_dir)]).encode()).hexdigest()
 
 
-def _data(data_dir: Path) -> Iterator[str]:
-    for folder in (*sorted(data_dir.glob("landing*")), data_dir / "raw"):
-        for path in sorted(folder.rglob("*.parquet")):
-            yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
+def _landed(data_dir: Path) -> Iterator[str]:
+    for folder in sorted(data_dir.glob("landing*")):
+        yield from _files(data_dir, folder)
+
+
+def _refined(data_dir: Path) -> Iterator[str]:
+    """What dbt reads: raw, and what a shop says of itself."""
+    yield from _files(data_dir, data_dir / "raw")
     for path in (data_dir / "stores.csv", data_dir / "promotions.csv", data_dir / "school_holidays.csv"):
         if path.exists():
             yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _files(data_dir: Path, folder: Path) -> Iterator[str]:
+    """The names and sizes of data files, which identify them: they are never rewritten."""
+    for path in sorted(folder.rglob("*.parquet")):
+        yield f"{path.relative_to(data_dir)} {path.stat().st_size}"
+
+
+def _written(data_dir: Path) -> Iterator[str]:
     for pattern in ("warehouse/*.duckdb", "export/*.db"):
         for path in sorted(data_dir.glob(pattern)):
             yield f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"

@@ -98,6 +98,19 @@ def test_after_a_frequent_build_the_next_whole_one_runs(data_dir: Path, project:
     assert steps.count("dbt") == 3
 
 
+@pytest.mark.parametrize("place", ["landing/publish_date=2026-06-30/later.parquet", "raw/later.parquet"])
+def test_what_arrives_during_a_build_is_built_by_the_next_one(
+    data_dir: Path, project: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "run_dbt", lambda data_dir, *_: (data_dir / place).write_text("later"))
+        pipeline.build(data_dir)
+    steps.clear()
+    pipeline.build(data_dir)
+    pipeline.build(data_dir)
+    assert steps == ["land", "dbt", "export"]
+
+
 def test_a_data_folder_that_has_moved_is_built(data_dir: Path, project: Path, steps: list[str]) -> None:
     pipeline.build(data_dir)
     pipeline.build(data_dir.rename(data_dir.with_name("moved")))
