@@ -122,7 +122,7 @@ class Builder:
             with file_lock(self._data_dir / "warehouse", "building", wait=True):
                 self._manifest = run_dbt(self._data_dir, "parse")
         last, newest = progress(self._data_dir).get("published"), start_now(self._data_dir)
-        if last and last.batch_id >= newest.batch_id:
+        if last and last.batch_id == newest.batch_id:  # batches count from 0 again after a withdrawal
             return False
         with (
             file_lock(self._data_dir / "warehouse", "building", wait=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,19 @@ def test_a_new_batch_is_built_and_published_once(data_dir: Path, built: list[Any
     assert not builder.step()
     assert [arguments[0] for arguments in built] == ["parse", "run"]
     assert progress(data_dir)["published"].batch_id == 1
+
+
+def test_batches_that_were_refined_again_are_built(data_dir: Path, built: list[Any]) -> None:
+    """After a withdrawal everything is refined again, in fewer batches."""
+    bring(data_dir, 7)
+    judged(data_dir, datetime.now(UTC))
+    builder = Builder(data_dir, timedelta(days=10_000))
+    assert not builder.step()
+    shutil.rmtree(data_dir / "raw/readings")
+    bring(data_dir, 2)
+    assert builder.step()
+    assert not builder.step()
+    assert progress(data_dir)["published"].batch_id == 2
 
 
 def test_frequent_builds_go_on_during_a_rehearsal(data_dir: Path, children: list[Process], built: list[Any]) -> None:
