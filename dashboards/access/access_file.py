@@ -36,10 +36,15 @@ class Access:
         return [EVERY_STORE, *map(row_role, self.stores), *map(region_role, self.regions)]
 
 
-def read_access(export: Path) -> Access:
-    """What access.yml says of the stores that are published below `export`. Raises AccessError."""
+def read_access(export: Path, *, while_serving: bool = False) -> Access:
+    """What access.yml says of the stores that are published below `export`. Raises AccessError.
+
+    A start refuses a region in which no store is. A region that loses its last store while a server serves opens
+    nothing any more.
+    """
     content = yaml.safe_load(FILE.read_text())
     published = published_stores(export)
+    regions = _regions(published)
     permissions = content["permissions"]
     users = {}
     for login, person in content["users"].items():
@@ -49,15 +54,21 @@ def read_access(export: Path) -> Access:
                 f"access.yml: {login} has the role {', '.join(sorted(unknown))}. "
                 f"Write {ADMINISTRATOR} or one of the roles under permissions."
             )
+        unknown = sorted({*_list(person, "regions")} - regions)
         own = _stores_of_person(login, person, published)
+        if own is not None and unknown and not while_serving:
+            raise AccessError(
+                f"access.yml: {login} has the region {', '.join(unknown)}, in which no store is. stores.csv in the "
+                f"data folder says which store is where; it names {', '.join(sorted(regions)) or 'no region'}."
+            )
         if own is None:
             rows = [EVERY_STORE]
         else:
-            rows = [*map(row_role, sorted(own)), *map(region_role, sorted(_list(person, "regions")))]
+            rows = [*map(row_role, sorted(own)), *map(region_role, sorted(regions & {*_list(person, "regions")}))]
         users[login] = {"name": person["name"], "roles": [*person["roles"], *rows]}
     # a store that is named has its role before its first reading
     named = {store for person in content["users"].values() for store in _list(person, "stores")}
-    return Access(permissions, sorted(published.keys() | named), sorted(_regions(published)), users)
+    return Access(permissions, sorted(published.keys() | named), sorted(regions), users)
 
 
 def _regions(published: dict[str, str]) -> set[str]:
@@ -72,14 +83,8 @@ def _stores_of_person(login: str, person: dict[str, Any], published: dict[str, s
         names = person.get(kind, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise AccessError(f"access.yml: the {kind} of {login} are {names!r}. Write `all`, or a list of names.")
-    regions = _regions(published)
-    unknown = sorted(set(_list(person, "regions")) - regions)
-    if unknown:
-        raise AccessError(
-            f"access.yml: {login} has the region {', '.join(unknown)}, in which no store is. stores.csv in the data "
-            f"folder says which store is where; it names {', '.join(sorted(regions)) or 'no region'}."
-        )
-    own = {*_list(person, "stores"), *(store for store in published if published[store] in _list(person, "regions"))}
+    regions = _regions(published) & {*_list(person, "regions")}
+    own = {*_list(person, "stores"), *(store for store in published if published[store] in regions)}
     if NO_SINGLE_STORE in own:
         raise AccessError(
             f"access.yml: {login} has the store {NO_SINGLE_STORE}, which marks rows of the whole company. "

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
 from dashboards.access.access_file import AccessError, published_stores, read_access
 from dashboards.access.database_roles import write_roles
 from ingest.shared_sqlite import state_of
 from serving_database import ServingDatabaseError, serving_database
+
+SECONDS_BEFORE_RETRY = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +26,23 @@ class NewStores:
         self._published = state_of(self._file)
         self._stores = published_stores(self._export)
         self._applying = Lock()
+        self._next_try = 0.0
 
     def apply(self) -> None:
         """Apply access.yml again if another publication has other stores, or has them in other regions."""
-        if state_of(self._file) == self._published or not self._applying.acquire(blocking=False):
+        published = state_of(self._file)
+        waits = monotonic() < self._next_try
+        if published == self._published or waits or not self._applying.acquire(blocking=False):
             return
         try:
-            self._published = state_of(self._file)
+            self._next_try = monotonic() + SECONDS_BEFORE_RETRY  # unless this try succeeds
             stores = published_stores(self._export)
             if stores != self._stores:
                 self._apply()
                 self._stores = stores
+            self._published, self._next_try = published, 0.0
         except (AccessError, ServingDatabaseError) as error:  # what was applied before holds
-            logger.warning("the stores' roles were not brought up to date; `make run` tries again: %s", error)
+            logger.warning("the stores' roles were not brought up to date; the next try is in a minute: %s", error)
         finally:
             self._applying.release()
 
@@ -43,7 +50,7 @@ class NewStores:
         from dashboards.access.people import admit, revoke
         from dashboards.access.row_rules import set_roles, set_row_rules
 
-        access = read_access(self._export)
+        access = read_access(self._export, while_serving=True)
         database = serving_database()
         if database:
             write_roles(database, self._home, access)

@@ -88,11 +88,11 @@ def publish(export: Path, *stores: str | None) -> None:
         )
 
 
-def read(monkeypatch: pytest.MonkeyPatch, export: Path, people: str) -> Access:
+def read(monkeypatch: pytest.MonkeyPatch, export: Path, people: str, *, while_serving: bool = False) -> Access:
     file = export / "access.yml"
     file.write_text(f"permissions: {{Manager: []}}\n{people}")
     monkeypatch.setattr(access_file, "FILE", file)
-    return access_file.read_access(export)
+    return access_file.read_access(export, while_serving=while_serving)
 
 
 def test_each_published_store_has_a_role(export):
@@ -176,6 +176,14 @@ def test_a_new_store_is_seen_by_who_sees_all_stores_and_nobody_else(export):
 def test_what_access_yml_says_wrongly_is_named(export, monkeypatch, people, message):
     with pytest.raises(AccessError, match=message):
         read(monkeypatch, export, people)
+
+
+@pytest.mark.parametrize("region", ["East", "Unknown", "N/A"])
+def test_a_region_opens_nothing_once_its_last_store_has_left_it(export, monkeypatch, region):
+    publish(export, "Store_D")  # of no region
+    people = f"users: {{ann: {{name: Ann A, roles: [Manager], regions: [{region}, North]}}}}"
+    roles = read(monkeypatch, export, people, while_serving=True).users["ann"]["roles"]
+    assert roles == ["Manager", "Store: Store_A", "Region: North"]
 
 
 def test_a_file_that_names_no_stores_says_what_to_run(tmp_path):
