@@ -54,11 +54,11 @@ def read_access(export: Path, *, while_serving: bool = False) -> Access:
                 f"access.yml: {login} has the role {', '.join(sorted(unknown))}. "
                 f"Write {ADMINISTRATOR} or one of the roles under permissions."
             )
-        unknown = sorted({*_list(person, "regions")} - regions)
+        empty = sorted({*_list(person, "regions")} - regions)
         own = _stores_of_person(login, person, published)
-        if own is not None and unknown and not while_serving:
+        if own is not None and empty and not while_serving:
             raise AccessError(
-                f"access.yml: {login} has the region {', '.join(unknown)}, in which no store is. stores.csv in the "
+                f"access.yml: {login} has the region {', '.join(empty)}, in which no store is. stores.csv in the "
                 f"data folder says which store is where; it names {', '.join(sorted(regions)) or 'no region'}."
             )
         if own is None:
