@@ -71,8 +71,8 @@ class ServingDatabase:
         return f"{self.name}_company"
 
     def connect(self, **others: Any) -> Any:
-        """A connection of psycopg2; `others` are further settings of libpq, or other ones. Raises
-        ServingDatabaseError."""
+        """A connection of psycopg2; `others` are settings of libpq, which replace the same ones of the database.
+        Raises ServingDatabaseError."""
         import psycopg2
 
         wanted: dict[str, Any] = (

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One measured figure: what was measured, its value with its unit, and what it is to be held against."""
+    """One measured figure: what was measured, its value with its unit, and what it is to be compared with."""
 
     name: str
     value: str

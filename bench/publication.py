@@ -1,7 +1,7 @@
 """Publication to SQLite of 1 and 10 million readings with their hourly metrics: whole, and what a few minutes bring.
 
 `SIZES=1,10,100 make bench ONLY=publication` measures other sizes (in millions). A publication of some thousand new
-readings, some of them late, is held against a whole one in the same run.
+readings, some of them late, is compared with a whole one in the same run.
 """
 
 from __future__ import annotations

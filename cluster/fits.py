@@ -34,7 +34,7 @@ class SparkBackend(AutoBatchingMixin, ThreadingBackend):
 
 
 def _in_a_task(spark: SparkSession, work: Callable[[], Any]) -> Any:
-    # all rows are asked for: Spark would end a worker that it takes only the first from, with all that it has imported
+    # not `first`: Spark would end the worker after it, and with it all that the worker has imported
     (result,) = spark.sparkContext.parallelize([None], 1).map(lambda _: work()).collect()
     return result
 

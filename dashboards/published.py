@@ -14,7 +14,7 @@ from serving_database import serving_database
 
 
 def publication(data_dir: Path) -> str:
-    """What another publication changes, and an action that is shown."""
+    """A text that is another one after each publication, and after each action that is shown."""
     if serving_database():
         return _published_at(data_dir, int(monotonic()))
     return ":".join(state_of(data_dir / "export" / f"{name}.db") for name in ("inventory", "inventory_metrics"))

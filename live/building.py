@@ -106,7 +106,7 @@ class Builder:
 
     def _is_whole_due(self, now: datetime) -> bool:
         """Whether midnight (UTC), or a multiple of the interval after it, has passed since the last whole build began.
-        Or whether a stage has failed since, of which a whole build notifies."""
+        A stage that has failed since makes it due, too: only a whole build notifies of that."""
         if now < self._not_before:
             return False
         if not self._can_follow:

@@ -1,7 +1,7 @@
 """What is published shows what people have done since the build, before the next one.
 
-Rows change in a transaction, as an export does it, in the file and in a serving database. An action that comes while
-somebody else holds the folder leaves the showing to him: he looks again after he has let go.
+Rows change in a transaction, as an export does it, in the file and in a serving database. An action that finds the
+folder locked leaves this to the process that holds it, which looks for newer actions after it has released the folder.
 """
 
 from __future__ import annotations

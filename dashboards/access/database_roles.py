@@ -29,13 +29,13 @@ def role_name(database: ServingDatabase, login: str) -> str:
 
 
 def sign_in_settings(database: ServingDatabase, home: Path, login: str | None) -> dict[str, str]:
-    """As whom libpq signs in to show this person's rows, and no others."""
+    """libpq's settings to sign in as this person's role, which sees this person's rows and no others."""
     role = role_name(database, login or NOBODY)
     return {"user": role, "password": _password(home, role)}
 
 
 def write_roles(database: ServingDatabase, home: Path, access: Access) -> None:
-    """Bring the roles and their rows to what access.yml says. Raises AccessError, with nothing changed."""
+    """Make the roles and their row rules those of access.yml. Raises AccessError, with nothing changed."""
     import psycopg2
 
     roles = {role_name(database, login): set(person["roles"]) for login, person in access.users.items()}

@@ -1,4 +1,4 @@
-"""What a build publishes of new stores and regions takes effect with the next request, without another start."""
+"""New stores and regions take effect with the first request after their publication. No restart is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class NewStores:
-    """Roles and row rules of the stores that are published now. A start has applied those that were published then."""
+    """The roles and row rules of the published stores. The server's start has applied those of that time."""
 
     def __init__(self, home: Path) -> None:
         self._home, self._export = home, home.parent / "export"

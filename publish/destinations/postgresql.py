@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # text is compared as the warehouse does it, byte by byte
 TYPES = {"TEXT": 'text collate "C"', "INTEGER": "bigint", "FLOAT": "double precision"}
 BYTES_AT_ONCE = 1 << 20
-# A server looks for a deadlock after a second. Whoever waits shorter than that harms no reader, however often he tries.
+# A server looks for deadlocks after a second, and may end a reader then. A publisher that waits less ends none.
 MILLISECONDS_FOR_READERS = 500
 SECONDS_FOR_READERS = 60
 

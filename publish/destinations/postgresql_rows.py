@@ -13,7 +13,7 @@ from notify.episodes import COVERED, NO_SINGLE_STORE
 from publish.publication import TABLES_WITHOUT_STORE, PublicationRefusedError, PublishedTable
 from serving_database import SERVING, ServingDatabase, quoted
 
-FORMAT = "format 1"  # of what stands in the schema that the publication keeps for itself
+FORMAT = "format 1"  # of the schema that the publication keeps for itself
 OLDEST_SERVER = 15  # before it, a view could not be read with the rights of its reader
 
 OWN_RULES = f"SELECT {{}} FROM {SERVING}.row_rules WHERE role_name = session_user"

@@ -51,7 +51,7 @@ class SqliteFiles:
     def _publish_file(self, connection: duckdb.DuckDBPyConnection, path: Path, tables: list[PublishedTable]) -> str:
         before, after = noted_contents(path), contents_of(connection, tables)
         if path.exists():
-            path.chmod(0o600)  # it may be of a time when it was not
+            path.chmod(0o600)  # an earlier version let others read it
         if after == before:
             return f"unchanged, {after.row_count:,} rows"
         apply_actions = self.apply_actions if after.parts.keys() >= ACTED_ON else lambda _: None
