@@ -13,6 +13,7 @@ import pandas as pd
 
 from ml.panel_files import write_table
 
+SHARED = Path(__file__).parent  # its files, not its folders, are the code that all results share
 DAYS_KEPT = 30  # a result that no build has needed for so long is of old data or code
 
 
@@ -25,8 +26,8 @@ def cached(
     code: Path,
     libraries: Sequence[str],
 ) -> pd.DataFrame:
-    """The result of `compute`, from the cache where the same data, parameters, code (the files of a folder) and
-    libraries were seen before.
+    """The result of `compute`, from the cache where the same data, parameters, code (the files of a folder, and
+    those that all share) and libraries were seen before.
 
     A cache file that cannot be read, such as one that a power cut left empty, is written again. What has not been
     needed for DAYS_KEPT days is removed.
@@ -34,7 +35,7 @@ def cached(
     if cache_dir is None:
         return compute()
     digest = hashlib.sha256(repr((parameters, [(name, version(name)) for name in libraries])).encode())
-    for source in sorted(code.rglob("*.py")):
+    for source in [*sorted(code.rglob("*.py")), *sorted(SHARED.glob("*.py"))]:
         digest.update(source.read_bytes())
     for frame in frames:
         digest.update(repr(list(frame.columns)).encode())

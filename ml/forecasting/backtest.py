@@ -103,7 +103,8 @@ def forecast(
             progress(f"{cutoff:%Y-%m-%d} {model}")
             made = cached(
                 cache_dir,
-                (model, cutoff, config),
+                # a series of another frequency may look like one of this, once its gaps are filled
+                (model, cutoff, config, sorted(not_modelled.items())),
                 [history, future],
                 lambda file=file, history=history, future=future, not_modelled=not_modelled: _forecast_one(  # type: ignore[misc]
                     file.forecast, history, future, not_modelled, config

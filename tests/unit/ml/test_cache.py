@@ -3,6 +3,7 @@ from functools import partial
 
 import pandas as pd
 
+from ml import cache
 from ml.cache import cached as cached_with
 from ml.forecasting.backtest import CODE, LIBRARIES
 
@@ -56,6 +57,15 @@ def test_other_code_is_computed_anew(tmp_path):
     cached(tmp_path / "cache", ("arima",), [FRAME], compute)
     (tmp_path / "changed.py").write_text("# another way")
     cached(tmp_path / "cache", ("arima",), [FRAME], compute, code=tmp_path)
+    assert compute.times == 2
+
+
+def test_other_shared_code_is_computed_anew(tmp_path, monkeypatch):
+    compute = Counted()
+    monkeypatch.setattr(cache, "SHARED", tmp_path)
+    cached(tmp_path / "cache", ("arima",), [FRAME], compute)
+    (tmp_path / "frames.py").write_text("# another way")
+    cached(tmp_path / "cache", ("arima",), [FRAME], compute)
     assert compute.times == 2
 
 

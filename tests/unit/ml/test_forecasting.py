@@ -43,6 +43,14 @@ def weekly(weeks: int, seed: int = 0, size: float = 100) -> list[float]:
     return list(size * (np.tile([1, 0.8, 0.9, 1, 1.3, 1.6, 0.7], weeks) + noise))
 
 
+def test_a_cached_forecast_is_not_taken_for_one_of_a_series_that_is_not_modelled(tmp_path):
+    daily = panel(a=[5.0] * 29)
+    run(daily, ["seasonal_naive"], cutoff=28, cache_dir=tmp_path)
+    weekly_readings = daily[daily["ds"].dt.dayofyear % 7 == 1]
+    made = run(weekly_readings, ["seasonal_naive"], cutoff=28, cache_dir=tmp_path)
+    assert list(made["fallback_reason"].unique()) == ["a value every 7 periods only"]
+
+
 def test_seasonal_naive_repeats_the_last_season():
     made = run(panel(a=[1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17]), ["seasonal_naive"], cutoff=13, horizon=9)
     assert list(made["y_hat"]) == [11, 12, 13, 14, 15, 16, 17, 11, 12]
