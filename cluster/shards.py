@@ -135,6 +135,8 @@ def _build(spark: SparkSession, data_dir: Path, folder: Path, newest: str, count
                 rows = job.result(SECONDS_BETWEEN_REPORTS)
                 break
             except TimeoutError:
+                if job.done():  # the error is its own
+                    raise
                 built = len({path.name.partition("-")[0] for path in folder.glob("*.duckdb")})
                 if built > reported:
                     click.echo(f"  {built} of {count} shards are built", err=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from cluster import shards
 from cluster.shards import shards_of
+from ingest.refining import tasks
 
 
 def test_shards_have_about_as_many_readings_each():
@@ -18,3 +23,13 @@ def test_no_shard_is_empty_and_the_order_of_stores_does_not_matter(count):
     shards = shards_of(stores, count)
     assert set(shards.values()) == set(range(count))
     assert shards_of(dict(reversed(stores.items())), count) == shards
+
+
+def test_a_time_limit_that_spark_meets_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Job:
+        def collect(self) -> list[Any]:
+            raise TimeoutError("timed out")
+
+    monkeypatch.setattr(tasks, "in_tasks", lambda *_: Job())
+    with pytest.raises(TimeoutError, match="timed out"):
+        shards._build(None, tmp_path, tmp_path, "2026-06-30", 2)  # type: ignore[arg-type]
