@@ -23,6 +23,7 @@ HEALTHY_AFTER = 60.0  # seconds of work, after which a failure is a new one
 FAILURES_TO_REPORT = 3  # in a row: a stage that works again at the first or second try needs nobody
 SECONDS_TO_END = 20.0
 SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_FOR_LAST_LINES = 1.0
 
 
 class StageEndedError(RuntimeError):
@@ -92,13 +93,16 @@ class Supervisor:
             report(f"[{stage.name}] {stage.problem}")
             raise StageEndedError(stage.problem) from error
         # what a stage leaves running holds the pipe open: nobody waits for its end
-        threading.Thread(target=_read, args=(stage, process), daemon=True).start()
+        stage.lines = []
+        reader = threading.Thread(target=_read, args=(stage, process), daemon=True)
+        reader.start()
         while process.poll() is None and not self._stop.wait(SECONDS_BETWEEN_LOOKS):
             pass
         if self._stop.is_set():
             child.end(process, SECONDS_TO_END)
             return
         child.end(process)  # what it has started
+        reader.join(SECONDS_FOR_LAST_LINES)
         stage.failures += 1
         stage.problem = _reason(stage, process.returncode)
         report(f"[{stage.name}] ended: {stage.problem}")

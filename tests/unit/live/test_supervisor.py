@@ -62,6 +62,24 @@ def test_a_stage_that_ends_starts_again_and_says_why_it_ended(keep: Callable[...
     assert stage.problem == "the disk is full"
 
 
+def test_a_stage_that_says_nothing_is_not_reported_by_what_it_said_before(
+    keep: Callable[..., Stage], tmp_path: Path
+) -> None:
+    before = tmp_path / "before"
+    stage = keep(
+        f"""
+from pathlib import Path
+if Path({str(before)!r}).exists():
+    raise SystemExit(3)
+Path({str(before)!r}).touch()
+print("all is well")
+raise SystemExit(2)
+"""
+    )
+    wait_until(lambda: stage.failures >= 2)
+    assert stage.problem == "exit code 3"
+
+
 def test_a_stage_that_is_killed_works_again_without_a_notification(keep: Callable[..., Stage], tmp_path: Path) -> None:
     stage = keep("import time; time.sleep(600)")
     wait_until(lambda: stage.is_running)
