@@ -26,6 +26,7 @@ DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 HOME = DATA_DIR / "superset"
 SERVING_DATABASE = serving_database()
 SERVED_OVER_TLS = os.environ.get("SUPERSET_TLS") == "1"
+MAX_CONTENT_LENGTH = 16 * 1024**2  # bytes of a request: each is read into memory, whoever sends it
 
 APP_NAME = "Inventory"
 SECRET_KEY = (HOME / "secret_key").read_text().strip()

@@ -132,6 +132,7 @@ class Asked:
             "all": self.answers(set(), self.requests, ("anonymous", *managers)),
             "every address": self.every_address(),
             "malformed": self.answers(set(), list(malformed(self.site)), ("store_a", "admin")),
+            "too large": self.too_large(),
             "files and statements": self.files_and_statements(),
             "connection": self.answers({"row rules", *queries}, self.requests, store_a)
             + self.answers({"row rules", *queries}, tricks, ("regional",)),
@@ -196,6 +197,18 @@ class Asked:
                 path = re.sub(r"<(?:\w+:)?(\w+)>", lambda part: values.get(part[1], "999"), rule.rule)
                 found.append(self.ask("store_a", Request(f"{method} {path}", method, path, json={})))
         return found
+
+    def too_large(self) -> list[dict[str, Any]]:
+        """What would fill the memory if enough people sent it, signed in or not."""
+        text = "x" * 20_000_000
+        return [
+            self.ask(user, request)
+            for user in ("anonymous", "store_a")
+            for request in (
+                Request("a large query", "POST", "/api/v1/chart/data", json={"queries": [text]}),
+                Request("a large comment", "POST", "/today/notifications/x", form={"comment": text}),
+            )
+        ]
 
     def files_and_statements(self) -> list[dict[str, Any]]:
         """A file of Superset's own, then statements of an administrator that the database refuses."""

@@ -76,6 +76,10 @@ def test_a_malformed_request_is_refused_in_one_sentence(answers):
     assert json.loads(answer["text"]) == {"message": "A filter with IN needs a list of values."}
 
 
+def test_a_request_that_would_fill_the_memory_is_refused(answers):
+    assert [answer["status"] for answer in answers["too large"]] == [413] * 4
+
+
 def test_a_statement_that_the_database_refuses_is_no_failure_of_the_server(answers):
     translations, *statements = answers["files and statements"]
     assert translations["status"] == 200
