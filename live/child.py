@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
+NAME_FILES = ("PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS", "PGPASSFILE")
 STAGES = {"follow": "live.building", "whole": "live.whole_build", "deliver": "live.delivering"}
 
 
@@ -24,13 +25,18 @@ def start(*arguments: str, data_dir: Path, **options: Any) -> subprocess.Popen[s
     return subprocess.Popen(
         [sys.executable, "-m", "live.child", str(os.getpid()), *arguments],
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "INVENTORY_DATA_DIR": str(data_dir)},
+        env={**os.environ, **_named_files(), "INVENTORY_DATA_DIR": str(data_dir)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         text=True,
         errors="replace",  # a stage that writes other bytes is read on
         **options,
     )
+
+
+def _named_files() -> dict[str, str]:
+    """The settings that name files, for a child that works in another folder."""
+    return {name: str(Path(os.environ[name]).absolute()) for name in NAME_FILES if os.environ.get(name)}
 
 
 def end(process: subprocess.Popen[str], seconds: float = 0.0) -> None:

@@ -140,6 +140,15 @@ def test_a_stage_is_read_on_where_nobody_can_take_what_it_says(
     assert stage.problem == "third"
 
 
+def test_a_stage_reads_the_files_that_settings_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PULSAR_TOKEN_FILE", "secrets/token")
+    process = child.start("load", data_dir=tmp_path)
+    environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    child.end(process)
+    assert f"PULSAR_TOKEN_FILE={tmp_path}/secrets/token".encode() in environment
+
+
 def test_a_stage_may_write_any_bytes() -> None:
     process = child.start("no such \udcff command", data_dir=Path("/nowhere"), stderr=subprocess.PIPE)
     assert process.stderr is not None
