@@ -29,6 +29,7 @@ def record_failure(data_dir: Path, stage: str, problem: str) -> None:
 
 
 def newest_failure(data_dir: Path) -> datetime | None:
-    """When the newest failure was landed."""
-    landed = [path.stat().st_mtime for path in (data_dir / FOLDER).glob("publish_date=*/*.parquet")]
+    """When the newest failure was landed. Those of days before are not looked at: a stage may fail for weeks."""
+    newest_day = max((data_dir / FOLDER).glob("publish_date=*"), default=data_dir / FOLDER)
+    landed = [path.stat().st_mtime for path in newest_day.glob("*.parquet")]
     return datetime.fromtimestamp(max(landed), UTC) if landed else None
