@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from ingest.durable_files import TEMPORARY, commit
-from ingest.shared_sqlite import shared_sqlite
+from ingest.shared_sqlite import BUSY_SECONDS, shared_sqlite
 from publish.audit import audit_copy, digest_query
 from publish.destinations.sqlite_schema import (
     ROW_BITS,
@@ -92,7 +93,7 @@ def _show(written: Path, path: Path) -> None:
     if path.exists():
         try:
             with closing(sqlite3.connect(written)) as source, shared_sqlite(path) as file:
-                source.backup(file)
+                source.backup(file, progress=_limit_to_wait())
                 return
         except sqlite3.OperationalError:
             raise
@@ -103,3 +104,14 @@ def _show(written: Path, path: Path) -> None:
     with shared_sqlite(written):
         pass
     commit(written, path)
+
+
+def _limit_to_wait() -> Callable[[int, int, int], None]:
+    """What ends a backup into a file to which another program writes: Python would try again for ever."""
+    until = monotonic() + BUSY_SECONDS
+
+    def check(status: int, _remaining: int, _total: int) -> None:
+        if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} and monotonic() > until:
+            raise sqlite3.OperationalError("database is locked")
+
+    return check

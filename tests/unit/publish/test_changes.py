@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ingest import shared_sqlite
 from notify.publication import ACTED_ON
 from publish import export
+from publish.destinations import sqlite_whole
 from publish.destinations.sqlite import SqliteFiles
 from publish.destinations.sqlite_schema import converted
 from publish.publication import PublicationRefusedError, publication_list, read_manifest
@@ -168,6 +169,21 @@ def test_a_file_that_nobody_can_read_is_replaced(data_dir):
     path = data_dir / "export/inventory.db"
     path.write_bytes(b"no database at all, but long enough to be looked at" * 99)
     assert publish(data_dir)["inventory"].startswith("published")
+    assert differences(data_dir) == []
+
+
+def test_a_whole_publication_does_not_wait_for_ever_for_another_program(data_dir, monkeypatch):
+    publish(data_dir)
+    path = data_dir / "export/inventory.db"
+    for note in path.parent.glob("inventory.parts-*"):
+        note.unlink()  # so it is written whole
+    monkeypatch.setattr(sqlite_whole, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(shared_sqlite, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(PublicationRefusedError, match=r"database is locked.*another program writes to it"):
+            publish(data_dir)
+    publish(data_dir)
     assert differences(data_dir) == []
 
 
