@@ -83,7 +83,8 @@ def _add_regions(path: Path) -> None:
         rows += [(store, "North", f"{store} as in the region") for store in ("Store_A", "Store_B", ODD)]
         for number, (store, region, text) in enumerate(rows):
             changed = {"episode_id": f"region-{number}", "store_location": store, "region": region}
-            changed |= {"is_covered_by_region": store != "N/A", "notification": text, "headline": text}
+            changed |= {"is_covered_by_region": store != "N/A"}
+            changed |= dict.fromkeys(("notification", "message", "headline"), text)
             row = episode | shared | changed
             file.execute(f"INSERT INTO notification_episodes VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
 

@@ -81,6 +81,16 @@ def served(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> 
         for name, columns in COMPANIONS.items():
             patched.setitem(warehouse.COMPANIONS, name, columns)
         warehouse.write_warehouse(folder)
+        _give_stores_rows(folder)
+        database = ServingDatabase.of_url(postgresql.create_database("rows"))
+        export.publish(folder, PostgresqlDatabase(database))
+    (folder / "secret_key").write_text("secret")
+    write_roles(database, folder, access(PEOPLE))
+    return Served(database, folder)
+
+
+def _give_stores_rows(folder: Path) -> None:
+    """A row of each store in every table, and notifications of two regions."""
     with duckdb.connect(str(folder / "warehouse" / "inventory.duckdb")) as connection:
         for table, columns in [*warehouse.tables().items(), *COMPANIONS.items()]:
             if "store_location" in columns:
@@ -97,11 +107,6 @@ def served(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> 
                 "values ('N/A', ?, ?, false)",
                 [region, f"of all in {region}"],
             )
-    database = ServingDatabase.of_url(postgresql.create_database("rows"))
-    export.publish(folder, PostgresqlDatabase(database))
-    (folder / "secret_key").write_text("secret")
-    write_roles(database, folder, access(PEOPLE))
-    return Served(database, folder)
 
 
 def access(people: dict[str, set[str]]) -> Access:
