@@ -84,7 +84,7 @@ def _add_regions(path: Path) -> None:
         for number, (store, region, text) in enumerate(rows):
             changed = {"episode_id": f"region-{number}", "store_location": store, "region": region}
             changed |= {"is_covered_by_region": store != "N/A"}
-            changed |= dict.fromkeys(("notification", "message", "headline"), text)
+            changed |= {"notification": f"CRITICAL · {store} · {text}", "headline": text}
             row = episode | shared | changed
             file.execute(f"INSERT INTO notification_episodes VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
 
