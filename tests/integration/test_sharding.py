@@ -83,7 +83,9 @@ def unbuilt(here: Path, data_dir: Path) -> Path:
 
 
 def environment(data_dir: Path) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name != "PYSPARK_PYTHON"}
+    inherited = {
+        name: value for name, value in os.environ.items() if name != "PYSPARK_PYTHON" and not name.startswith("DBT_")
+    }
     return inherited | {"INVENTORY_DATA_DIR": str(data_dir), "SPARK_LOCAL_IP": LOOPBACK}
 
 

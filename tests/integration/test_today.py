@@ -39,7 +39,9 @@ def own(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "'2026-06-30 10:00:00', 1, 1)",
             (HOSTILE, HOSTILE, f"CRITICAL · Store_B · {HOSTILE} is out. {HOSTILE}"),
         )
-        file.execute("update current_stock set product_id = ? where rowid = 1", (FORMULA,))
+        file.execute(
+            "update current_stock set product_id = ? where rowid = (select min(rowid) from current_stock)", (FORMULA,)
+        )
     own.start()
     yield own
     own.run("stop")

@@ -17,7 +17,7 @@ reorder_points as (
     select
         store_location,
         category,
-        sum(reorder_point) as reorder_point
+        {{ exact_sum('reorder_point') }} as reorder_point
     from current_stock
     group by store_location, category
 
