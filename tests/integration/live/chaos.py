@@ -118,7 +118,11 @@ class Chaos:
     def _fill_disk(self) -> None:
         ballast = self._data_dir / "ballast"
         with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(self._data_dir).free - 200_000, 1))
+            for spared in range(200_000, 10_000_000, 200_000):
+                # a stage may take of the room between the two calls
+                with suppress(OSError):
+                    os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(self._data_dir).free - spared, 1))
+                    break
         time.sleep(self._dice.uniform(1, self._longest_stop))
         ballast.unlink()
 
