@@ -44,7 +44,7 @@ ANSWERS = """() => {
 
 def run() -> Iterator[Figure]:
     """Yield the times of each page, cold and warm. Raises SystemExit where no server runs."""
-    from tests.browser.chromium import chromium, sign_in
+    from tests.browser.chromium import chromium, sign_in, wait_until
 
     site = running_site()
     asked: list[tuple[str, str]] = []  # address and body of what a browser asks for the page of ASKED_TOGETHER
@@ -64,7 +64,7 @@ def run() -> Iterator[Figure]:
                     started = monotonic()
                     page.goto(address)
                     page.wait_for_selector(".chart-slice", timeout=120_000)
-                    page.wait_for_function(ALL_DRAWN, timeout=120_000)
+                    wait_until(page, ALL_DRAWN, seconds=120)
                     measured.append((monotonic() - started, page.evaluate(ANSWERS)))
                 context.close()
             for state, measured in times.items():

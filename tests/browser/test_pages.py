@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Error, Page, Response
+from playwright.sync_api import Browser, Page, Response
 
 from bench.pages import ALL_DRAWN
-from tests.browser.chromium import sign_in, signed_in
+from tests.browser.chromium import sign_in, signed_in, wait_until
 from tests.conftest import ROOT
 from tests.serving import Site
 
@@ -47,8 +45,6 @@ MAY_BE_EMPTY = {
     "What the models find, by kind",
 }
 WIDE, UPRIGHT_TABLET, PHONE = 1440, 768, 390
-SECONDS_TO_DRAW = 60
-PAUSE = 100  # milliseconds between two looks
 ALL_OF_A_PAGE = 4500  # a height in which charts below the fold are drawn, too
 
 
@@ -81,30 +77,15 @@ class Visitor:
         """Make the window narrower. Where it becomes narrow, the page loads itself again, arranged for that."""
         self.page.evaluate("window.isArranged = innerWidth < 1024")
         self.page.set_viewport_size({"width": width, "height": ALL_OF_A_PAGE})
-        self.wait_until("() => window.isArranged !== false")
+        wait_until(self.page, "() => window.isArranged !== false")
         self.wait_for(PAGES[name]["rows"])
-        self.wait_until(FITS)
+        wait_until(self.page, FITS)
 
     def wait_for(self, rows: list[dict[str, int]]) -> None:
         """Wait until the charts of these rows are shown, and all that are shown are drawn."""
         titles = [TITLES[chart] for row in rows for chart in row]
-        self.wait_until(ARE_SHOWN, titles)
-        self.wait_until(ALL_DRAWN)
-
-    def wait_until(self, condition: str, argument: Any = None) -> None:
-        """Ask again and again. A function that waits inside the page would be text that the page's policy forbids."""
-        patience = time.monotonic() + SECONDS_TO_DRAW
-        while not self._holds(condition, argument):
-            assert time.monotonic() < patience, condition
-            self.page.wait_for_timeout(PAUSE)
-
-    def _holds(self, condition: str, argument: Any) -> bool:
-        try:
-            return bool(self.page.evaluate(condition, argument))
-        except Error as error:
-            if "Execution context was destroyed" in error.message:  # the page loads itself again
-                return False
-            raise
+        wait_until(self.page, ARE_SHOWN, titles)
+        wait_until(self.page, ALL_DRAWN)
 
     def text(self) -> str:
         return self.page.inner_text("body")
