@@ -20,6 +20,10 @@ from tests.serving import Site
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
+# `make` exports where dbt keeps the artefacts of its own data folder. The tests build folders of their own.
+for name in [name for name in os.environ if name.startswith("DBT_")]:
+    del os.environ[name]
+
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "tests/unit"
 SAMPLE = ROOT.parent / "shared" / "data"
@@ -30,7 +34,7 @@ def make(target: str, data_dir: Path, **environment: str) -> subprocess.Complete
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"} and not name.startswith(("DBT_", "INVENTORY_"))
+        if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"} and not name.startswith("INVENTORY_")
     }
     return subprocess.run(
         ["make", target],

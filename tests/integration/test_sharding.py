@@ -83,9 +83,7 @@ def unbuilt(here: Path, data_dir: Path) -> Path:
 
 
 def environment(data_dir: Path) -> dict[str, str]:
-    inherited = {
-        name: value for name, value in os.environ.items() if name != "PYSPARK_PYTHON" and not name.startswith("DBT_")
-    }
+    inherited = {name: value for name, value in os.environ.items() if name != "PYSPARK_PYTHON"}
     return inherited | {"INVENTORY_DATA_DIR": str(data_dir), "SPARK_LOCAL_IP": LOOPBACK}
 
 

@@ -21,9 +21,7 @@ def run(data_dir: Path, *command: str) -> subprocess.CompletedProcess[str]:
     if command[0] == "dbt":
         arguments += ["--profiles-dir", str(ROOT), "--target-path", str(data_dir / "dbt"), "--no-use-colors"]
         arguments += ["--log-path", str(data_dir / "dbt")]
-    # `make test` exports where dbt keeps its artefacts of another data folder
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
-    environment = inherited | {"INVENTORY_DATA_DIR": str(data_dir)}
+    environment = os.environ | {"INVENTORY_DATA_DIR": str(data_dir)}
     return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

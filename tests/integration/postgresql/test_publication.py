@@ -40,8 +40,7 @@ def url(postgresql: Postgresql) -> str:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+def data_dir(tmp_path: Path) -> Path:
     write_warehouse(tmp_path)
     return tmp_path
 

@@ -77,7 +77,6 @@ class Served:
 def served(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("rows")
     with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("DBT_TARGET_PATH", raising=False)
         for name, columns in COMPANIONS.items():
             patched.setitem(warehouse.COMPANIONS, name, columns)
         warehouse.write_warehouse(folder)
@@ -163,8 +162,7 @@ def test_these_statements_show_rows_where_they_may(served):
     assert {"union", "all columns", "own view", "cheap function", "copy", "block", "xml"} <= set(shown)
 
 
-def test_the_rows_stay_apart_after_the_next_export(served, monkeypatch):
-    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+def test_the_rows_stay_apart_after_the_next_export(served):
     warehouse.change(served.home, "insert into notification_episodes (store_location) values ('Store_A')")
     export.publish(served.home, PostgresqlDatabase(served.database))
     assert served.stores("store_a") == ["Store_A", "Store_A"]
