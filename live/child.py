@@ -17,7 +17,12 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 NAME_FILES = ("PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS", "PGPASSFILE")
-STAGES = {"follow": "live.building", "whole": "live.whole_build", "deliver": "live.delivering"}
+STAGES = {
+    "follow": "live.building",
+    "whole": "live.whole_build",
+    "merge": "live.compacting",
+    "deliver": "live.delivering",
+}
 
 
 def start(*arguments: str, data_dir: Path, **options: Any) -> subprocess.Popen[str]:

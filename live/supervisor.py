@@ -18,7 +18,7 @@ from live import child
 from live.failures import record_failure
 from live.report import report
 
-LONGEST_PAUSE = 60.0  # seconds
+LONGEST_PAUSE = 60.0  # times the first
 HEALTHY_AFTER = 60.0  # seconds of work, after which a failure is a new one
 FAILURES_TO_REPORT = 3  # in a row: a stage that works again at the first or second try needs nobody
 SECONDS_TO_END = 20.0
@@ -32,11 +32,18 @@ class StageEndedError(RuntimeError):
 
 @dataclass
 class Stage:
-    """A stage: its name, the arguments of its process, what must be there before it can work; and how it goes."""
+    """A stage: its name, the arguments of its process, what must be there before it can work; and how it goes.
+
+    One that `ends` has done its work when its process ends well; others go on until they are stopped. `first_pause` is
+    in seconds, after a failure.
+    """
 
     name: str
     arguments: list[str]
     is_ready: Callable[[], bool] = lambda: True
+    must_pause: Callable[[], bool] = lambda: False
+    ends: bool = False
+    first_pause: float = 1.0
     process: subprocess.Popen[str] | None = None
     failures: int = 0
     problem: str | None = None
@@ -68,12 +75,12 @@ class Supervisor:
 
     def _keep(self, stage: Stage) -> None:
         while not self._stop.is_set():
-            if not _is_ready(stage):
+            if stage.must_pause() or not _is_ready(stage):
                 self._stop.wait(SECONDS_BETWEEN_LOOKS)
                 continue
             attempts = Retrying(
                 retry=retry_if_exception_type(StageEndedError),
-                wait=wait_exponential(max=LONGEST_PAUSE),
+                wait=wait_exponential(stage.first_pause, max=LONGEST_PAUSE * stage.first_pause),
                 stop=stop_when_event_set(self._stop),
                 sleep=sleep_using_event(self._stop),
                 before_sleep=lambda state: self._failed_again(stage, state),
@@ -82,7 +89,10 @@ class Supervisor:
             attempts(self._run, stage)
 
     def _run(self, stage: Stage) -> None:
-        """Run a stage until it ends. Raises StageEndedError unless it had worked for a while, or was to stop."""
+        """Run a stage until it ends or must pause. Raises StageEndedError where it failed and had not worked for a
+        while before."""
+        if stage.must_pause():
+            return
         started = time.monotonic()
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         try:
@@ -97,16 +107,21 @@ class Supervisor:
         reader = threading.Thread(target=_read, args=(stage, process), daemon=True)
         reader.start()
         while process.poll() is None and not self._stop.wait(SECONDS_BETWEEN_LOOKS):
-            pass
+            if stage.must_pause():
+                child.end(process, SECONDS_TO_END)
+                return
         if self._stop.is_set():
             child.end(process, SECONDS_TO_END)
             return
         child.end(process)  # what it has started
         reader.join(SECONDS_FOR_LAST_LINES)
+        if stage.ends and process.returncode == 0:
+            stage.problem = None
+            return
         stage.failures += 1
         stage.problem = _reason(stage, process.returncode)
         report(f"[{stage.name}] ended: {stage.problem}")
-        if time.monotonic() - started < HEALTHY_AFTER:
+        if stage.ends or time.monotonic() - started < HEALTHY_AFTER:
             raise StageEndedError(stage.problem)
 
     def _failed_again(self, stage: Stage, state: RetryCallState) -> None:

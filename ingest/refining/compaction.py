@@ -12,8 +12,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from datetime import UTC, date, datetime
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -31,6 +30,7 @@ from ingest.durable_files import (
     sync_tree,
 )
 from ingest.landing.commit import landed_file, landed_name
+from ingest.refining.checkpoint import forget_gone_files
 from ingest.refining.raw import batch_id_of
 
 FULL_BYTES = 128_000_000  # a file of this size is left as it is
@@ -50,23 +50,18 @@ class Merge(NamedTuple):
 @click.option("--master", default="local[*]", show_default=True, help="Spark master, to refine what is not refined yet")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
 def command(master: str, data_dir: Path) -> None:
-    """Merge the small files of past days in landing, and of all but the newest batch in raw."""
-    landing, raw = data_dir / "landing", data_dir / "raw"
-    folders = sorted(data_dir.glob("landing*"))
-    if not landing.exists() and not raw.exists():
+    """Merge the small files in landing, and those of all but the newest batch in raw."""
+    if not (data_dir / "landing").exists() and not (data_dir / "raw").exists():
         raise click.ClickException(f"{data_dir}: holds neither landing nor raw. Check INVENTORY_DATA_DIR.")
-    today = datetime.now(UTC).date()
+    with failures_explained(data_dir):
+        compact(data_dir, master)
+
+
+@contextmanager
+def failures_explained(data_dir: Path) -> Iterator[None]:
+    """Raise what stops a compaction as click.ClickException."""
     try:
-        with ExitStack() as held:
-            for folder in folders:
-                held.enter_context(file_lock(folder, "compacting"))
-            held.enter_context(file_lock(raw, "compacting"))
-            if landing_merges(landing, today):
-                _refine_what_is_landed(data_dir, master)
-            for folder in folders:
-                compact_landing(folder, today)
-            for table in COMPACTED_TABLES:
-                compact_batches(raw / table)
+        yield
     except (FolderBusyError, ExchangeError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -75,21 +70,44 @@ def command(master: str, data_dir: Path) -> None:
         ) from error
 
 
-def compact_landing(landing: Path, today: date) -> None:
-    """Merge the landed files of each day before `today`, topic by topic and partition by partition, in id order.
+def compact(data_dir: Path, master: str) -> None:
+    """Merge the small files of a data folder.
+
+    Raises FolderBusyError, with nothing changed, where readings are loaded or refined; ExchangeError; and OSError.
+    Folders with other messages are left out while somebody loads into them.
+    """
+    landing, raw = data_dir / "landing", data_dir / "raw"
+    with ExitStack() as held:
+        if landing.exists():
+            held.enter_context(file_lock(landing, "compacting"))
+        held.enter_context(file_lock(raw, "compacting"))
+        if landing_merges(landing):
+            _refine_what_is_landed(data_dir, master)
+            compact_landing(landing)
+            forget_gone_files(raw)
+        for table in COMPACTED_TABLES:
+            compact_batches(raw / table)
+    for folder in sorted(data_dir.glob("landing_*")):
+        try:
+            with file_lock(folder, "compacting"):
+                compact_landing(folder)
+        except FolderBusyError as busy:
+            click.echo(f"  left as it is: {busy}", err=True)
+
+
+def compact_landing(landing: Path) -> None:
+    """Merge the landed files of each day, topic by topic and partition by partition, in id order.
 
     All of them must have been refined. The caller holds the folder (`file_lock`). Raises ExchangeError.
     """
-    for day, merges in landing_merges(landing, today).items():
+    for day, merges in landing_merges(landing).items():
         replace(day, merges, finish=_hide_from_spark)
 
 
-def landing_merges(landing: Path, today: date) -> dict[Path, list[Merge]]:
-    """What there is to merge in each past day's folder."""
+def landing_merges(landing: Path) -> dict[Path, list[Merge]]:
+    """What there is to merge in each day's folder."""
     found = {}
     for day in sorted(landing.glob("publish_date=*")):
-        if day.name >= f"publish_date={today}":
-            continue
         files = sorted(
             map(landed_file, day.glob("*.parquet")), key=lambda file: (file.topic, file.partition, file.first)
         )

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from datetime import date
 from pathlib import Path
 
 import click
@@ -19,6 +18,7 @@ from click.testing import CliRunner
 
 from ingest.durable_files import file_lock
 from ingest.load import command as load_command
+from ingest.refining.checkpoint import forget_gone_files
 from ingest.refining.compaction import compact_batches, compact_landing
 from ingest.refining.refinement import refine as refine_files
 from ingest.refining.spark_job import bind_source
@@ -177,7 +177,7 @@ def test_compacted_files_are_not_refined_again_unless_all_is(spark, tmp_path):
         load(tmp_path, tmp_path / "0.ndjson")
         refine(spark, tmp_path)
     content, by_batch, counted = raw(tmp_path), batches(tmp_path), features(tmp_path)
-    compact_landing(landing, date(2999, 1, 1))
+    compact_landing(landing)
     for name in ("readings", "features"):
         compact_batches(tmp_path / "raw" / name)
     assert len(list(landing.rglob("*.parquet"))) == 3  # one a source file
@@ -195,6 +195,55 @@ def test_compacted_files_are_not_refined_again_unless_all_is(spark, tmp_path):
     refine(spark, tmp_path)
     assert raw(tmp_path) == expected(*JANUARY, *FEBRUARY, *(event("P3", n, "2026-03-01T09:00:00Z") for n in range(3)))
     assert {batch_id for batch_id, _ in batches(tmp_path)} == {0}
+
+
+@pytest.fixture
+def short_log(spark):
+    """Spark writes its log of landed files whole every second batch."""
+    interval = "spark.sql.streaming.fileSource.log.compactInterval"
+    spark.conf.set(interval, "2")
+    yield
+    spark.conf.unset(interval)
+
+
+KILLED = {"before the log changes": "Path.unlink", "with the new log unnamed": "checkpoint.commit", "never": None}
+
+
+@pytest.mark.parametrize("killed", KILLED)
+def test_the_log_of_refined_files_keeps_only_those_that_are_there(spark, short_log, tmp_path, killed):
+    data_dir = tmp_path / "all 50% of it"
+    data_dir.mkdir()
+    land(data_dir, "another 100%.ndjson", *FEBRUARY[:1])
+    for count in (5, 10, 15, 20):  # a file of events that grows
+        land(data_dir, "events 100%.ndjson", *JANUARY[:count])
+        refine(spark, data_dir)
+    log = data_dir / "raw/_checkpoint/sources/0/3.compact"
+    assert len(log.read_text().splitlines()) == 1 + 5
+    if KILLED[killed]:
+        killer = f"""
+            import os, signal
+            from pathlib import Path
+            from ingest.refining import checkpoint
+            from ingest.refining.compaction import compact_landing
+
+            compact_landing(Path({str(data_dir / "landing")!r}))
+            {KILLED[killed]} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+            checkpoint.forget_gone_files(Path({str(data_dir / "raw")!r}))
+        """
+        process = subprocess.run([sys.executable, "-c", textwrap.dedent(killer)], cwd=ROOT, check=False)
+        assert process.returncode == -signal.SIGKILL
+    else:
+        compact_landing(data_dir / "landing")
+        forget_gone_files(data_dir / "raw")
+        assert len(log.read_text().splitlines()) == 1 + 2  # the file that stayed, and the newest that was merged
+    folders = sorted((data_dir / "raw/readings").iterdir())
+    refine(spark, data_dir)
+    assert sorted((data_dir / "raw/readings").iterdir()) == folders
+    for number in (1, 2, 3):  # until Spark has written the log whole again
+        land(data_dir, "another 100%.ndjson", *FEBRUARY[: number + 1])
+        refine(spark, data_dir)
+    assert raw(data_dir) == expected(*JANUARY, *FEBRUARY[:4])
+    assert not list(data_dir.glob("raw/**/.tmp-*"))
 
 
 def take_back(data_dir: Path) -> None:

@@ -37,8 +37,8 @@ def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     stop = threading.Event()
     running: list[Supervisor] = []
 
-    def run(code: str, is_ready: Callable[[], bool] = lambda: True) -> Stage:
-        stage = Stage("land", [code], is_ready)
+    def run(code: str, is_ready: Callable[[], bool] = lambda: True, **options: Any) -> Stage:
+        stage = Stage("land", [code], is_ready, **options)
         running.append(Supervisor(tmp_path, [stage], stop))
         running[0].start()
         return stage
@@ -106,6 +106,39 @@ def test_a_stage_waits_for_what_it_works_on(keep: Callable[..., Stage]) -> None:
     wait_until(lambda: stage.is_running)
 
 
+def test_a_stage_that_must_pause_ends_without_a_failure_and_goes_on_afterwards(keep: Callable[..., Stage]) -> None:
+    pauses: list[bool] = []
+    stage = keep("import time; time.sleep(600)", must_pause=lambda: bool(pauses))
+    wait_until(lambda: stage.is_running)
+    pauses.append(True)
+    wait_until(lambda: not stage.is_running)
+    time.sleep(0.5)
+    assert not stage.is_running
+    pauses.clear()
+    wait_until(lambda: stage.is_running)
+    assert stage.failures == 0
+
+
+def test_a_stage_that_ends_well_is_no_failure_and_runs_when_it_is_due_again(
+    keep: Callable[..., Stage], tmp_path: Path
+) -> None:
+    due, done = tmp_path / "due", tmp_path / "done"
+    code = f"from pathlib import Path; Path({str(due)!r}).unlink(); Path({str(done)!r}).open('a').write('.')"
+    stage = keep(code, due.exists, ends=True)
+    for runs in (".", ".."):
+        due.touch()
+        wait_until(lambda runs=runs: done.exists() and done.read_text() == runs)
+    assert stage.failures == 0
+
+
+def test_a_stage_that_ends_badly_is_tried_again_however_long_it_worked(
+    keep: Callable[..., Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "HEALTHY_AFTER", 0.0)
+    keep("raise SystemExit('no room')", ends=True)
+    wait_until(lambda: list(tmp_path.glob("landing_failures/publish_date=*/*.parquet")))
+
+
 def test_a_stage_that_does_not_heed_sigterm_is_ended(tmp_path: Path, keep: Callable[..., Stage]) -> None:
     stage = keep("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(600)")
     wait_until(lambda: stage.lines)
@@ -144,7 +177,9 @@ def test_a_stage_reads_the_files_that_settings_name(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PULSAR_TOKEN_FILE", "secrets/token")
     process = child.start("load", data_dir=tmp_path)
-    environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    path = Path(f"/proc/{process.pid}/environ")
+    wait_until(path.read_bytes)  # empty until the new program is loaded
+    environment = path.read_bytes().split(b"\0")
     child.end(process)
     assert f"PULSAR_TOKEN_FILE={tmp_path}/secrets/token".encode() in environment
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,7 +33,7 @@ from ingest.landing.file_loader import land_file
 from ingest.refining import compaction
 from ingest.refining.compaction import command, compact_batches, compact_landing
 
-YESTERDAY, TODAY = datetime(2026, 6, 29, 12, tzinfo=UTC), date(2026, 6, 30)
+YESTERDAY = datetime(2026, 6, 29, 12, tzinfo=UTC)
 
 
 def event(number: int) -> bytes:
@@ -85,27 +85,26 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.parquet"))
 
 
-def test_past_days_of_landing_become_one_file_a_topic_and_partition(tmp_path):
+def test_each_day_of_landing_becomes_one_file_a_topic_and_partition(tmp_path):
     for partition in (0, 1):
         for first in range(0, 50, 10):
             land(tmp_path, "events", partition, messages(3 + first // 20, first, 10))
     land(tmp_path, "events", 0, messages(9, 90, 5, datetime(2026, 6, 30, 1, tzinfo=UTC)))
     land(tmp_path, "events", 0, messages(9, 95, 5, datetime(2026, 6, 30, 2, tzinfo=UTC)))
     before, marks = landed_rows(tmp_path), {file.partition: file.last for file in landed_files(tmp_path, "events")}
-    compact_landing(tmp_path, TODAY)
+    compact_landing(tmp_path)
     assert landed_rows(tmp_path) == before
     after = landed_files(tmp_path, "events")
     assert {file.partition: file.last for file in after} == marks
     assert [(file.partition, file.first, file.last) for file in after] == [
         (0, (3, 0, -1), (5, 49, -1)),
-        (0, (9, 90, -1), (9, 94, -1)),  # today is still being written
-        (0, (9, 95, -1), (9, 99, -1)),
+        (0, (9, 90, -1), (9, 99, -1)),
         (1, (3, 0, -1), (5, 49, -1)),
     ]
     ids = pq.read_table(after[0].path, columns=["ledger_id", "entry_id"]).to_pylist()
     assert ids == sorted(ids, key=lambda row: (row["ledger_id"], row["entry_id"]))
     unchanged = [(path, path.stat().st_ino) for path in files(tmp_path)]
-    compact_landing(tmp_path, TODAY)
+    compact_landing(tmp_path)
     assert [(path, path.stat().st_ino) for path in files(tmp_path)] == unchanged
 
 
@@ -115,7 +114,7 @@ def test_a_loader_still_knows_what_is_landed_also_of_a_cluster_that_was_made_ane
     for table in (*older, *renewed):
         land(tmp_path, "events", 0, table)
     before = landed_rows(tmp_path)
-    compact_landing(tmp_path, TODAY)
+    compact_landing(tmp_path)
     assert landed_rows(tmp_path) == before
     (merged,) = landed_files(tmp_path, "events")
     assert (merged.first, merged.last) == ((3, 0, -1), (3, 29, -1))
@@ -135,7 +134,7 @@ def test_a_file_source_is_still_known_by_its_lines(tmp_path, monkeypatch):
     source.write_bytes(b"\n".join(event(number) for number in range(50, 61)) + b"\n")  # another file of that name
     land_file(landing, source)
     before = landed_rows(landing)
-    compact_landing(landing, date(2999, 1, 1))
+    compact_landing(landing)
     assert landed_rows(landing) == before
     assert len(files(landing)) == 2  # each of the two files of that name keeps its own digest
     assert land_file(landing, source).total() == 0
@@ -321,7 +320,7 @@ def test_killed_at_any_step_the_rows_are_there_once(tmp_path, step):
     """)
     for folder, call in (
         (table, f"compact_batches(Path('{table}'))"),
-        (landing, f"compact_landing(Path('{landing}'), __import__('datetime').date(2999, 1, 1))"),
+        (landing, f"compact_landing(Path('{landing}'))"),
     ):
         if folder == landing and step == "while files are linked":
             continue  # nothing of a day is kept there, so nothing is linked
