@@ -10,7 +10,7 @@ import msgspec
 
 from ingest.durable_files import file_lock
 from ingest.events import FAILURES
-from ingest.landing.commit import land, to_table
+from ingest.landing.commit import land, landed_file, to_table
 
 FOLDER = "landing_failures"
 TOPIC = "failures"
@@ -29,7 +29,8 @@ def record_failure(data_dir: Path, stage: str, problem: str) -> None:
 
 
 def newest_failure(data_dir: Path) -> datetime | None:
-    """When the newest failure was landed. Those of days before are not looked at: a stage may fail for weeks."""
+    """When the newest failure was recorded. Those of days before are not looked at: a stage may fail for weeks."""
     newest_day = max((data_dir / FOLDER).glob("publish_date=*"), default=data_dir / FOLDER)
-    landed = [path.stat().st_mtime for path in newest_day.glob("*.parquet")]
-    return datetime.fromtimestamp(max(landed), UTC) if landed else None
+    # by the ids in the names: compaction changes the dates of files
+    recorded = [landed_file(path).last.ledger_id for path in newest_day.glob("*.parquet")]
+    return datetime.fromtimestamp(max(recorded) / 1_000_000, UTC) if recorded else None
