@@ -10,12 +10,18 @@ product's last deliveries and by the days between them, alone and together with 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ml.cache import cached
+
+CODE = Path(__file__).parent
+LIBRARIES = ("numpy", "pandas", "scipy")
 FLOW_COLUMNS = ["unique_id", "ds", "category", "units_out", "units_in", "opening_level", "price", "is_expected"]
 FOUND_COLUMNS = [
     "unique_id", "ds", "kind", "score", "observed", "expected", "spread", "days", "usual_days", "store_ratio",
@@ -51,7 +57,7 @@ class Demand(NamedTuple):
     dispersion: pd.Series  # by class of demand and promotion: variance = mean + dispersion * mean ** 2
 
 
-def find_unexplained_flows(flows: pd.DataFrame) -> pd.DataFrame:
+def find_unexplained_flows(flows: pd.DataFrame, *, cache_dir: Path | None = None) -> pd.DataFrame:
     """Find the days of a store's products whose flows neither demand nor supply explains.
 
     `flows`: one row per product and day with a reading: `unique_id`, `ds` (day), `category`, `units_out` and `units_in`
@@ -71,6 +77,10 @@ def find_unexplained_flows(flows: pd.DataFrame) -> pd.DataFrame:
     days = flows[FLOW_COLUMNS].sort_values(["unique_id", "ds"], ignore_index=True)
     if days.empty:
         return empty_findings()
+    return cached(cache_dir, ("unexplained flows",), [days], partial(_find, days), code=CODE, libraries=LIBRARIES)
+
+
+def _find(days: pd.DataFrame) -> pd.DataFrame:
     days["days"] = days.groupby("unique_id")["ds"].diff().dt.days.fillna(1.0)
     days["weekday"] = days["ds"].dt.dayofweek
     days["counts"] = ((days["opening_level"] > 0) | (days["units_in"] > 0)) & ~days["is_expected"]

@@ -7,10 +7,16 @@ in days of its own demand, the likelier a delivery, by what came to the category
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ml.cache import cached
+
+CODE = Path(__file__).parent
+LIBRARIES = ("numpy", "pandas")
 SEASON = 7
 HISTORY_DAYS = 365  # older deliveries say little about today's rules
 PACE_DAYS = 21  # three whole weeks: more of them lag behind a season, fewer are noisy
@@ -20,6 +26,7 @@ PATHS = 32  # of each product; a category's sum needs few
 SHRINKAGE = 20.0  # product-days of a category at which its own deliveries weigh as much as everybody's
 OWN_DELIVERIES = 2.0  # deliveries of a product at which it weighs as much as its category
 LEAST_PACE = 0.02  # units a day: whoever sells less has no days of supply to count in
+FLOW_COLUMNS = ["unique_id", "store_location", "category", "ds", "units_out", "units_in", "opening_level"]
 ROLLED_COLUMNS = ["unique_id", "ds", "cutoff", "units_out", "level"]
 
 
@@ -30,46 +37,38 @@ def roll_forward(
     cutoffs: Sequence[pd.Timestamp],
     horizon: int,
     seed: int,
+    cache_dir: Path | None = None,
 ) -> pd.DataFrame:
     """Expected units out and level of each product on each day of the horizon, at each cutoff.
 
     `flows` has a row per product and day with a reading: `unique_id, store_location, category, ds, units_out, units_in`
     (units since the reading before) and `opening_level`. `promotions` has `unique_id, ds` for each day on promotion,
     past and planned. Returns `unique_id, ds, cutoff, units_out, level` in units, for the products that were read by the
-    cutoff; the same bytes for the same arguments.
+    cutoff; the same bytes for the same arguments. What a cutoff yields depends on no later reading, so a later build
+    takes it from the cache.
     """
-    if flows.empty or not cutoffs:
-        return _empty()
-    products = flows.sort_values("ds").drop_duplicates("unique_id", keep="last").set_index("unique_id").sort_index()
-    last = max(cutoffs)
-    days = pd.date_range(max(flows["ds"].min(), last - pd.Timedelta(days=HISTORY_DAYS)), last)
-    history = _Days(flows, products.index, days)
-    calendar = pd.date_range(days[0], periods=len(days) + horizon)
-    promoted = _promoted(promotions, products.index, calendar)
-    category = pd.factorize(products["category"])[0]
-    store = pd.factorize(products["store_location"])[0]
+    flows = flows[FLOW_COLUMNS].sort_values(["unique_id", "ds"], ignore_index=True)
+    promotions = promotions[["unique_id", "ds"]].sort_values(["unique_id", "ds"])
     parts = []
     for cutoff in sorted(cutoffs):
-        if cutoff < days[0]:
+        known = _known(flows, cutoff)
+        if known.empty:
             continue
-        random = np.random.Generator(np.random.Philox(key=[seed, cutoff.toordinal()]))
-        made = _roll(history, promoted, calendar, category, store, calendar.get_loc(cutoff), horizon, random)
-        if made is None:
-            continue
-        known, units_out, level = made
-        ahead = pd.date_range(cutoff, periods=horizon + 1)[1:]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "unique_id": np.repeat(products.index[known], horizon),
-                    "ds": np.tile(ahead, known.sum()),
-                    "cutoff": cutoff,
-                    "units_out": units_out.ravel(),
-                    "level": level.ravel(),
-                }
-            )
-        )
+        last = cutoff + pd.Timedelta(days=horizon)
+        planned = promotions[promotions["ds"].between(known["ds"].min(), last)]
+        planned = planned[planned["unique_id"].isin(known["unique_id"])]
+        roll = partial(_roll, known, planned, cutoff, horizon, seed)
+        parameters = ("demand first", cutoff, horizon, seed)
+        parts.append(cached(cache_dir, parameters, [known, planned], roll, code=CODE, libraries=LIBRARIES))
     return pd.concat(parts, ignore_index=True) if parts else _empty()
+
+
+def _known(flows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """The flows of HISTORY_DAYS up to the cutoff, and each product's last ones before them: its level holds since."""
+    since = cutoff - pd.Timedelta(days=HISTORY_DAYS)
+    before = flows[flows["ds"] < since].drop_duplicates("unique_id", keep="last")
+    recent = flows[flows["ds"].between(since, cutoff)]
+    return pd.concat([before, recent]).sort_values(["unique_id", "ds"], ignore_index=True)
 
 
 def _empty() -> pd.DataFrame:
@@ -79,10 +78,9 @@ def _empty() -> pd.DataFrame:
 
 
 class _Days:
-    """Products (rows) by day (columns): whether `read`, `out` a day, NaN where unread, `into`, and closing `level`."""
+    """Products (rows) by day (columns): units `out` a day, NaN after the last reading, `into`, and closing `level`."""
 
     def __init__(self, flows: pd.DataFrame, products: pd.Index, days: pd.DatetimeIndex) -> None:
-        flows = flows[flows["ds"] <= days[-1]].sort_values(["unique_id", "ds"])
         gap = flows.groupby("unique_id")["ds"].diff().dt.days.fillna(1)
         flows = flows.assign(
             rate=flows["units_out"] / gap, closing=flows["opening_level"] - flows["units_out"] + flows["units_in"]
@@ -93,9 +91,7 @@ class _Days:
             return recent.pivot(index="unique_id", columns="ds", values=column).reindex(index=products, columns=days)
 
         # what goes out between two readings is spread evenly over the time between them
-        rate = matrix("rate")
-        self.read = rate.notna().to_numpy()
-        self.out = rate.bfill(axis=1).to_numpy()
+        self.out = matrix("rate").bfill(axis=1).to_numpy()
         self.into = np.nan_to_num(matrix("units_in").to_numpy())
         before = flows[flows["ds"] < days[0]].groupby("unique_id")["closing"].last().reindex(products)
         closing = matrix("closing")
@@ -111,34 +107,26 @@ def _promoted(promotions: pd.DataFrame, products: pd.Index, calendar: pd.Datetim
     return promoted
 
 
-def _roll(
-    history: _Days,
-    promoted: np.ndarray,
-    calendar: pd.DatetimeIndex,
-    category: np.ndarray,
-    store: np.ndarray,
-    now: int,
-    horizon: int,
-    random: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    known = ~np.isnan(history.level[:, now])
-    if not known.any():
-        return None
-    past = slice(max(0, now + 1 - PROFILE_DAYS), now + 1)
-    out, into, level = (values[known, : now + 1] for values in (history.out, history.into, history.level))
-    # what the first reading after the cutoff will say of the days before it is not known yet
-    is_read_later = np.flip(np.maximum.accumulate(np.flip(history.read[known, : now + 1], axis=1), axis=1), axis=1)
-    out = np.where(is_read_later, out, np.nan)
-    promoted, category, store = promoted[known], pd.factorize(category[known])[0], pd.factorize(store[known])[0]
+def _roll(known: pd.DataFrame, promotions: pd.DataFrame, cutoff: pd.Timestamp, horizon: int, seed: int) -> pd.DataFrame:
+    """The forecasts at one cutoff, from what is known at it."""
+    products = known.drop_duplicates("unique_id", keep="last").set_index("unique_id")
+    days = pd.date_range(max(known["ds"].min(), cutoff - pd.Timedelta(days=HISTORY_DAYS)), cutoff)
+    history = _Days(known, products.index, days)
+    calendar = pd.date_range(days[0], periods=len(days) + horizon)
+    promoted = _promoted(promotions, products.index, calendar)
+    category, store = (pd.factorize(products[column])[0] for column in ("category", "store_location"))
     weekday = calendar.dayofweek.to_numpy()
+    random = np.random.Generator(np.random.Philox(key=[seed, cutoff.toordinal()]))
+    out, into, level = history.out, history.into, history.level
+    past = slice(max(0, len(days) - PROFILE_DAYS), len(days))
 
     lift = _lift(out[:, past], promoted[:, past], level[:, past], category)[category]
     factor = np.where(promoted, lift[:, None], 1.0)
     # an empty shelf sells nothing, whatever is asked for
-    demand = np.where(level > 0, out, np.nan) / factor[:, : now + 1]
+    demand = np.where(level > 0, out, np.nan) / factor[:, : len(days)]
     pace = np.nan_to_num(_mean(demand[:, -PACE_DAYS:], axis=1))
     profile = _weekday_profile(demand[:, past], weekday[past], category)
-    ahead = slice(now + 1, now + 1 + horizon)
+    ahead = slice(len(days), len(days) + horizon)
     expected = pace[:, None] * profile[category][:, weekday[ahead]] * factor[:, ahead]
 
     usual = pd.DataFrame(demand.T).rolling(PACE_DAYS, min_periods=SEASON).mean().to_numpy().T
@@ -146,15 +134,23 @@ def _roll(
     on_weekdays = _delivery_weekdays(into[:, past], weekday[past], store)
     unit = np.maximum(pace, LEAST_PACE)[:, None]
     levels = np.repeat(level[:, -1:], PATHS, axis=1)
-    result = np.empty_like(expected)
+    mean_levels = np.empty_like(expected)
     for step in range(horizon):
         hazard = chance[category[:, None], np.searchsorted(edges, levels / unit / low[:, None])]
-        hazard = hazard * on_weekdays[store, weekday[now + 1 + step]][:, None]
+        hazard = hazard * on_weekdays[store, weekday[len(days) + step]][:, None]
         arrives = random.random(levels.shape) < hazard
         sold = random.poisson(np.repeat(expected[:, step : step + 1], PATHS, axis=1))
         levels = np.maximum(levels - sold, 0) + np.where(arrives, size[:, None] * unit, 0)
-        result[:, step] = levels.mean(axis=1)
-    return known, expected, result
+        mean_levels[:, step] = levels.mean(axis=1)
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(products.index, horizon),
+            "ds": np.tile(calendar[ahead], len(products)),
+            "cutoff": cutoff,
+            "units_out": expected.ravel(),
+            "level": mean_levels.ravel(),
+        }
+    )
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pandas as pd
 
-from ml.forecasting.demand_first import roll_forward
+from ml.forecasting.demand_first import FLOW_COLUMNS, roll_forward
 
 CALIBRATION_WINDOWS = 3
 
@@ -16,9 +18,10 @@ def model(dbt, session):
     flows = dbt.ref("int_product_flows")
     promotion_days = dbt.ref("int_promotion_days")
     return roll_forward(
-        flows.df(),
+        flows.project(", ".join(FLOW_COLUMNS)).df(),
         promotion_days.df(),
         cutoffs=[*earlier, *cutoffs],
         horizon=settings["horizon"],
         seed=settings["seed"],
+        cache_dir=Path(settings["cache_dir"]),
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ml.forecasting import demand_first
 from ml.forecasting.demand_first import ROLLED_COLUMNS, roll_forward
 
 START = pd.Timestamp("2026-01-05")  # a Monday
@@ -112,6 +113,21 @@ def test_the_same_arguments_give_the_same_bytes_and_no_later_day_is_looked_at(fl
     pd.testing.assert_frame_equal(whole, cut, check_exact=True)
     later = roll_forward(flows, NOTHING_PLANNED, cutoffs=[flows["ds"].max(), cutoff], horizon=28, seed=7)
     pd.testing.assert_frame_equal(whole, later[later["cutoff"] == cutoff].reset_index(drop=True), check_exact=True)
+
+
+def test_a_new_reading_refits_no_earlier_cutoff_and_the_cache_gives_the_bytes_of_the_fit(tmp_path, monkeypatch):
+    flows, cutoffs = shop(products=6), [START + pd.Timedelta(days=day) for day in (81, 109)]
+    promotions = pd.DataFrame({"unique_id": "A/P01", "ds": pd.date_range(START, periods=170)})
+    fitted = roll_forward(flows, promotions, cutoffs=cutoffs, horizon=28, seed=7, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(
+        fitted, roll_forward(flows, promotions, cutoffs=cutoffs, horizon=28, seed=7), check_exact=True
+    )
+    monkeypatch.setattr(demand_first, "_roll", lambda *_: pytest.fail("fitted again"))
+    is_today = flows["ds"] == flows["ds"].max()
+    changed = flows.assign(units_out=flows["units_out"] + is_today)
+    shuffled = changed.sample(frac=1, random_state=3)  # a database gives rows in any order
+    again = roll_forward(shuffled, promotions[::-1], cutoffs=cutoffs, horizon=28, seed=7, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(fitted, again, check_exact=True)
 
 
 @pytest.mark.parametrize("days", [0, 1, 3, 8])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.anomalies import stock_flows
 from ml.anomalies.stock_flows import FOUND_COLUMNS, find_unexplained_flows
 
 START, DAYS, PRODUCTS = pd.Timestamp("2025-01-01"), 200, 12
@@ -126,6 +127,16 @@ def test_the_order_of_rows_does_not_matter():
     pd.testing.assert_frame_equal(
         find_unexplained_flows(flows), find_unexplained_flows(flows.sample(frac=1, random_state=3))
     )
+
+
+@pytest.mark.parametrize("units_out", [0, 40], ids=["nothing found", "a fall"])
+def test_the_cache_gives_the_bytes_of_what_was_found(tmp_path, monkeypatch, units_out):
+    flows = changed(store(), "P03", 150, units_out=units_out, opening_level=60)
+    findings = find_unexplained_flows(flows, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(findings, find_unexplained_flows(flows), check_exact=True)
+    monkeypatch.setattr(stock_flows, "_find", lambda *_: pytest.fail("fitted again"))
+    again = find_unexplained_flows(flows.sample(frac=1, random_state=3), cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(findings, again, check_exact=True)
 
 
 def test_nothing_found_is_an_empty_typed_frame():
