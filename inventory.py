@@ -34,7 +34,7 @@ SUBCOMMANDS = {
     "quarantine": ("ingest.landing.quarantine", "Show or export the messages that were rejected."),
     "withdraw": ("ingest.landing.withdraw", "Take a batch out of the tables, or bring it back."),
     "land": ("ingest.refining.spark_job", "Refine landed events into raw Parquet with Spark."),
-    "compact": ("ingest.refining.compaction", "Merge the small files of past days."),
+    "compact": ("ingest.refining.compaction", "Merge the small files in landing and raw."),
     "build": ("pipeline", "Refine what is landed, build the warehouse and publish it."),
     "live": ("live.command", "Load, refine, build, publish and notify, continuously."),
     "export": ("publish.export", "Publish the warehouse as SQLite files, and to PostgreSQL."),

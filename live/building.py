@@ -24,6 +24,7 @@ from publish.progress import progress, record, start_now
 SECONDS_BETWEEN_LOOKS = 0.2
 # seeds change with the project only, and the manifest was written when the project was parsed
 FREQUENT = ("run", "--no-write-json", "--log-level-file", "warn", "--selector", "frequent")
+STARTS_AFTER = timedelta(minutes=5)  # the last readings of a day come late, and would change what fits learn from
 RETRY_AFTER = timedelta(minutes=15)  # a whole build that failed
 SOONEST = timedelta(hours=1)  # between two whole builds that failures of stages ask for
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -105,7 +106,8 @@ class Builder:
         return built_with.exists() and built_with.read_text() == self._project
 
     def _is_whole_due(self, now: datetime) -> bool:
-        """Whether midnight (UTC), or a multiple of the interval after it, has passed since the last whole build began.
+        """Whether five past midnight (UTC), or a multiple of the interval after it, has passed since the last whole
+        build began.
         A stage that has failed since makes it due, too: only a whole build notifies of that."""
         if now < self._not_before:
             return False
@@ -114,7 +116,8 @@ class Builder:
         last, failed_at = progress(self._data_dir)["judged"].time, newest_failure(self._data_dir)
         if failed_at is not None and failed_at > last and now - last >= SOONEST:
             return True
-        return (now - NEVER) // self._full_every > (last - NEVER) // self._full_every
+        passed, passed_before = ((each - NEVER - STARTS_AFTER) // self._full_every for each in (now, last))
+        return passed > passed_before
 
     def _follow(self) -> bool:
         """Take in the batches since the last build and publish them; return whether there were any."""

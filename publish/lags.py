@@ -38,8 +38,8 @@ def landing_lag(data_dir: Path, url: str | None, topic: str, now: datetime) -> l
         waiting = backlog(data_dir / "landing", settings(url), topic)
     except PulsarError:
         return []
-    newest = max((data_dir / "landing").glob("publish_date=*/*.parquet"), key=_modified_at, default=None)
-    return [_lag("landed", waiting.oldest, _newest([newest]) if newest else None, now)]
+    newest = (path for _, path in reversed(_landed(data_dir / "landing", now.timestamp())))
+    return [_lag("landed", waiting.oldest, _newest(newest), now)]
 
 
 def as_rows(found: Iterable[Lag], now: datetime) -> list[dict[str, Any]]:
@@ -57,11 +57,10 @@ def as_rows(found: Iterable[Lag], now: datetime) -> list[dict[str, Any]]:
 
 def lags(data_dir: Path, now: datetime) -> list[Lag]:
     """The lags of the stages after landing, in their order. Stages that have never run are left out."""
-    landed = sorted((_modified_at(path), path) for path in (data_dir / "landing").glob("publish_date=*/*.parquet"))
     batches = sorted((batch_id_of(folder), folder) for folder in (data_dir / "raw" / "readings").glob("batch-*"))
     found, waiting_before = [], None
     listed_at = _listed_at(data_dir / "raw" / "_checkpoint")
-    if landed and listed_at is not None:
+    if listed_at is not None and (landed := _landed(data_dir / "landing", listed_at)):
         waiting_before = _oldest(path for at, path in landed if at > listed_at)
         newest = _newest(path for at, path in reversed(landed) if at <= listed_at)
         found.append(_lag("refined", waiting_before, newest, now))
@@ -80,6 +79,16 @@ def lags(data_dir: Path, now: datetime) -> list[Lag]:
 
 def _lag(stage: str, waiting_since: datetime | None, newest_at: datetime | None, now: datetime) -> Lag:
     return Lag(stage, max((now - waiting_since).total_seconds(), 0.0) if waiting_since else 0.0, newest_at)
+
+
+def _landed(landing: Path, since: float) -> list[tuple[float, Path]]:
+    """The landed files by their dates: those of the two newest days, and of days that have changed since.
+
+    The folders of earlier days are not listed: they may be as many as the history has days.
+    """
+    days = sorted(landing.glob("publish_date=*"))
+    changed = [*(day for day in days[:-2] if _modified_at(day) > since), *days[-2:]]
+    return sorted((_modified_at(path), path) for day in changed for path in day.glob("*.parquet"))
 
 
 def _modified_at(path: Path) -> float:

@@ -40,11 +40,13 @@ def backlog(landing: Path, settings: Settings, topic: str) -> Backlog:
 
     topic = full_topic(topic)
     count, complete, oldest = 0, True, []
+    marks: dict[int, MessageId] = {}
+    for file in landed_files(landing, topic):
+        marks[file.partition] = max(marks.get(file.partition, file.last), file.last)
     with connected(settings, SECONDS_TO_ANSWER) as client:
         until = time.monotonic() + SECONDS_TO_COUNT
         for name in client.get_topic_partitions(topic):
-            files = landed_files(landing, topic)
-            landed = max((file.last for file in files if file.partition == partition_number(name)), default=None)
+            landed = marks.get(partition_number(name))
             # inclusive, since a reader that has read nothing always reports one more message after its start
             start = pulsar.MessageId(-1, *landed) if landed else pulsar.MessageId.earliest
             reader = client.create_reader(name, start, start_message_id_inclusive=True)

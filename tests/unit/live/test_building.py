@@ -222,13 +222,15 @@ def test_pages_are_told_of_a_frequent_build_that_failed(
 @pytest.mark.parametrize(
     ("hours", "last", "now", "due"),
     [
-        (24, "2026-06-30T00:01", "2026-06-30T23:59", False),
-        (24, "2026-06-30T23:59", "2026-07-01T00:00", True),
-        (6, "2026-06-30T05:59", "2026-06-30T06:00", True),
-        (6, "2026-06-30T06:00", "2026-06-30T11:59", False),
+        (24, "2026-06-30T00:06", "2026-07-01T00:04", False),
+        (24, "2026-07-01T00:04", "2026-07-01T00:05", True),
+        (6, "2026-06-30T06:04", "2026-06-30T06:05", True),
+        (6, "2026-06-30T06:05", "2026-06-30T12:04", False),
     ],
 )
-def test_whole_builds_are_counted_from_midnight(data_dir: Path, hours: int, last: str, now: str, due: bool) -> None:
+def test_whole_builds_are_counted_from_five_past_midnight(
+    data_dir: Path, hours: int, last: str, now: str, due: bool
+) -> None:
     judged(data_dir, datetime.fromisoformat(last).replace(tzinfo=UTC))
     builder = Builder(data_dir, timedelta(hours=hours))
     assert builder._is_whole_due(datetime.fromisoformat(now).replace(tzinfo=UTC)) == due

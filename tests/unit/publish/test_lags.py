@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from publish.lags import Lag, lags
 from publish.progress import BuildStart, record
@@ -64,3 +65,21 @@ def test_nothing_waits_where_all_is_passed_on(tmp_path: Path) -> None:
     (tmp_path / "warehouse").mkdir()
     record(tmp_path, BuildStart(0, at(-40).timestamp()), "built", "published")
     assert {lag.seconds for lag in lags(tmp_path, NOW)} == {0}
+
+
+def test_only_days_that_may_hold_what_waits_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    landing = tmp_path / "landing"
+    for day in range(20, 31):
+        write(landing / f"publish_date=2026-06-{day}/a.parquet", -60, finished=-59)
+        os.utime(landing / f"publish_date=2026-06-{day}", (at(-59).timestamp(),) * 2)
+    commit(tmp_path, 0, listed=-45)
+    write(landing / "publish_date=2026-06-22/late.parquet", -40, finished=-29)  # what a broker had kept for days
+    listed = []
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, pattern: listed.append(path.name) or glob(path, pattern))
+    assert lags(tmp_path, NOW) == [Lag("refined", 40, at(-60))]
+    assert [name for name in listed if name.startswith("publish_date=")] == [
+        "publish_date=2026-06-22",
+        "publish_date=2026-06-29",
+        "publish_date=2026-06-30",
+    ]
