@@ -30,6 +30,7 @@ from ingest.durable_files import ExchangeError, file_lock
 from ingest.events import READINGS
 from ingest.landing.commit import TIMESTAMP, land, landed_files, not_landed, to_table
 from ingest.landing.file_loader import land_file
+from ingest.landing.quarantine import rejected
 from ingest.refining import compaction
 from ingest.refining.compaction import command, compact_batches, compact_landing
 
@@ -122,6 +123,18 @@ def test_a_loader_still_knows_what_is_landed_also_of_a_cluster_that_was_made_ane
         assert not_landed(tmp_path, "events", 0, table).num_rows == 0
     assert not_landed(tmp_path, "events", 0, messages(3, 10, 5, YESTERDAY.replace(hour=18))).num_rows == 5
     assert not_landed(tmp_path, "events", 0, messages(3, 25, 10)).num_rows == 5
+
+
+def test_the_same_messages_are_in_quarantine(tmp_path):
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    for first in range(0, 50, 10):
+        land(landing, "events", first % 20 // 10, messages(3, first, 10))
+    before = [message._replace(path="") for message in rejected(tmp_path, None, None)]
+    assert len(before) == 8
+    compact_landing(landing)
+    compact_landing(landing)
+    assert [message._replace(path="") for message in rejected(tmp_path, None, None)] == before
 
 
 def test_a_file_source_is_still_known_by_its_lines(tmp_path, monkeypatch):
