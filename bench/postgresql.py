@@ -14,8 +14,8 @@ import duckdb
 from bench import Figure
 from dev import postgresql_server
 from publish.destinations.postgresql import PostgresqlDatabase
-from publish.destinations.sqlite_schema import DOCUMENTED
 from publish.publication import PublishedTable
+from publish.schema import DOCUMENTED
 from serving_database import ServingDatabase
 
 READINGS = 20_000_000

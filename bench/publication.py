@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from bench import Figure
 from bench.dbt import SIZES, Size
 from publish.destinations.sqlite import SqliteFiles
-from publish.destinations.sqlite_schema import DOCUMENTED
 from publish.publication import PublishedTable, warehouse_columns
+from publish.schema import DOCUMENTED
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from publish.destinations.sqlite_schema import AS_IN_EVENTS, sqlite_column
+from publish.schema import AS_IN_EVENTS, published_column
 
 DOC = re.compile(r"\{\{ doc\('(\w+)'\) \}\}")
 DOC_BLOCK = re.compile(r"\{% docs (\w+) %\}\s*(.*?)\s*\{% enddocs %\}", re.DOTALL)
@@ -77,7 +77,7 @@ def read_models(project: Path) -> dict[str, Model]:
 
 def _column(table: str, column: dict[str, Any], text: Any) -> Column | None:
     name, kind = column["name"], column["data_type"].upper()
-    written = sqlite_column(table, name, kind)
+    written = published_column(table, name, kind)
     if written is None:
         return None
     meta = column.get("config", {}).get("meta", {})

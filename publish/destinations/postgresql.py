@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from publish.audit import audit_copy, digest_query
 from publish.destinations.postgresql_rows import FORMAT, grant, protect, set_up
-from publish.destinations.sqlite_schema import check_schema, converted, index_definitions, published_columns
 from publish.publication import PublicationRefusedError, PublishedTable
+from publish.schema import check_schema, converted, index_definitions, published_columns
 from serving_database import SERVING, ServingDatabase, ServingDatabaseError, one_line
 
 if TYPE_CHECKING:

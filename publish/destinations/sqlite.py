@@ -14,9 +14,9 @@ from ingest.durable_files import FolderBusyError, file_lock, says_disk_full
 from notify.publication import ACTED_ON
 from publish.destinations.sqlite_changes import NotAsNotedError, change_file
 from publish.destinations.sqlite_contents import contents_of, note_contents, noted_contents
-from publish.destinations.sqlite_schema import check_schema
 from publish.destinations.sqlite_whole import replace_file
 from publish.publication import PublicationRefusedError, PublishedTable
+from publish.schema import check_schema
 
 if TYPE_CHECKING:
     import duckdb

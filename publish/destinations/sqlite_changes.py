@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ingest.shared_sqlite import shared_sqlite, transaction
 from notify.publication import ACTED_ON
 from publish.destinations.sqlite_contents import Contents
-from publish.destinations.sqlite_schema import ROW_BITS, published_columns, rows_by_part
 from publish.parts import Parts, changed_parts, is_in
 from publish.publication import PublishedTable
+from publish.schema import ROW_BITS, published_columns, rows_by_part
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,9 +16,9 @@ import msgspec
 
 from ingest.durable_files import atomic_write
 from ingest.shared_sqlite import read_only
-from publish.destinations.sqlite_schema import converted, definition, index_definitions
 from publish.parts import Parts, changed_parts, part_number, parts_of
 from publish.publication import PublishedTable
+from publish.schema import converted, definition, index_definitions
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ingest.durable_files import TEMPORARY, commit
 from ingest.shared_sqlite import BUSY_SECONDS, shared_sqlite
 from publish.audit import audit_copy, digest_query
-from publish.destinations.sqlite_schema import (
+from publish.publication import PublishedTable
+from publish.schema import (
     ROW_BITS,
     converted,
     definition,
@@ -21,7 +22,6 @@ from publish.destinations.sqlite_schema import (
     published_columns,
     rows_by_part,
 )
-from publish.publication import PublishedTable
 
 if TYPE_CHECKING:
     import duckdb

@@ -23,8 +23,8 @@ from dev.postgresql_server import Postgresql
 from publish import export
 from publish.destinations import postgresql as destination
 from publish.destinations import postgresql_rows as rows_of_roles
-from publish.destinations.sqlite_schema import DOCUMENTED
 from publish.publication import PublicationRefusedError, PublishedTable, publication_list, read_manifest
+from publish.schema import DOCUMENTED
 from serving_database import PUBLISHED_AT, SERVING, ServingDatabase
 from tests.conftest import ROOT
 from tests.unit.publish.warehouse import VIEWS, change, tables, write_manifest, write_warehouse

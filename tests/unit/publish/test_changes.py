@@ -19,8 +19,8 @@ from notify.publication import ACTED_ON
 from publish import export
 from publish.destinations import sqlite_whole
 from publish.destinations.sqlite import SqliteFiles
-from publish.destinations.sqlite_schema import converted
 from publish.publication import PublicationRefusedError, publication_list, read_manifest
+from publish.schema import converted
 from tests.full_disk import FullDisk
 from tests.unit.publish.warehouse import change
 

@@ -20,8 +20,8 @@ from ingest import durable_files
 from ingest.durable_files import file_lock
 from publish import export
 from publish.destinations import sqlite, sqlite_whole
-from publish.destinations.sqlite_schema import DOCUMENTED, INDEXES
 from publish.publication import PublicationRefusedError
+from publish.schema import DOCUMENTED, INDEXES
 from tests.conftest import ROOT
 from tests.full_disk import FullDisk
 from tests.unit.publish.warehouse import VIEWS, build, change, model_id, tables, write_manifest
@@ -214,9 +214,9 @@ REFUSALS = {
         lambda data: change(data, "alter table metrics alter column avg_price type varchar"),
         "documented are",
     ),
-    "type that SQLite lacks": (
+    "type that nobody publishes": (
         lambda data: change(data, "alter table daily_stock alter column event_date type interval using null"),
-        "daily_stock has types that SQLite lacks",
+        "daily_stock has types that nobody publishes",
     ),
     "documented table not listed": (
         lambda data: write_manifest(data, [table for table in tables() if table != "anomalies"]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import yaml
 
-from publish.destinations.sqlite_schema import DOCUMENTED
 from publish.publication import EXPOSURE
+from publish.schema import DOCUMENTED
 from tests.conftest import ROOT
 
 EXPECTED = {

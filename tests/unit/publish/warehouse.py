@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from publish.destinations.sqlite_schema import DOCUMENTED
+from publish.schema import DOCUMENTED
 
 COMPANIONS = {
     "daily_stock": {"store_location": "varchar", "event_date": "date", "total_quantity": "bigint"},

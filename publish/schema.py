@@ -1,5 +1,5 @@
-"""The documented SQLite schema, and how SQLite writes what the warehouse holds: what every reader of the published
-files may rely on."""
+"""The documented schema, and how a destination writes what the warehouse holds: what every reader of the published
+tables may rely on."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ INDEXES: dict[str, list[tuple[str, ...]]] = {
 # A row's id begins with its part. So the rows of a part lie together, and are found without an index.
 ROW_BITS = 35
 
-# what a column of the warehouse becomes: the type that SQLite declares, and the SQL that makes its values in DuckDB
+# what a column of the warehouse becomes: its documented type, and the SQL that makes its values in DuckDB
 FORMS = {
     "VARCHAR": ("TEXT", "{}"),
     "BIGINT": ("INTEGER", "{}"),
@@ -123,15 +123,15 @@ AS_IN_EVENTS = {*DOCUMENTED_TYPES, ("late_events", "event_timestamp")}
 
 
 @dataclass(frozen=True)
-class SqliteColumn:
-    """A column of a published table: the type that SQLite declares, and the SQL that makes its values in DuckDB."""
+class PublishedColumn:
+    """A column of a published table: its documented type, and the SQL that makes its values in DuckDB."""
 
     declared: str
     expression: str
 
 
-def sqlite_column(table: str, name: str, kind: str) -> SqliteColumn | None:
-    """The column for a type of the warehouse; None where SQLite has nothing that can hold it."""
+def published_column(table: str, name: str, kind: str) -> PublishedColumn | None:
+    """The column for a type of the warehouse; None where no documented type can hold it."""
     kind = re.sub(r"^DECIMAL\(\d+,\s*\d+\)$", "DECIMAL", kind)
     if kind not in FORMS:
         return None
@@ -140,17 +140,17 @@ def sqlite_column(table: str, name: str, kind: str) -> SqliteColumn | None:
         form = ISO_8601
     if declared == "INTEGER" and DOCUMENTED_TYPES.get((table, name)) == "FLOAT":
         declared, form = FORMS["DECIMAL"]  # a whole number is a number, too
-    return SqliteColumn(declared, form.format(name))
+    return PublishedColumn(declared, form.format(name))
 
 
-def published_columns(table: PublishedTable) -> dict[str, SqliteColumn]:
-    """The columns of a table as SQLite is to hold them, by name."""
-    columns = {name: sqlite_column(table.name, name, kind) for name, kind in table.columns.items()}
+def published_columns(table: PublishedTable) -> dict[str, PublishedColumn]:
+    """The columns of a table as readers are to find them, by name."""
+    columns = {name: published_column(table.name, name, kind) for name, kind in table.columns.items()}
     return {name: column for name, column in columns.items() if column}
 
 
 def converted(table: PublishedTable) -> str:
-    """The table as SQLite is to hold it, as a relation of the warehouse."""
+    """The table as readers are to find it, as a relation of the warehouse."""
     return f"(select {_values(table)} from {table.relation}) as converted"
 
 
@@ -183,15 +183,15 @@ def index_definitions(table: PublishedTable) -> list[str]:
 
 
 def check_schema(databases: dict[str, list[PublishedTable]]) -> None:
-    """Refuse unless the documented tables are all there, as documented, and SQLite can hold the others."""
+    """Refuse unless the documented tables are all there, as documented, and the others can be published."""
     for database, tables in databases.items():
         for table in tables:
             strange = {
-                column: kind for column, kind in table.columns.items() if not sqlite_column(table.name, column, kind)
+                column: kind for column, kind in table.columns.items() if not published_column(table.name, column, kind)
             }
             if strange:
                 raise PublicationRefusedError(
-                    f"{table.name} has types that SQLite lacks ({strange}). Cast them in the model."
+                    f"{table.name} has types that nobody publishes ({strange}). Cast them in the model."
                 )
             documented = DOCUMENTED.get(database, {}).get(table.name)
             columns = {name: column.declared for name, column in published_columns(table).items()}
