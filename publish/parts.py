@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 # A part's number has 28 bits: its day since 1970, and a hash of its store. Stores with the same hash share their parts.
 STORE_BITS = 12
+STORE_NUMBER = f"hash(store_location) % {2**STORE_BITS}"
 LAST_DAY = 2**16 - 1  # in the year 2149; later days share its parts, and rows without a day those of 1970
 DAY = {"DATE", "TIMESTAMP"}
+# with more changes, and if they reach more than half of the rows, it is faster to write all rows anew
+MOST_CHANGED_ROWS = 100_000
 
 
 class Part(NamedTuple):
@@ -32,9 +35,9 @@ Parts = dict[int, Part]
 
 def part_number(table: PublishedTable) -> str:
     """The number of a row's part, as SQL of the warehouse."""
-    timestamp = _timestamp(table)
+    timestamp = day_column(table)
     day = f"datediff('day', date '1970-01-01', {timestamp})" if timestamp else "0"
-    store = f"hash(store_location) % {2**STORE_BITS}" if "store_location" in table.columns else "0"
+    store = STORE_NUMBER if "store_location" in table.columns else "0"
     return f"cast(greatest(0, least({LAST_DAY}, coalesce({day}, 0))) * {2**STORE_BITS} + {store} as bigint)"
 
 
@@ -61,18 +64,27 @@ def changed_parts(before: Parts, after: Parts) -> dict[int, int]:
     }
 
 
+def row_count(parts: Parts) -> int:
+    return sum(part.row_count for part in parts.values())
+
+
+def mostly_differ(changed: int, of: int) -> bool:
+    """Whether so many changed rows, of so many, are better written with all others."""
+    return changed > max(MOST_CHANGED_ROWS, of // 2)
+
+
 def is_in(table: PublishedTable, parts: Collection[int]) -> str:
     """The condition, as SQL of the warehouse, that a row lies in one of these parts."""
     conditions = [f"{part_number(table)} in ({', '.join(map(str, parts))})"]
     first_day, last_day = min(parts) >> STORE_BITS, max(parts) >> STORE_BITS
     # the warehouse skips what lies before and after
     if first_day > 0:
-        conditions.append(f"{_timestamp(table)} >= date '1970-01-01' + {first_day}")
+        conditions.append(f"{day_column(table)} >= date '1970-01-01' + {first_day}")
         if last_day < LAST_DAY:
-            conditions.append(f"{_timestamp(table)} < date '1970-01-01' + {last_day + 1}")
+            conditions.append(f"{day_column(table)} < date '1970-01-01' + {last_day + 1}")
     return " and ".join(conditions)
 
 
-def _timestamp(table: PublishedTable) -> str | None:
+def day_column(table: PublishedTable) -> str | None:
     """The first column that has a day."""
     return next((name for name, kind in table.columns.items() if kind in DAY), None)

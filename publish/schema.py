@@ -3,6 +3,7 @@ tables may rely on."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -180,6 +181,19 @@ def index_definitions(table: PublishedTable) -> list[str]:
         for number, columns in enumerate(INDEXES.get(table.name, []), 1)
         if set(columns) <= table.columns.keys()
     ]
+
+
+def layout(tables: list[PublishedTable], *others: str) -> str:
+    """A digest of how tables are written, and of what else the destination makes of them. Where it is the same as
+    before, the parts can be compared."""
+    import duckdb
+
+    written = [duckdb.__version__, *others]  # another version may have other hashes
+    for table in tables:
+        written.append(definition(table))
+        if table.view_of is None:
+            written += [part_number(table), converted(table), *index_definitions(table)]
+    return hashlib.sha256("\n".join(written).encode()).hexdigest()
 
 
 def check_schema(databases: dict[str, list[PublishedTable]]) -> None:

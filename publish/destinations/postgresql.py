@@ -1,36 +1,31 @@
-"""A PostgreSQL database. Tables are written in a schema of their own, compared with the warehouse, and take the place
-of the published ones in one transaction, so that readers see the old tables or the new ones."""
+"""A PostgreSQL database. A publication changes what differs from the last one, and writes tables whole that are new or
+have another layout: all in one transaction, so that readers see the old tables or the new ones."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from publish.audit import audit_copy, digest_query
-from publish.destinations.postgresql_rows import FORMAT, grant, protect, set_up
+from publish.destinations.changes import NotAsNotedError
+from publish.destinations.postgresql_changes import change_table
+from publish.destinations.postgresql_contents import Name, Noted, forget, note, noted_tables
+from publish.destinations.postgresql_rows import FORMAT, protection, set_up
+from publish.destinations.postgresql_whole import STAGED, replace, write
+from publish.parts import Parts, changed_parts, mostly_differ, parts_of, row_count
 from publish.publication import PublicationRefusedError, PublishedTable
-from publish.schema import check_schema, converted, index_definitions, published_columns
+from publish.schema import check_schema, layout
 from serving_database import SERVING, ServingDatabase, ServingDatabaseError, one_line
 
 if TYPE_CHECKING:
     import duckdb
 
-# text is compared as the warehouse does it, byte by byte
-TYPES = {"TEXT": 'text collate "C"', "INTEGER": "bigint", "FLOAT": "double precision"}
-BYTES_AT_ONCE = 1 << 20
 # A server looks for deadlocks after a second, and may end a reader then. A publisher that waits less ends none.
 MILLISECONDS_FOR_READERS = 500
 SECONDS_FOR_READERS = 60
 
-STAGED = "inventory_staged"
-
 Tables = dict[str, list[PublishedTable]]
-Name = tuple[str, str]  # of a schema and a table
 
 
 @dataclass(frozen=True)
@@ -49,15 +44,23 @@ class PostgresqlDatabase:
             with served, served.cursor() as cursor:
                 set_up(cursor, self.database, list(databases))
             with served, served.cursor() as cursor:
-                return _publish(connection, cursor, self.database, databases, self.before_commit)
+                outcomes = _publish(connection, cursor, self.database, databases)
+                self.before_commit(cursor)
+            return outcomes
+
+
+@dataclass
+class Changes:
+    """What a publication does: the tables to write whole, the rows changed in the others, and why a table that could
+    have been changed is written whole."""
+
+    whole: dict[Name, PublishedTable] = field(default_factory=dict)
+    rows: dict[Name, int] = field(default_factory=dict)
+    reasons: dict[Name, str] = field(default_factory=dict)
 
 
 def _publish(
-    warehouse: duckdb.DuckDBPyConnection,
-    cursor: Any,
-    database: ServingDatabase,
-    databases: Tables,
-    before_commit: Callable[[Any], None],
+    warehouse: duckdb.DuckDBPyConnection, cursor: Any, database: ServingDatabase, databases: Tables
 ) -> dict[str, str]:
     from psycopg2.errors import LockNotAvailable
 
@@ -65,53 +68,75 @@ def _publish(
         database.hold_publication(cursor)
     except LockNotAvailable as error:
         raise PublicationRefusedError(f"another export is writing to {database.place}. Wait for it to end.") from error
-    published = _published(cursor)
-    fingerprints = _fingerprints(warehouse, databases)
-    _refuse_foreign(cursor, fingerprints.keys() - published.keys())
-    changed = {name: table for name, table in _by_name(databases).items() if published.get(name) != fingerprints[name]}
-    gone = published.keys() - fingerprints.keys()
-    if changed or gone:
+    tables = {(schema, table.name): table for schema, listed in databases.items() for table in listed}
+    layouts = {
+        name: layout([table], FORMAT, protection(cursor, database, table.name, table)) for name, table in tables.items()
+    }
+    parts = {name: parts_of(warehouse, table) if table.view_of is None else {} for name, table in tables.items()}
+    noted = noted_tables(cursor)
+    _refuse_foreign(cursor, tables.keys() - noted.keys())
+    gone = noted.keys() - tables.keys()
+    changes = _change(warehouse, cursor, tables, noted, layouts, parts)
+    if changes.whole:
         cursor.execute(f"create schema {STAGED}")
-        for table in changed.values():
+        for table in changes.whole.values():
             if table.view_of is None:
-                _write(warehouse, cursor, database, table)
-        _lock_out_readers(cursor, database, [name for name in (*changed, *gone) if name in published])
-        _replace(cursor, database, changed, gone)
+                write(warehouse, cursor, database, table)
+    if changes.whole or changes.rows or gone:
+        _lock_out_readers(cursor, database, [name for name in (*changes.whole, *gone) if name in noted])
+    if changes.whole or gone:
+        replace(cursor, database, changes.whole, gone)
+    if changes.whole:
         cursor.execute(f"drop schema {STAGED}")
-        _record(cursor, {name: fingerprints[name] for name in changed}, gone)
-    before_commit(cursor)
+    for name in (*changes.whole, *changes.rows):
+        note(cursor, name, layouts[name], noted[name].parts if name in noted else {}, parts[name])
+    for name in gone:
+        forget(cursor, name)
     return {
         f"{database.place}, schema {schema}": _outcome(
-            warehouse, tables, [each for each in tables if each in changed.values()]
+            [(schema, table.name) for table in listed],
+            changes,
+            sum(row_count(parts[schema, table.name]) for table in listed),
         )
-        for schema, tables in databases.items()
+        for schema, listed in databases.items()
     }
 
 
-def _by_name(databases: Tables) -> dict[Name, PublishedTable]:
-    return {(schema, table.name): table for schema, tables in databases.items() for table in tables}
-
-
-def _published(cursor: Any) -> dict[Name, str]:
-    """The fingerprint of each table that an export has published."""
-    cursor.execute(f"select schema_name, table_name, fingerprint from {SERVING}.published_tables")
-    return {(schema, name): fingerprint for schema, name, fingerprint in cursor.fetchall()}
-
-
-def _fingerprints(warehouse: duckdb.DuckDBPyConnection, databases: Tables) -> dict[Name, str]:
-    """A digest of what each table would hold, whatever the order of its rows, and of how it is written. That of a view
-    is its table's."""
-    fingerprints = {}
-    for (schema, name), table in _by_name(databases).items():
-        row = warehouse.execute(
-            f"select count(*), sum(cast(hash(published) as hugeint)) from {table.relation} as published"
-        ).fetchone()
-        written = repr((row, converted(table), published_columns(table), index_definitions(table), FORMAT))
-        fingerprints[schema, name] = hashlib.sha256(written.encode()).hexdigest()
-    for (schema, name), table in _by_name(databases).items():
-        if table.view_of:
-            fingerprints[schema, name] = fingerprints[schema, table.view_of]
-    return fingerprints
+def _change(
+    warehouse: duckdb.DuckDBPyConnection,
+    cursor: Any,
+    tables: dict[Name, PublishedTable],
+    noted: dict[Name, Noted],
+    layouts: dict[Name, str],
+    parts: dict[Name, Parts],
+) -> Changes:
+    """Change the rows that differ in the tables that can be changed, and say which ones are to be written whole."""
+    changes = Changes()
+    for name, table in tables.items():
+        before = noted.get(name)
+        if before is None or before.layout != layouts[name] or not before.is_in_place:
+            changes.whole[name] = table
+        elif before.parts != parts[name]:
+            changed = sum(changed_parts(before.parts, parts[name]).values())
+            if mostly_differ(changed, row_count(parts[name])):
+                changes.whole[name] = table
+                continue
+            cursor.execute("savepoint as_noted")
+            try:
+                relation = ".".join(name)
+                changes.rows[name] = change_table(warehouse, cursor, relation, table, before.parts, parts[name])
+            except NotAsNotedError as error:
+                cursor.execute("rollback to savepoint as_noted")
+                changes.whole[name] = table
+                changes.reasons[name] = str(error)
+    for name, table in tables.items():
+        if table.view_of is not None:
+            of = (name[0], table.view_of)
+            if of in changes.whole:
+                changes.whole[name] = table
+            elif of in changes.rows:
+                changes.rows.setdefault(name, 0)
+    return changes
 
 
 def _refuse_foreign(cursor: Any, new: set[Name]) -> None:
@@ -127,43 +152,6 @@ def _refuse_foreign(cursor: Any, new: set[Name]) -> None:
             f"the PostgreSQL database holds {', '.join(sorted(foreign))} already, and no export has made it. "
             "Rename it, or publish to a database of its own."
         )
-
-
-def _write(warehouse: duckdb.DuckDBPyConnection, cursor: Any, database: ServingDatabase, table: PublishedTable) -> None:
-    """Write a table, compare it with the warehouse, and make it ready to be read."""
-    staged = f"{STAGED}.{table.name}"
-    columns = published_columns(table)
-    declared = ", ".join(f"{name} {TYPES[column.declared]}" for name, column in columns.items())
-    cursor.execute(f"create table {staged} ({declared})")
-    is_text = {name: column.declared == "TEXT" for name, column in columns.items()}
-    digest = digest_query(is_text, "strlen({})", converted(table))
-    with ThreadPoolExecutor(1) as counter:
-        wanted = counter.submit(lambda: warehouse.cursor().execute(digest).fetchone())  # while the rows are copied
-        _copy(warehouse, cursor, converted(table), staged)
-        cursor.execute(digest_query(is_text, "octet_length({})", staged, number="cast({} as double precision)"))
-        audit_copy(f"{database.place}: {table.name}", is_text, cursor.fetchone(), wanted.result() or ())
-    for definition in index_definitions(table):
-        cursor.execute(definition.replace(f" ON {table.name} ", f" ON {staged} "))
-    cursor.execute(f"analyze {staged}")
-    protect(cursor, database, staged, table)
-
-
-def _copy(warehouse: duckdb.DuckDBPyConnection, cursor: Any, source: str, target: str) -> None:
-    """Stream a relation of the warehouse into a table that this transaction has made, as CSV through a pipe."""
-    reading, writing = os.pipe()
-
-    def write() -> None:
-        with os.fdopen(writing, "wb"):  # closed when all is written, by which the reader knows the end
-            warehouse.cursor().execute(
-                f"copy (select * from {source}) to '/dev/fd/{writing}' (format csv, header false, use_tmp_file false)"
-            )
-
-    with ThreadPoolExecutor(1) as writer:
-        written = writer.submit(write)
-        with os.fdopen(reading, "rb") as rows:
-            # frozen: nobody else sees the table yet, so nothing needs to be visited again after the commit
-            cursor.copy_expert(f"copy {target} from stdin (format csv, freeze)", rows, BYTES_AT_ONCE)
-        written.result()
 
 
 def _lock_out_readers(cursor: Any, database: ServingDatabase, names: list[Name]) -> None:
@@ -186,54 +174,38 @@ def _lock_out_readers(cursor: Any, database: ServingDatabase, names: list[Name])
             wait=wait_random(0, 0.2),
         )(attempt)
     except RetryError as error:
+        cursor.execute("rollback to savepoint readers_wait")
         raise PublicationRefusedError(
-            f"readers of {database.place} have kept its tables busy for {SECONDS_FOR_READERS} seconds. End long "
-            "transactions (pg_stat_activity shows them), then export again."
+            f"readers of {database.place} have kept its tables busy for {SECONDS_FOR_READERS} seconds"
+            f"{_readers(cursor, names)}. End their transactions (select pg_terminate_backend(process)), then export "
+            "again."
         ) from error
 
 
-def _replace(cursor: Any, database: ServingDatabase, changed: dict[Name, PublishedTable], gone: set[Name]) -> None:
-    """Put the new tables in the place of the old ones."""
+def _readers(cursor: Any, names: list[Name]) -> str:
+    """Who holds the tables now, as `: role (process 1), …`; empty where nobody does any more."""
     cursor.execute(
-        "select nspname, relname, relkind from pg_class join pg_namespace on pg_namespace.oid = relnamespace "
-        "where (nspname, relname) in %s order by relkind = 'v' desc",  # a view goes before its table
-        ((*changed, *gone),),
+        """
+        select distinct usename, pid from pg_locks join pg_stat_activity using (pid)
+        where relation = any(%s::regclass[]) and granted and pid <> pg_backend_pid()
+        order by usename, pid
+        """,
+        ([f"{SERVING}.published_tables", *map(".".join, names)],),
     )
-    for schema, name, kind in cursor.fetchall():
-        cursor.execute(f"drop {'view' if kind == 'v' else 'table'} {schema}.{name}")
-    for (schema, name), table in changed.items():
-        if table.view_of is None:
-            cursor.execute(f"alter table {STAGED}.{name} set schema {schema}")
-    for (schema, name), table in changed.items():
-        if table.view_of:
-            # with the rights of its reader, who sees the rows that he sees of the table
-            cursor.execute(
-                f"create view {schema}.{name} with (security_invoker) as select * from {schema}.{table.view_of}"
-            )
-            grant(cursor, database, f"{schema}.{name}", table)
+    found = ", ".join(f"{role} (process {process})" for role, process in cursor.fetchall())
+    return f": {found}" if found else ""
 
 
-def _record(cursor: Any, fingerprints: dict[Name, str], gone: set[Name]) -> None:
-    for replaced in {*fingerprints, *gone}:
-        cursor.execute(f"delete from {SERVING}.published_tables where (schema_name, table_name) = %s", (replaced,))
-    for (schema, name), fingerprint in fingerprints.items():
-        cursor.execute(
-            f"insert into {SERVING}.published_tables values (%s, %s, %s, clock_timestamp())",
-            (schema, name, fingerprint),
-        )
-
-
-def _outcome(warehouse: duckdb.DuckDBPyConnection, tables: list[PublishedTable], written: list[PublishedTable]) -> str:
-    def count(table: PublishedTable) -> int:
-        row = warehouse.execute(f"select count(*) from {table.relation}").fetchone()
-        return int(row[0]) if row else 0
-
-    rows = sum(count(table) for table in tables if table.view_of is None)
-    return (
-        f"published, {rows:,} rows, {len(written)} of {len(tables)} tables new"
-        if written
-        else f"unchanged, {rows:,} rows"
-    )
+def _outcome(names: list[Name], changes: Changes, rows: int) -> str:
+    whole = [name for name in names if name in changes.whole]
+    changed = [changes.rows[name] for name in names if name in changes.rows]
+    if not whole and not changed:
+        return f"unchanged, {rows:,} rows"
+    done = [f"{sum(changed):,} rows changed of {rows:,}" if changed else f"{rows:,} rows"]
+    if whole:
+        done.append(f"{len(whole)} of {len(names)} tables written whole")
+    done += [f"one because {changes.reasons[name]}" for name in whole if name in changes.reasons]
+    return f"published, {', '.join(done)}"
 
 
 @contextmanager

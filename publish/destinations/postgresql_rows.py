@@ -13,7 +13,7 @@ from notify.episodes import COVERED, NO_SINGLE_STORE
 from publish.publication import TABLES_WITHOUT_STORE, PublicationRefusedError, PublishedTable
 from serving_database import SERVING, ServingDatabase, quoted
 
-FORMAT = "format 1"  # of the schema that the publication keeps for itself
+FORMAT = "format 2"  # of the schema that the publication keeps for itself
 OLDEST_SERVER = 15  # before it, a view could not be read with the rights of its reader
 
 OWN_RULES = f"SELECT {{}} FROM {SERVING}.row_rules WHERE role_name = session_user"
@@ -57,9 +57,19 @@ def _create_own_schema(cursor: Any, readers: str) -> None:
         create table {SERVING}.published_tables (
             schema_name text not null,
             table_name text not null,
-            fingerprint text not null,
+            layout text not null,
+            stored_in oid not null,
             published_at timestamptz not null,
             primary key (schema_name, table_name)
+        );
+        create table {SERVING}.published_parts (
+            schema_name text not null,
+            table_name text not null,
+            part bigint not null,
+            row_count bigint not null,
+            digest bigint not null,
+            primary key (schema_name, table_name, part),
+            foreign key (schema_name, table_name) references {SERVING}.published_tables on delete cascade
         );
         create table {SERVING}.row_rules (
             role_name name not null,
@@ -89,29 +99,28 @@ FUNCTIONS_OF_TIME = """
 """
 
 
-def protect(cursor: Any, database: ServingDatabase, relation: str, table: PublishedTable) -> None:
-    """Let each group read its rows of a table, and nobody any others, its owner included."""
+def protection(cursor: Any, database: ServingDatabase, relation: str, table: PublishedTable) -> str:
+    """The statements that let each group read its rows of a table, and nobody any others, its owner included; of a
+    view, those that let the groups read it."""
+    groups = [database.analysts, database.managers] if _own_rows(table) else [database.analysts]
+    grant = f"grant select on {relation} to {', '.join(quoted(group, cursor) for group in groups)};"
+    if table.view_of is not None:
+        return grant
     analysts, company, managers = (
         quoted(group, cursor) for group in (database.analysts, database.company, database.managers)
     )
     not_covered = f"{COVERED} = 0" if COVERED in table.columns else "true"
-    cursor.execute(f"""
+    statements = f"""
         alter table {relation} enable row level security, force row level security;
         create policy publisher on {relation} using (true) with check (true);
         alter policy publisher on {relation} to current_user;
         create policy every_row on {relation} for select to {analysts} using (true);
         create policy rows_of_the_company on {relation} for select to {company} using ({not_covered});
-    """)
+    """
     condition = _own_rows(table)
     if condition:
-        cursor.execute(f"create policy own_rows on {relation} for select to {managers} using ({condition})")
-    grant(cursor, database, relation, table)
-
-
-def grant(cursor: Any, database: ServingDatabase, relation: str, table: PublishedTable) -> None:
-    """Let analysts read a table or view, and managers, too, if some of its rows may be theirs."""
-    groups = [database.analysts, database.managers] if _own_rows(table) else [database.analysts]
-    cursor.execute(f"grant select on {relation} to {', '.join(quoted(group, cursor) for group in groups)}")
+        statements += f"create policy own_rows on {relation} for select to {managers} using ({condition});"
+    return statements + grant
 
 
 def _own_rows(table: PublishedTable) -> str | None:

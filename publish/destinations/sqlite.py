@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ingest.durable_files import FolderBusyError, file_lock, says_disk_full
 from notify.publication import ACTED_ON
-from publish.destinations.sqlite_changes import NotAsNotedError, change_file
+from publish.destinations.changes import NotAsNotedError
+from publish.destinations.sqlite_changes import change_file
 from publish.destinations.sqlite_contents import contents_of, note_contents, noted_contents
 from publish.destinations.sqlite_whole import replace_file
 from publish.publication import PublicationRefusedError, PublishedTable

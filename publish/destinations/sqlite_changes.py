@@ -6,25 +6,18 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ingest.shared_sqlite import shared_sqlite, transaction
 from notify.publication import ACTED_ON
+from publish.destinations.changes import NotAsNotedError, Row, batches, difference, wanted_rows
 from publish.destinations.sqlite_contents import Contents
 from publish.parts import Parts, changed_parts, is_in
 from publish.publication import PublishedTable
-from publish.schema import ROW_BITS, published_columns, rows_by_part
+from publish.schema import ROW_BITS, published_columns
 
 if TYPE_CHECKING:
     import duckdb
-
-ROWS_AT_ONCE = 100_000
-
-Row = tuple[Any, ...]  # its part, and its values
-
-
-class NotAsNotedError(RuntimeError):
-    """The file does not hold what its last publication noted; nothing was changed."""
 
 
 def change_file(
@@ -61,66 +54,44 @@ def _change_table(
 ) -> int:
     if table.name in ACTED_ON:
         # it holds rows that no build made
-        return _change_rows(file, table, None, _wanted(connection, table, "true"))
+        return _change_rows(file, table, None, wanted_rows(connection, table, "true"))
     (last,) = file.execute(f"SELECT max(rowid) FROM {table.name}").fetchone()
     if last and last >> ROW_BITS != max(before, default=None):
         raise NotAsNotedError(f"the rows of {table.name} are not where they were written")
     return sum(
-        _change_rows(file, table, parts, _wanted(connection, table, is_in(table, parts)))
-        for parts in _batches(changed_parts(before, after))
+        _change_rows(file, table, parts, wanted_rows(connection, table, is_in(table, parts)))
+        for parts in batches(changed_parts(before, after))
     )
-
-
-def _batches(changed: dict[int, int]) -> Iterator[list[int]]:
-    """The changed parts, as many at once as memory holds."""
-    batch: list[int] = []
-    row_count = 0
-    for part, rows in changed.items():
-        batch.append(part)
-        row_count += rows
-        if row_count >= ROWS_AT_ONCE:
-            yield batch
-            batch, row_count = [], 0
-    if batch:
-        yield batch
-
-
-def _wanted(connection: duckdb.DuckDBPyConnection, table: PublishedTable, condition: str) -> Counter[Row]:
-    return Counter(connection.execute(f"select * from {rows_by_part(table, condition)} order by all").fetchall())
 
 
 def _change_rows(file: sqlite3.Connection, table: PublishedTable, parts: list[int] | None, wanted: Counter[Row]) -> int:
     """Delete the rows of the parts, or of the whole table, that are not wanted, and insert the wanted ones that are
     missing. Return how many."""
-    missing = wanted.copy()
-    last_ids: dict[int, int] = {}
-    unwanted = []
-    for row_id, *row in _existing(file, table, parts):
-        last_ids[row[0]] = row_id
-        if missing[tuple(row)] > 0:
-            missing[tuple(row)] -= 1
-        else:
-            unwanted.append((row_id,))
+    existing = list(_existing(file, table, parts))
+    unwanted, missing = difference(existing, wanted)
+    last_ids = {row[0]: row_id for row_id, row in existing}
     new = []
     for part, *values in missing.elements():
         last_ids[part] = last_ids.get(part, part << ROW_BITS) + 1
         new.append((last_ids[part], *values))
     columns = published_columns(table)
-    file.executemany(f"DELETE FROM {table.name} WHERE rowid = ?", unwanted)
+    file.executemany(f"DELETE FROM {table.name} WHERE rowid = ?", ((row_id,) for row_id in unwanted))
     file.executemany(
         f"INSERT INTO {table.name} (rowid, {', '.join(columns)}) VALUES (?{', ?' * len(columns)})",
         new,
     )
-    if Counter(tuple(row) for _, *row in _existing(file, table, parts)) != wanted:
+    if Counter(row for _, row in _existing(file, table, parts)) != wanted:
         raise NotAsNotedError(f"the rows of {table.name} did not become those of the warehouse")
     return len(unwanted) + len(new)
 
 
-def _existing(file: sqlite3.Connection, table: PublishedTable, parts: list[int] | None) -> Iterator[Row]:
-    """The rows of the parts, each with its id and its part, in the order of their ids."""
+def _existing(file: sqlite3.Connection, table: PublishedTable, parts: list[int] | None) -> Iterator[tuple[int, Row]]:
+    """The rows of the parts with their ids, in the order of these."""
     rows = f"SELECT rowid, rowid >> {ROW_BITS}, {', '.join(published_columns(table))} FROM {table.name}"
     if parts is None:
-        yield from file.execute(f"{rows} ORDER BY rowid")
+        found = file.execute(f"{rows} ORDER BY rowid")
+        yield from ((row_id, tuple(row)) for row_id, *row in found)
         return
     for part in parts:
-        yield from file.execute(f"{rows} WHERE rowid BETWEEN ? AND ?", (part << ROW_BITS, ((part + 1) << ROW_BITS) - 1))
+        found = file.execute(f"{rows} WHERE rowid BETWEEN ? AND ?", (part << ROW_BITS, ((part + 1) << ROW_BITS) - 1))
+        yield from ((row_id, tuple(row)) for row_id, *row in found)

@@ -16,15 +16,12 @@ import msgspec
 
 from ingest.durable_files import atomic_write
 from ingest.shared_sqlite import read_only
-from publish.parts import Parts, changed_parts, part_number, parts_of
+from publish.parts import Parts, changed_parts, mostly_differ, parts_of, row_count
 from publish.publication import PublishedTable
-from publish.schema import converted, definition, index_definitions
+from publish.schema import layout
 
 if TYPE_CHECKING:
     import duckdb
-
-# with more changes, and if they reach more than half of the rows, a whole file is faster
-MOST_CHANGED_ROWS = 100_000
 
 
 class Contents(msgspec.Struct):
@@ -35,28 +32,17 @@ class Contents(msgspec.Struct):
 
     @property
     def row_count(self) -> int:
-        return sum(part.row_count for parts in self.parts.values() for part in parts.values())
+        return sum(map(row_count, self.parts.values()))
 
     def mostly_differs(self, before: Contents) -> bool:
-        changed = sum(
-            row_count
-            for name, parts in self.parts.items()
-            for row_count in changed_parts(before.parts[name], parts).values()
-        )
-        return changed > max(MOST_CHANGED_ROWS, self.row_count // 2)
+        changed = sum(sum(changed_parts(before.parts[name], parts).values()) for name, parts in self.parts.items())
+        return mostly_differ(changed, self.row_count)
 
 
 def contents_of(connection: duckdb.DuckDBPyConnection, tables: list[PublishedTable]) -> Contents:
     """What a file of these tables is to hold."""
-    import duckdb
-
     stored = [table for table in tables if table.view_of is None]
-    written = [duckdb.__version__]  # another version may have other hashes
-    written += [definition(table) for table in tables]
-    for table in stored:
-        written += [part_number(table), converted(table), *index_definitions(table)]
-    layout = hashlib.sha256("\n".join(written).encode()).hexdigest()
-    return Contents(layout, {table.name: parts_of(connection, table) for table in stored})
+    return Contents(layout(tables), {table.name: parts_of(connection, table) for table in stored})
 
 
 def noted_contents(path: Path) -> Contents | None:

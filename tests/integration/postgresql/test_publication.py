@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import count
@@ -18,16 +19,20 @@ import duckdb
 import psycopg2
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
 
 from dev.postgresql_server import Postgresql
-from publish import export
+from notify.publication import ACTED_ON
+from publish import export, parts
 from publish.destinations import postgresql as destination
+from publish.destinations import postgresql_changes, postgresql_whole
 from publish.destinations import postgresql_rows as rows_of_roles
 from publish.publication import PublicationRefusedError, PublishedTable, publication_list, read_manifest
-from publish.schema import DOCUMENTED
+from publish.schema import DOCUMENTED, INDEXES, converted
 from serving_database import PUBLISHED_AT, SERVING, ServingDatabase
 from tests.conftest import ROOT
-from tests.unit.publish.warehouse import VIEWS, change, tables, write_manifest, write_warehouse
+from tests.unit.publish.builds import builds, run_build
+from tests.unit.publish.warehouse import change, tables, write_manifest, write_warehouse
 
 TYPES = {"TEXT": "text", "INTEGER": "bigint", "FLOAT": "double precision"}
 DATABASES = count()
@@ -109,7 +114,7 @@ def test_a_notification_of_a_region_is_shown_once(postgresql, url):
         rows_of_roles.set_up(cursor, database, ["own"])
         cursor.execute("create table own.episodes (store_location text, region text, is_covered_by_region bigint)")
         table = PublishedTable("episodes", "episodes", columns, None)
-        rows_of_roles.protect(cursor, database, "own.episodes", table)
+        cursor.execute(rows_of_roles.protection(cursor, database, "own.episodes", table))
         cursor.execute(
             "insert into own.episodes values ('N/A', 'North', 0), ('Store_A', 'North', 1), ('Store_B', 'North', 1)"
         )
@@ -134,16 +139,15 @@ def test_only_tables_that_have_changed_are_written(data_dir, url):
         "inventory": "unchanged, 2 rows",
         "inventory_metrics": f"unchanged, {2 * len(metrics)} rows",
     }
-    identities = "select relname, oid from pg_class where relname in ('metrics', 'numerical_quantity')"
-    before = dict(rows(url, identities))
     change(data_dir, "insert into numerical_quantity (model_name) values ('new')")
     outcomes = publish(data_dir, url)
     assert outcomes["inventory"] == "unchanged, 2 rows"
-    assert f"2 of {len(metrics) + len(VIEWS)} tables new" in outcomes["inventory_metrics"]
-    after = dict(rows(url, identities))
-    assert before["metrics"] == after["metrics"]
-    assert before["numerical_quantity"] != after["numerical_quantity"]
+    assert outcomes["inventory_metrics"] == f"published, 1 rows changed of {2 * len(metrics) + 1}"
     assert rows(url, "select count(*) from inventory_metrics.numerical_anomalies") == [(3,)]
+    newest = "select max(published_at) from inventory_serving.published_tables"
+    assert rows(url, f"{newest} where table_name = 'numerical_anomalies'") > rows(
+        url, f"{newest} where table_name = 'metrics'"
+    )
 
 
 def test_a_table_that_is_no_longer_listed_goes(data_dir, url):
@@ -163,6 +167,123 @@ def test_the_address_may_come_from_the_environment(data_dir, url):
     assert result.exit_code == 0, result.output
     assert "schema inventory_metrics: published" in result.output
     assert "inventory_metrics.db: published" in result.output
+
+
+# ------------------------------------------------------------------ what is new
+
+
+def differences(data_dir: Path, url: str) -> list[str]:
+    """The published tables that are not, row by row, what the warehouse holds."""
+    found = []
+    with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as warehouse:
+        warehouse.execute("set TimeZone = 'UTC'")
+        for schema, listed in publication_list(read_manifest(data_dir), warehouse).items():
+            for table in (each for each in listed if each.view_of is None):
+                wanted = Counter(warehouse.execute(f"select * from {converted(table)}").fetchall())
+                if Counter(rows(url, f"select * from {schema}.{table.name}")) != wanted:
+                    found.append(table.name)
+    return found
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(builds)
+def test_whatever_the_builds_did_the_database_holds_what_the_warehouse_holds(data_dir, url, steps):
+    publish(data_dir, url)
+    for kind, detail in steps:
+        run_build(data_dir, kind, detail)
+        if kind == "act":  # between builds, as notify does
+            with connected(url) as cursor:
+                for table in ACTED_ON:
+                    cursor.execute(
+                        f"delete from inventory_metrics.{table} where ctid::text like '%{detail})';"
+                        f"insert into inventory_metrics.{table} (store_location) values ('Store_A')"
+                    )
+            change(data_dir, *(f"insert into {table} (store_location) values ('{kind}')" for table in ACTED_ON))
+        publish(data_dir, url)
+        assert differences(data_dir, url) == []
+
+
+def test_only_rows_that_have_changed_are_written(data_dir, url):
+    """Late and new readings of some stores: all other rows stay where they are, and so do grants and row rules."""
+    change(
+        data_dir,
+        """
+        insert into inventory
+        select 'P' || product, 'Toys', 'Store_' || store, product, 1.5, timestamp '2026-06-01' + to_days(day)
+        from range(4) as products (product), range(5) as stores (store), range(30) as days (day)
+        """.replace("to_days(day)", "to_days(cast(day as integer))"),
+    )
+    publish(data_dir, url)
+    places = "select ctid::text, inventory::text from inventory.inventory as inventory"
+    rules = """
+        select relrowsecurity, relforcerowsecurity, relacl::text,
+            (select string_agg(policies::text, ' ' order by policyname) from pg_policies as policies
+            where policies.tablename = relname)
+        from pg_class where relname = 'inventory' and relkind = 'r'
+    """
+    before, rules_before = set(rows(url, places)), rows(url, rules)
+    change(
+        data_dir,
+        "update inventory set quantity = 99 where product_id = 'P1' and store_location = 'Store_2' "
+        "and event_timestamp in ('2026-06-03', '2026-06-20')",
+        "delete from inventory where product_id = 'P2' and event_timestamp = '2026-06-29' "
+        "and store_location = 'Store_0'",
+        "insert into inventory values ('P1', 'Toys', 'Store_9', 5, 1.5, timestamp '2026-07-01')",
+    )
+    assert publish(data_dir, url)["inventory"] == "published, 6 rows changed of 602"
+    after = set(rows(url, places))
+    assert (len(before - after), len(after - before)) == (3, 3)
+    assert rows(url, rules) == rules_before
+    assert differences(data_dir, url) == []
+
+
+RESTORED = {
+    "restored": (
+        "create table restored (like inventory.inventory including all); drop table inventory.inventory; "
+        "alter table restored set schema inventory; alter table inventory.restored rename to inventory",
+        "1 of 1 tables written whole",
+    ),
+    "emptied": ("truncate inventory.inventory", "1 of 1 tables written whole"),
+    "changed by hand": (
+        "delete from inventory.inventory where product_id is null",
+        "because the rows of inventory are not those that were written",
+    ),
+    "altered on its way": (
+        "create function spoil() returns trigger language plpgsql as "
+        "$$ begin new.price = 0; return new; end $$; "
+        "create trigger spoil before insert on inventory.inventory for each row execute function spoil()",
+        "because the rows of inventory did not become those of the warehouse",
+    ),
+}
+
+
+@pytest.mark.parametrize(("done", "outcome"), RESTORED.values(), ids=RESTORED)
+def test_a_table_that_is_not_as_it_was_published_is_written_whole(data_dir, url, done, outcome):
+    publish(data_dir, url)
+    with connected(url) as cursor:
+        cursor.execute(done)
+    change(data_dir, "insert into inventory (category, price) values ('new', 2)")
+    assert outcome in publish(data_dir, url)["inventory"]
+    assert differences(data_dir, url) == []
+
+
+def test_two_data_folders_that_publish_in_turns_each_get_their_own(data_dir, url, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    write_warehouse(other)
+    change(other, "update inventory set quantity = 3", "insert into metrics (category) values ('of the other')")
+    for folder in (data_dir, other, data_dir):
+        publish(folder, url)
+        assert differences(folder, url) == []
+
+
+def test_a_table_with_another_layout_is_written_whole(data_dir, url):
+    publish(data_dir, url)
+    change(data_dir, "alter table daily_stock add column note varchar", "insert into metrics (category) values ('new')")
+    total = 2 * (len(tables()) - 1) + 1
+    assert publish(data_dir, url)["inventory_metrics"] == (
+        f"published, 1 rows changed of {total}, 1 of {len(tables())} tables written whole"
+    )
+    assert differences(data_dir, url) == []
 
 
 # ------------------------------------------------------------------ what is refused
@@ -231,14 +352,17 @@ def test_tables_of_others_in_the_same_schema_stay(data_dir, url):
     assert rows(url, "select note from inventory_metrics.notes") == [("mine",)]
 
 
-def test_a_view_of_others_on_a_published_table_is_named(data_dir, url):
+def test_a_view_of_others_follows_a_table_until_that_is_written_whole(data_dir, url, monkeypatch):
     publish(data_dir, url)
     with connected(url) as cursor:
         cursor.execute("create view public.report as select * from inventory_metrics.metrics")
     change(data_dir, "insert into metrics (category) values ('new')")
+    publish(data_dir, url)
+    assert rows(url, "select count(*) from report") == [(3,)]
+    monkeypatch.setitem(INDEXES, "metrics", [("category",)])
     with pytest.raises(PublicationRefusedError, match=r"view report depends on table inventory_metrics\.metrics"):
         publish(data_dir, url)
-    assert rows(url, "select count(*) from inventory_metrics.metrics") == [(2,)]
+    assert rows(url, "select count(*) from inventory_metrics.metrics") == [(3,)]
 
 
 def test_another_version_s_schema_is_refused(data_dir, url):
@@ -266,13 +390,20 @@ def test_a_second_export_says_that_the_first_is_writing(data_dir, url, monkeypat
         assert rows(url, "select count(*) from inventory_metrics.metrics") == [(2,)]  # readers are not kept out
 
 
-def test_readers_who_do_not_end_are_named(data_dir, url, monkeypatch):
+def test_readers_who_do_not_end_are_named(data_dir, postgresql, url, monkeypatch):
     publish(data_dir, url)
     change(data_dir, "insert into metrics (category) values ('new')")
     monkeypatch.setattr(destination, "SECONDS_FOR_READERS", 1)
-    with connected(url) as reader:
-        reader.execute("select * from inventory_metrics.metrics")
-        with pytest.raises(PublicationRefusedError, match="have kept its tables busy for 1 seconds"):
+    role = f"{url.rpartition('/')[2]}_reader"
+    group = ServingDatabase.of_url(url).analysts
+    with connected(url) as cursor:
+        cursor.execute(f"create role {role} login password 'x' in role {group}")
+    with connected(postgresql.url(url.rpartition("/")[2], role, "x")) as reader:
+        reader.execute(PUBLISHED_AT)
+        process = reader.connection.info.backend_pid
+        with pytest.raises(
+            PublicationRefusedError, match=rf"kept its tables busy for 1 seconds: {role} \(process {process}\)"
+        ):
             publish(data_dir, url)
     publish(data_dir, url)
     assert rows(url, "select count(*) from inventory_metrics.metrics") == [(3,)]
@@ -283,12 +414,14 @@ def test_readers_who_do_not_end_are_named(data_dir, url, monkeypatch):
 # an export that ends by SIGKILL when it reaches a step for the n-th time
 KILLED = """
 import os, signal, sys
+from importlib import import_module
 from pathlib import Path
-from publish import export
-from publish.destinations import postgresql
+from publish import export, parts
+from publish.destinations.postgresql import PostgresqlDatabase
 from serving_database import ServingDatabase
 
 data_dir, url, step, times = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+parts.MOST_CHANGED_ROWS = int(sys.argv[5])
 reached = 0
 
 def kill(*_):
@@ -298,16 +431,25 @@ def kill(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if step != "before_commit":
-    unpatched = getattr(postgresql, step)
-    setattr(postgresql, step, lambda *arguments: (kill(), unpatched(*arguments))[1])
+    module, _, name = step.partition(".")
+    module = import_module(f"publish.destinations.{module}")
+    unpatched = getattr(module, name)
+    setattr(module, name, lambda *arguments: (kill(), unpatched(*arguments))[1])
 ending = kill if step == "before_commit" else lambda _: None
-export.publish(data_dir, postgresql.PostgresqlDatabase(ServingDatabase.of_url(url), ending))
+export.publish(data_dir, PostgresqlDatabase(ServingDatabase.of_url(url), ending))
 """
-STEPS = [("_write", 1), ("_copy", 3), ("_lock_out_readers", 1), ("_replace", 1), ("_record", 1), ("before_commit", 1)]
+LAST_STEPS = [("postgresql._lock_out_readers", 1), ("postgresql.note", 1), ("postgresql.note", 3), ("before_commit", 1)]
+STEPS = {
+    "whole": (0, [("postgresql.write", 1), ("postgresql_whole._copy", 3), ("postgresql.replace", 1), *LAST_STEPS]),
+    "in place": (
+        parts.MOST_CHANGED_ROWS,
+        [("postgresql.change_table", 1), ("postgresql_changes._change_rows", 3), *LAST_STEPS],
+    ),
+}
 
 
-def killed_export(data_dir: Path, url: str, step: str, times: int) -> None:
-    command = [sys.executable, "-c", KILLED, str(data_dir), url, step, str(times)]
+def killed_export(data_dir: Path, url: str, step: str, times: int, most_changed: int) -> None:
+    command = [sys.executable, "-c", KILLED, str(data_dir), url, step, str(times), str(most_changed)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
@@ -341,29 +483,40 @@ def version(url: str) -> int:
     return int(versions[0])
 
 
-def test_an_export_that_is_killed_leaves_the_old_tables(data_dir, url):
+@pytest.mark.parametrize(("most_changed", "steps"), STEPS.values(), ids=STEPS)
+def test_an_export_that_is_killed_leaves_the_old_tables(data_dir, url, most_changed, steps):
     set_version(data_dir, 1)
     publish(data_dir, url)
-    for number, (step, times) in enumerate(STEPS, 2):
+    for number, (step, times) in enumerate(steps, 2):
         set_version(data_dir, number)
-        killed_export(data_dir, url, step, times)
+        killed_export(data_dir, url, step, times, most_changed)
         assert version(url) == 1, step
     publish(data_dir, url)
-    assert version(url) == len(STEPS) + 1
+    assert version(url) == len(steps) + 1
+    assert differences(data_dir, url) == []
 
 
-@pytest.mark.parametrize("step", ["_copy", "_lock_out_readers", "_record"])
-def test_a_server_that_is_killed_has_the_old_tables_when_it_is_back(data_dir, step, monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "step", "most_changed"),
+    [
+        (postgresql_whole, "_copy", 0),
+        (postgresql_changes, "_change_rows", parts.MOST_CHANGED_ROWS),
+        (destination, "_lock_out_readers", 0),
+        (destination, "note", parts.MOST_CHANGED_ROWS),
+    ],
+)
+def test_a_server_that_is_killed_has_the_old_tables_when_it_is_back(data_dir, module, step, most_changed, monkeypatch):
     from dev.postgresql_server import running
 
+    monkeypatch.setattr(parts, "MOST_CHANGED_ROWS", most_changed)
     with running() as server:
         url = server.create_database("published")
         set_version(data_dir, 1)
         publish(data_dir, url)
         set_version(data_dir, 2)
-        unpatched = getattr(destination, step)
+        unpatched = getattr(module, step)
         with monkeypatch.context() as patched:
-            patched.setattr(destination, step, lambda *arguments: (server.kill(), unpatched(*arguments))[1])
+            patched.setattr(module, step, lambda *arguments: (server.kill(), unpatched(*arguments))[1])
             with pytest.raises(PublicationRefusedError, match="What was published before stays"):
                 publish(data_dir, url)
         server.start()
@@ -372,8 +525,9 @@ def test_a_server_that_is_killed_has_the_old_tables_when_it_is_back(data_dir, st
         assert version(url) == 2
 
 
-def test_readers_never_see_half_of_a_publication(data_dir, url):
-    """Some read as a page does, in a transaction that begins with the time of the publication; one query by query."""
+def test_readers_never_see_half_of_a_publication(data_dir, url, monkeypatch):
+    """Some read as a page does, in a transaction that begins with the time of the publication; one query by query.
+    Tables are changed in place and written whole in turns."""
     set_version(data_dir, 1)
     publish(data_dir, url)
     done, faults, reads = threading.Event(), [], [0, 0, 0]
@@ -427,6 +581,7 @@ def test_readers_never_see_half_of_a_publication(data_dir, url):
             databases = publication_list(read_manifest(data_dir), warehouse)
             for number in range(2, 202):
                 warehouse.execute(statements(number % 7 + 1))
+                monkeypatch.setattr(parts, "MOST_CHANGED_ROWS", number % 2 * 100)
                 database.publish(warehouse, databases)
     finally:
         done.set()

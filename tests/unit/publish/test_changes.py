@@ -6,13 +6,11 @@ import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ingest import shared_sqlite
 from notify.publication import ACTED_ON
@@ -22,6 +20,7 @@ from publish.destinations.sqlite import SqliteFiles
 from publish.publication import PublicationRefusedError, publication_list, read_manifest
 from publish.schema import converted
 from tests.full_disk import FullDisk
+from tests.unit.publish.builds import builds, run_build
 from tests.unit.publish.warehouse import change
 
 
@@ -49,47 +48,12 @@ def differences(data_dir: Path) -> list[str]:
     return found
 
 
-texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-readings = st.lists(
-    st.tuples(
-        texts,
-        texts,
-        st.sampled_from(["Store_A", "Store_B", None]) | texts,
-        st.none() | st.integers(-(10**12), 10**12),
-        st.none() | st.decimals(-(10**6), 10**6, places=9),
-        st.none()
-        | st.datetimes(datetime(2026, 6, 1), datetime(2026, 6, 5))
-        | st.datetimes(datetime(1960, 1, 1), datetime(2200, 1, 1)),
-    ),
-    max_size=12,
-)
-builds = st.one_of(
-    st.tuples(st.just("add"), readings),
-    st.tuples(st.just("replace"), readings),
-    st.tuples(st.just("repeat"), st.none()),
-    st.tuples(st.just("withdraw"), st.integers(1, 3)),
-    st.tuples(st.just("reprice"), st.integers(1, 3)),
-    st.tuples(st.just("act"), st.integers(0, 2)),
-)
-
-
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(builds, min_size=1, max_size=4))
+@given(builds)
 def test_whatever_the_builds_did_the_files_hold_what_the_warehouse_holds(data_dir, steps):
     publish(data_dir)
     for kind, detail in steps:
-        with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb")) as connection:
-            if kind == "replace":
-                connection.execute("delete from inventory")
-            if kind in {"add", "replace"} and detail:
-                connection.executemany("insert into inventory values (?, ?, ?, ?, ?, ?)", detail)
-            if kind == "repeat":
-                connection.execute("insert into inventory select * from inventory")
-            if kind == "withdraw":
-                connection.execute(f"delete from inventory where hash(inventory) % {detail} = 0")
-            if kind == "reprice":
-                connection.execute(f"update inventory set price = 1 where hash(inventory) % {detail} = 0")
-            connection.execute("update daily_stock set total_quantity = coalesce(total_quantity, 0) + 1")
+        run_build(data_dir, kind, detail)
         if kind == "act":  # between builds, as notify does
             with shared_sqlite.shared_sqlite(data_dir / "export/inventory_metrics.db") as file:
                 for table in ACTED_ON:
