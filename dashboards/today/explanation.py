@@ -14,6 +14,9 @@ from dashboards.today.queries import Tables
 
 Product = dict[str, Any]
 
+# the forecast's own verdict: a status, from the chance to run out on that it stands for
+BY_FORECAST = {"runs out before delivery": 0.5, "reorder": 0.05, "ok": 0.0}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -98,6 +101,9 @@ def _risk(product: Product) -> Iterator[Step]:
             f"the forecast expects {_exact(product['lead_time_demand'])} units to go out before a delivery, "
             f"in 95 of 100 cases at most {_exact(product['lead_time_demand_95'])}"
         )
+        by_forecast = next(status for status, least in BY_FORECAST.items() if product["stock_out_probability"] >= least)
+        if by_forecast != product["status"]:
+            reason += f". The status goes by the pace of four weeks; by this forecast it would be “{by_forecast}”"
         chance = words.chance(product["stock_out_probability"])
         yield Step("Chance to run out before a delivery", chance, reason, "int_lead_time_demand")
 

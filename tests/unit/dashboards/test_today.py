@@ -163,6 +163,7 @@ PRODUCT = {
     "lead_time_demand": 16.0,
     "lead_time_demand_95": 24.0,
     "stock_out_probability": 0.9,
+    "status": "runs out before delivery",
 }
 
 
@@ -189,6 +190,25 @@ def test_no_chance_is_certain_before_the_shelf_is_empty():
     ]
     assert chances == ["under 1%", "99%", "over 99%"]
     assert "Chance to run out before a delivery" not in reasons(quantity=0, stock_out_probability=1.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "probability", "by_forecast"),
+    [
+        ("runs out before delivery", 0.5, None),
+        ("runs out before delivery", 0.49, "reorder"),
+        ("reorder", 0.5, "runs out before delivery"),
+        ("reorder", 0.49, None),
+        ("reorder", 0.05, None),
+        ("reorder", 0.04, "ok"),
+        ("ok", 0.05, "reorder"),
+        ("ok", 0.04, None),
+    ],
+)
+def test_a_chance_that_says_otherwise_than_the_status_says_which_of_them_counts(status, probability, by_forecast):
+    shown = reasons(status=status, stock_out_probability=probability)
+    _, _, beside = shown["Chance to run out before a delivery"][1].partition(" by this forecast it would be ")
+    assert beside == (f"“{by_forecast}”" if by_forecast else "")
 
 
 def test_what_is_not_known_is_not_explained():
