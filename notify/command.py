@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,9 +100,16 @@ def _acting(name: str, text: str, *options: Any) -> None:
                     for each in episodes
                 ],
             )
-            show_actions(data_dir)
         except (ActionError, NotPublishedError) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(
+                f"{error.filename or data_dir}: {error.strerror}. Nothing was recorded."
+            ) from error
+        try:
+            show_actions(data_dir)
+        except (sqlite3.OperationalError, OSError) as error:  # held by another program, or on a full disk
+            click.echo(f"It is recorded. What is published shows it after the next build ({error}).", err=True)
         chosen = {episode.episode_id for episode in episodes}
         for episode in _episodes(data_dir):
             if episode.episode_id in chosen:

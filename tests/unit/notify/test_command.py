@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -8,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from ingest import shared_sqlite as shared_sqlite_module
 from ingest.durable_files import file_lock
 from ingest.shared_sqlite import shared_sqlite
+from notify import command as notify_command
 from notify.actions import FOLDER, PUBLISHED, new_action, record_action
 from notify.command import command
 from notify.publication import show_actions
@@ -48,6 +52,27 @@ def test_what_is_open_is_listed_most_urgent_first(data_dir):
     assert run(data_dir, "list", "--store", "Store_C").output == "nothing needs you\n"
     listed = [json.loads(line) for line in run(data_dir, "list", "--json", "--status", "resolved").output.splitlines()]
     assert [(each["episode_id"], each["last_seen_at"]) for each in listed] == [("cccccccc03", "2026-06-30T10:00:00Z")]
+
+
+def test_what_cannot_be_shown_yet_is_recorded(data_dir, monkeypatch):
+    monkeypatch.setattr(shared_sqlite_module, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(data_dir / PUBLISHED, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = wal")
+        other.execute("BEGIN IMMEDIATE")
+        result = run(data_dir, "ack", "bbbbbbbb")
+    assert result.exit_code == 0, result.output
+    assert "shows it after the next build (database is locked)" in result.output
+    assert "[acknowledged, by" in result.output
+
+
+def test_a_full_disk_records_nothing_and_says_so(data_dir, monkeypatch):
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(data_dir / FOLDER))
+
+    monkeypatch.setattr(notify_command, "record_actions", no_room)
+    result = run(data_dir, "ack", "bbbbbbbb")
+    assert result.exit_code == 1
+    assert result.output == f"Error: {data_dir / FOLDER}: No space left on device. Nothing was recorded.\n"
 
 
 @pytest.mark.parametrize(
