@@ -15,7 +15,7 @@ import click
 from ingest.durable_files import file_lock
 from ingest.stopping import stop_signals
 from live import child
-from live.failures import newest_failure, record_failure
+from live.failures import has_begun_to_fail, record_failure
 from live.whole_build import prepare_rehearsal, remove_rehearsal
 from pipeline import BUILT_WITH, BuildError, project_digest, publish, run_dbt
 from publish.build_failure import failure_noted
@@ -107,14 +107,13 @@ class Builder:
 
     def _is_whole_due(self, now: datetime) -> bool:
         """Whether five past midnight (UTC), or a multiple of the interval after it, has passed since the last whole
-        build began.
-        A stage that has failed since makes it due, too: only a whole build notifies of that."""
+        build began. A stage that has begun to fail since makes it due, too: only a whole build notifies of that."""
         if now < self._not_before:
             return False
         if not self._can_follow:
             return True
-        last, failed_at = progress(self._data_dir)["judged"].time, newest_failure(self._data_dir)
-        if failed_at is not None and failed_at > last and now - last >= SOONEST:
+        last = progress(self._data_dir)["judged"].time
+        if now - last >= SOONEST and has_begun_to_fail(self._data_dir, last):
             return True
         passed, passed_before = ((each - NEVER - STARTS_AFTER) // self._full_every for each in (now, last))
         return passed > passed_before
