@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ingest.load import KINDS
 from ingest.pulsar.connection import READINGS_TOPIC, PulsarError, settings
 from ingest.stopping import stop_signals, take_over
 from live.compacting import compaction
@@ -36,7 +37,7 @@ FOLDER = "live"
     default=24.0,
     show_default=True,
     metavar="HOURS",
-    help="How often rules, planning, forecasts and detectors run; counted from midnight UTC.",
+    help="How often rules, planning, forecasts and detectors run; counted from 00:05 UTC.",
 )
 @click.option(
     "--compact-after",
@@ -94,16 +95,21 @@ def _stages(data_dir: Path, source: str, full_every: float, compact_after: int) 
     def has(pattern: str) -> bool:
         return any(data_dir.glob(pattern))
 
-    landing = [Stage("load", ["load"])] if source == "landing" else []
+    loading = [Stage("load", ["load"])] if source == "landing" else []
+    loading += [
+        Stage(f"load {kind}", ["load", f"--{kind}"])
+        for kind in ("notes", "actions")
+        if os.environ.get(KINDS[kind].variable)
+    ]
     refining = Stage(
         "land",
         ["land", "--source", source],
         lambda: source == "pulsar" or has("landing/publish_date=*/*.parquet"),
     )
     return [
-        *landing,
+        *loading,
         refining,
-        compaction(data_dir, compact_after, paused=[*landing, refining]),
+        compaction(data_dir, compact_after, paused=[*loading, refining]),
         Stage("build", ["follow", "--full-every", str(full_every)], lambda: has("raw/readings/batch-*/*/*.parquet")),
         Stage("deliver", ["deliver"], lambda: has(PEOPLE) and has("export/inventory_metrics.db")),
     ]

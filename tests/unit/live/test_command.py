@@ -51,6 +51,15 @@ def test_without_a_broker_the_setting_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_notes_and_actions_are_loaded_where_their_topics_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULSAR_NOTES_TOPIC", raising=False)
+    monkeypatch.setenv("PULSAR_ACTIONS_TOPIC", "actions")
+    stages = command._stages(tmp_path, "landing", 24, 1_000)
+    assert [stage.arguments for stage in stages if stage.name.startswith("load")] == [["load"], ["load", "--actions"]]
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
