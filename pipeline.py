@@ -63,20 +63,29 @@ def build(
     frequent: bool = False,
     full_refresh: bool = False,
     refine: bool = True,
+    files_only: bool = False,
     master: str = "local[*]",
     shards: int | None = None,
 ) -> None:
     """Run the three steps on a data folder, or the last two, where another process refines. Given `shards`, Spark's
-    tasks build the tables.
+    tasks build the tables. With `files_only`, another process brings what is published to the serving database.
 
     A full build is skipped if it would read exactly what the last good one read. Raises BuildError if a step fails:
     what is published stays as it was, and pages say so.
     """
     with failure_noted(data_dir, frequent=frequent):
-        _build(data_dir, frequent, full_refresh, refine, master, shards)
+        _build(data_dir, frequent, full_refresh, refine, files_only, master, shards)
 
 
-def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, master: str, shards: int | None) -> None:
+def _build(
+    data_dir: Path,
+    frequent: bool,
+    full_refresh: bool,
+    refine: bool,
+    files_only: bool,
+    master: str,
+    shards: int | None,
+) -> None:
     built = data_dir / "warehouse" / "built_from"
     # listed before anything reads them: what arrives or changes meanwhile is new to the next build
     project, landed = project_digest(data_dir), list(_landed(data_dir))
@@ -98,7 +107,7 @@ def _build(data_dir: Path, frequent: bool, full_refresh: bool, refine: bool, mas
         run_dbt(data_dir, *BUILD, "frequent" if frequent else "whole", *refresh)
     record(data_dir, start, *(["built"] if frequent else ["built", "judged"]))
     click.echo("» publishing")
-    publish(data_dir)
+    publish(data_dir, files_only=files_only)
     record(data_dir, start, "published")
     if not frequent:
         (data_dir / BUILT_WITH).write_text(project)
@@ -211,8 +220,13 @@ def run_dbt(data_dir: Path, *arguments: str, manifest: Manifest | None = None) -
     return outcome.result
 
 
-def publish(data_dir: Path) -> None:
+def publish(data_dir: Path, *, files_only: bool = False) -> None:
     """Publish what the last build made. Raises click.ClickException where that is refused."""
+    from notify.publication import show_actions
     from publish import export
 
-    export.command.main(["--data-dir", str(data_dir)], standalone_mode=False)
+    if files_only:
+        export.export(data_dir, export.in_files(data_dir))
+        show_actions(data_dir, files_only=True)
+    else:
+        export.command.main(["--data-dir", str(data_dir)], standalone_mode=False)

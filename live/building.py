@@ -133,7 +133,7 @@ class Builder:
             start = start_now(self._data_dir)
             run_dbt(self._data_dir, *FREQUENT, manifest=self._manifest)
             record(self._data_dir, start, "built")
-            publish(self._data_dir)
+            publish(self._data_dir, files_only=True)
             record(self._data_dir, start, "published")
         return True
 

@@ -21,6 +21,7 @@ STAGES = {
     "follow": "live.building",
     "whole": "live.whole_build",
     "merge": "live.compacting",
+    "serve": "live.serving",
     "deliver": "live.delivering",
 }
 

@@ -17,6 +17,7 @@ from live.monitoring import Monitor
 from live.report import report
 from live.supervisor import Stage, Supervisor
 from notify.settings import FILE as PEOPLE
+from serving_database import ServingDatabaseError, serving_database
 
 FOLDER = "live"
 
@@ -65,7 +66,8 @@ def command(
     data_dir = data_dir.resolve()
     try:
         settings(url)
-    except PulsarError as error:
+        serving_database()
+    except (PulsarError, ServingDatabaseError) as error:
         raise click.ClickException(str(error)) from error
     os.environ.update(PULSAR_URL=url or "", PULSAR_TOPIC=topic)
     with stop_signals() as stop, ExitStack() as held:
@@ -106,10 +108,12 @@ def _stages(data_dir: Path, source: str, full_every: float, compact_after: int) 
         ["land", "--source", source],
         lambda: source == "pulsar" or has("landing/publish_date=*/*.parquet"),
     )
+    serving = [Stage("serve", ["serve"], lambda: has("export/inventory_metrics.db"))] if serving_database() else []
     return [
         *loading,
         refining,
         compaction(data_dir, compact_after, paused=[*loading, refining]),
         Stage("build", ["follow", "--full-every", str(full_every)], lambda: has("raw/readings/batch-*/*/*.parquet")),
+        *serving,
         Stage("deliver", ["deliver"], lambda: has(PEOPLE) and has("export/inventory_metrics.db")),
     ]

@@ -57,6 +57,6 @@ def command(*, rehearsal: bool, data_dir: Path) -> None:
             shutil.rmtree(data_dir)
         else:
             with file_lock(data_dir / "warehouse", "building", wait=True):
-                build(data_dir, refine=False)
+                build(data_dir, refine=False, files_only=True)
     except BuildError as error:
         raise click.ClickException(str(error)) from error

@@ -32,9 +32,11 @@ INSERT = """
 """
 
 
-def show_actions(data_dir: Path) -> None:
+def show_actions(data_dir: Path, *, files_only: bool = False) -> None:
     """Bring what is published up to date with what people have done; where nothing is, do nothing."""
     _show_in_file(data_dir, data_dir / PUBLISHED)
+    if files_only:
+        return
     try:
         database = serving_database()
         if database:

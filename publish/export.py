@@ -24,20 +24,32 @@ from serving_database import VARIABLE, ServingDatabase, ServingDatabaseError
 def command(data_dir: Path, to: str | None) -> None:
     """Publish the serving tables of the last good build as SQLite files in DATA/export, and to PostgreSQL."""
     try:
-        for destination in _destinations(data_dir, to):
-            for place, outcome in publish(data_dir, destination).items():
-                click.echo(f"  {place}: {outcome}")
+        # the database first: of the two it is the one that may be away, and then both stay as they were
+        places = [in_database(data_dir, ServingDatabase.of_url(to))] if to else []
+        export(data_dir, *places, in_files(data_dir))
         show_actions(data_dir)
-    except (PublicationRefusedError, ServingDatabaseError) as error:
+    except ServingDatabaseError as error:
         raise click.ClickException(f"not published: {error}") from error
 
 
-def _destinations(data_dir: Path, to: str | None) -> list[Destination]:
-    files = SqliteFiles(data_dir / "export", partial(apply_actions, data_dir))
-    if not to:
-        return [files]
-    # the database first: of the two it is the one that may be away, and then both stay as they were
-    return [PostgresqlDatabase(ServingDatabase.of_url(to), partial(apply_actions_in_database, data_dir)), files]
+def in_files(data_dir: Path) -> Destination:
+    """The SQLite files of a data folder, which show what people have done."""
+    return SqliteFiles(data_dir / "export", partial(apply_actions, data_dir))
+
+
+def in_database(data_dir: Path, database: ServingDatabase) -> Destination:
+    """A serving database, which shows what people have done."""
+    return PostgresqlDatabase(database, partial(apply_actions_in_database, data_dir))
+
+
+def export(data_dir: Path, *destinations: Destination) -> None:
+    """Publish to each destination and say what became of it. Raises click.ClickException where that is refused."""
+    try:
+        for destination in destinations:
+            for place, outcome in publish(data_dir, destination).items():
+                click.echo(f"  {place}: {outcome}")
+    except PublicationRefusedError as error:
+        raise click.ClickException(f"not published: {error}") from error
 
 
 def publish(data_dir: Path, destination: Destination) -> dict[str, str]:

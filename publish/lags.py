@@ -65,7 +65,7 @@ def lags(data_dir: Path, now: datetime) -> list[Lag]:
         newest = _newest(path for at, path in reversed(landed) if at <= listed_at)
         found.append(_lag("refined", waiting_before, newest, now))
     starts = progress(data_dir)
-    for stage in ("built", "published"):
+    for stage in ("built", "published", "served"):
         if stage in starts:
             last = starts[stage].batch_id
             waiting = _oldest(_files(folder for id_, folder in batches if id_ > last))

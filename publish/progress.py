@@ -1,7 +1,8 @@
 """How far the warehouse and the published tables have got, recorded after each build.
 
 Each step has the start of the last build that did it. What arrives later waits for the next build. The steps are
-`built`, `published` and `judged`: a whole build, with rules, forecasts and notifications.
+`built`, `published`, `judged` (a whole build, with rules, forecasts and notifications) and `served`: published to the
+serving database by `inventory live`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ran: list[str] = []
     monkeypatch.setattr(pipeline, "_land", lambda data_dir, master: ran.append("land"))
     monkeypatch.setattr(pipeline, "run_dbt", lambda data_dir, *arguments: ran.append("dbt"))
-    monkeypatch.setattr(pipeline, "publish", lambda data_dir: ran.append("export"))
+    monkeypatch.setattr(pipeline, "publish", lambda *_, **__: ran.append("export"))
     return ran
 
 

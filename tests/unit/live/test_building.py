@@ -47,7 +47,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The dbt commands that ran, instead of them; publication does nothing."""
     ran: list[tuple[str, ...]] = []
     monkeypatch.setattr(building, "run_dbt", lambda _, *arguments, **__: ran.append(arguments) or "a manifest")
-    monkeypatch.setattr(building, "publish", lambda _: None)
+    monkeypatch.setattr(building, "publish", lambda *_, **__: None)
     return ran
 
 

@@ -116,3 +116,23 @@ def test_prometheus_reads_lags_and_processes(tmp_path: Path, monkeypatch: pytest
     written = (tmp_path / "live/lags.csv").read_text().splitlines()
     assert written[0] == "stage,lag_seconds,newest_message_at,measured_at"
     assert written[1].startswith("refined,2.5,2026-06-30T00:00:00+00:00,20")
+
+
+@pytest.mark.parametrize(("address", "serves"), [("postgresql://inventory@db/inventory", True), ("", False)])
+def test_a_serving_database_has_a_stage_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, serves: bool
+) -> None:
+    monkeypatch.setenv("INVENTORY_SERVING_DATABASE", address)
+    names = [stage.name for stage in command._stages(tmp_path, "landing", 24.0, 1000)]
+    assert ("serve" in names) == serves
+
+
+def test_what_is_no_address_of_a_database_is_named_at_once(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        command.command,
+        ["--data-dir", str(tmp_path / "data"), "--url", "pulsar://127.0.0.1:1"],
+        env={"INVENTORY_SERVING_DATABASE": "sqlite:///x.db", "PULSAR_URL": "", "PULSAR_TOPIC": ""},
+    )
+    assert result.exit_code == 1
+    assert "is no address of a database" in result.output
+    assert not (tmp_path / "data").exists()

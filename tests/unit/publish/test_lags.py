@@ -50,11 +50,12 @@ def test_a_stage_is_as_old_as_the_oldest_message_that_it_has_not_passed_on(tmp_p
     commit(tmp_path, 1, listed=-25)
     (tmp_path / "warehouse").mkdir()
     record(tmp_path, BuildStart(1, at(-20).timestamp()), "built")
-    record(tmp_path, BuildStart(0, at(-40).timestamp()), "published")
+    record(tmp_path, BuildStart(0, at(-40).timestamp()), "published", "served")
     assert lags(tmp_path, NOW) == [
         Lag("refined", 20, at(-30)),
         Lag("built", 20, at(-30)),
         Lag("published", 40, at(-50)),
+        Lag("served", 40, at(-50)),
     ]
 
 
