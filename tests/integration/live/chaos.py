@@ -1,7 +1,7 @@
 """Disturb `inventory live` at random, and compare what it publishes in the end with an undisturbed run.
 
-`python -m tests.integration.live.chaos --minutes 10` (or `make chaos MINUTES=10`) starts a broker of its own. Clock
-steps are not among the disturbances: they need libfaketime, since a machine's clock is everybody's.
+`python -m tests.integration.live.chaos --minutes 10` (or `make chaos MINUTES=10`) starts a broker of its own. The clock
+that steps back and forth is that of `inventory live` alone (`stepped_clock.c`), since a machine's clock is everybody's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -36,6 +38,7 @@ from tests.inventory_process import ROOT, environment, inventory, inventory_comm
 RATE = 10.0  # events a second
 DISK_MEGABYTES = 1_500
 COMPACT_AFTER = "8"  # micro-batches: small files are merged every minute or so
+LONGEST_CLOCK_STEP = 7_200  # seconds
 SECONDS_TO_CATCH_UP = 900
 # these say when a table was built and what failed meanwhile, which a disturbance changes
 MAY_DIFFER = {"build_history", "stage_lags"}
@@ -52,6 +55,7 @@ class Chaos:
         self._topic = topic
         self._dice = dice
         self._longest_stop = longest_stop
+        self._clock = stepped_clock(data_dir.parent)
         self._lives = [self._start(), self._start()]
 
     def disturb(self) -> None:
@@ -76,6 +80,8 @@ class Chaos:
         }
         if self._data_dir.is_mount():
             found["fill the disk"] = self._fill_disk
+        if self._clock:
+            found["step the clock"] = self._step_clock
         return found
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -83,7 +89,9 @@ class Chaos:
         return subprocess.Popen(
             inventory_command("live", "--full-every", "10000000", "--compact-after", COMPACT_AFTER),
             cwd=ROOT,
-            env=environment(self._data_dir) | {"PULSAR_URL": self._broker.service_url, "PULSAR_TOPIC": self._topic},
+            env=environment(self._data_dir)
+            | {"PULSAR_URL": self._broker.service_url, "PULSAR_TOPIC": self._topic}
+            | self._clock,
             stdout=log,
             stderr=log,
         )
@@ -115,6 +123,12 @@ class Chaos:
     def _restart_broker(self) -> None:
         brokers.kill(self._broker.folder)
         brokers.start(self._broker.folder, self._broker.port, self._broker.web_port)
+
+    def _step_clock(self) -> None:
+        """Let the clock of every process jump to some other time."""
+        seconds = self._dice.randint(-LONGEST_CLOCK_STEP, LONGEST_CLOCK_STEP)
+        with Path(self._clock["STEPPED_CLOCK"]).open("r+b") as offset:
+            offset.write(struct.pack("q", seconds))
 
     def _fill_disk(self) -> None:
         ballast = self._data_dir / "ballast"
@@ -180,6 +194,19 @@ def build_tiny(data_dir: Path, events_file: Path) -> None:
     generate = ("generate-data", "--profile", "tiny", "--end", "2026-06-30", "--out", str(events_file))
     for arguments in (generate, ("load", "--source", str(events_file)), ("build",)):
         inventory(data_dir, *arguments)
+
+
+def stepped_clock(folder: Path) -> dict[str, str]:
+    """The environment in which processes, and all that they start, read the clock off by the seconds in a file."""
+    library, offset = folder / "stepped_clock.so", folder / "clock"
+    compiler = shutil.which("cc")
+    if not compiler or sys.platform != "linux":
+        print("the clock is not stepped: that needs a C compiler", flush=True)
+        return {}
+    source = Path(__file__).with_name("stepped_clock.c")
+    subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", library], check=True)
+    offset.write_bytes(struct.pack("q", 0))
+    return {"LD_PRELOAD": str(library), "STEPPED_CLOCK": str(offset)}
 
 
 @contextmanager
