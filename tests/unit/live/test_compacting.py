@@ -77,9 +77,9 @@ from tests.unit.live.test_compacting import bring
 data_dir = Path(sys.argv[1])
 with file_lock(data_dir / "raw", "refining"):
     while True:
-        bring(data_dir / ".tmp-next", batch := max(batch_ids(data_dir / "raw/readings"), default=-1) + 1)
+        bring(data_dir / "raw/.tmp-next", batch := max(batch_ids(data_dir / "raw/readings"), default=-1) + 1)
         name = f"raw/readings/batch-{batch:06d}"
-        (data_dir / ".tmp-next" / name).rename(data_dir / name)
+        (data_dir / "raw/.tmp-next" / name).rename(data_dir / name)
         time.sleep(0.02)
 """
 
@@ -130,7 +130,7 @@ def test_batches_are_merged_again_and_again_and_killed_compactions_lose_nothing(
     tmp_path: Path, stages: tuple[Stage, Stage]
 ) -> None:
     refining, merging = stages
-    for killed in range(6):
+    for killed in range(4):
         wait_until(lambda: merging.is_running and not refining.is_running)
         process = merging.process
         assert process is not None
