@@ -5,7 +5,9 @@ Levels, metrics and current stock follow each batch. Everything else is built wh
 
 from __future__ import annotations
 
+import math
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,7 @@ class Builder:
         self._manifest: Any = None
         self._rehearsal: subprocess.Popen[str] | None = None
         self._whole: subprocess.Popen[str] | None = None
-        self._not_before = NEVER
+        self._not_before = -math.inf  # by the monotonic clock, since the other one may step
         remove_rehearsal(data_dir)
 
     def step(self) -> bool:
@@ -75,7 +77,7 @@ class Builder:
             if self._is_over(self._rehearsal, "rehearsal of the whole build"):
                 self._rehearsal = None
                 remove_rehearsal(self._data_dir)
-                if datetime.now(UTC) >= self._not_before:
+                if time.monotonic() >= self._not_before:
                     self._whole = child.start("whole", data_dir=self._data_dir)
                     return True
         elif self._is_whole_due(datetime.now(UTC)):
@@ -108,7 +110,7 @@ class Builder:
     def _is_whole_due(self, now: datetime) -> bool:
         """Whether five past midnight (UTC), or a multiple of the interval after it, has passed since the last whole
         build began. A stage that has begun to fail since makes it due, too: only a whole build notifies of that."""
-        if now < self._not_before:
+        if time.monotonic() < self._not_before:
             return False
         if not self._can_follow:
             return True
@@ -116,7 +118,7 @@ class Builder:
         if now - last >= SOONEST and has_begun_to_fail(self._data_dir, last):
             return True
         passed, passed_before = ((each - NEVER - STARTS_AFTER) // self._full_every for each in (now, last))
-        return passed > passed_before
+        return passed != passed_before  # a clock that was ahead once must not hold builds up until then
 
     def _follow(self) -> bool:
         """Take in the batches since the last build and publish them; return whether there were any."""
@@ -144,7 +146,7 @@ class Builder:
         if code:
             problem = f"the {what} failed (exit code {code})"
             click.echo(f"{problem}; see above. It is tried again in {RETRY_AFTER}.", err=True)
-            self._not_before = datetime.now(UTC) + RETRY_AFTER
+            self._not_before = time.monotonic() + RETRY_AFTER.total_seconds()
             try:
                 record_failure(self._data_dir, "whole build", problem)
             except OSError as error:  # a full disk

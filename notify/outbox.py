@@ -95,11 +95,14 @@ class Outbox:
             )
 
     def due(self) -> list[Delivery]:
-        """What is to be sent now, those in doubt first."""
+        """What is to be sent now, those in doubt first. No pause is so long that it goes beyond the longest one, unless
+        the clock was set back meanwhile."""
+        now = datetime.now(UTC)
         rows = self._connection.execute(
             "SELECT delivery_id, person, address, title, body, failed_attempts, state = 'sending' FROM deliveries "
-            "WHERE state = 'sending' OR (state = 'waiting' AND due_at <= ?) ORDER BY state, written_at, delivery_id",
-            (_text(datetime.now(UTC)),),
+            "WHERE state = 'sending' OR (state = 'waiting' AND (due_at <= ? OR due_at > ?)) "
+            "ORDER BY state, written_at, delivery_id",
+            (_text(now), _text(now + LONGEST_PAUSE)),
         )
         return [Delivery(*row) for row in rows]
 

@@ -226,6 +226,7 @@ def test_pages_are_told_of_a_frequent_build_that_failed(
         (24, "2026-07-01T00:04", "2026-07-01T00:05", True),
         (6, "2026-06-30T06:04", "2026-06-30T06:05", True),
         (6, "2026-06-30T06:05", "2026-06-30T12:04", False),
+        (24, "2099-01-01T00:06", "2026-07-01T00:06", True),  # the clock was wrong
     ],
 )
 def test_whole_builds_are_counted_from_five_past_midnight(

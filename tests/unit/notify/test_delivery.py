@@ -197,6 +197,18 @@ def test_what_fails_is_tried_again_and_waits_in_the_outbox(tmp_path, mailbox):
     assert all(len(message.get_all("Message-ID")) == 1 for message in mailbox.messages)
 
 
+def test_a_clock_that_was_ahead_holds_nothing_back(tmp_path, mailbox):
+    publish_episodes(tmp_path, {})
+    configure(tmp_path, anna(mailbox.url), [{"to": "anna"}])
+    mailbox.refusals = 3
+    assert send(tmp_path, "--send").exit_code == 1
+    with open_outbox(tmp_path) as outbox:
+        outbox._connection.execute("UPDATE deliveries SET due_at = '2099-01-01T00:00:00.000000Z'")
+        outbox._connection.commit()
+    assert send(tmp_path, "--send").exit_code == 0
+    assert len(mailbox.messages) == 1
+
+
 def test_what_was_not_accepted_for_a_day_is_written_anew(tmp_path, mailbox):
     publish_episodes(tmp_path, {})
     configure(tmp_path, anna("mailto://127.0.0.1:9?from=stock@example.com&to=anna@example.com"), [{"to": "anna"}])
