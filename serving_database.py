@@ -9,6 +9,7 @@ from typing import Any
 VARIABLE = "INVENTORY_SERVING_DATABASE"
 SECONDS_TO_CONNECT = 10
 SECONDS_FOR_OTHERS = 5
+SEPARATOR = ":"  # in the name of a person's role, between the database and the login
 
 # What the publication keeps for itself: `published_tables`, which says what was published when, and `row_rules`, which
 # says what each role of a manager sees.
@@ -42,6 +43,9 @@ class ServingDatabase:
             raise ServingDatabaseError(
                 f"{VARIABLE}, or --to, is no address of a database. Write postgresql://user@host:port/database."
             )
+        if SEPARATOR in settings["dbname"]:
+            # with it, the role of a person here could be that of another one in another database of the server
+            raise ServingDatabaseError(f"the name of the database holds a {SEPARATOR!r}. Rename the database.")
         return cls(settings)
 
     @property

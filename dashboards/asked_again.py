@@ -20,6 +20,7 @@ from dashboards.published import publication
 from dashboards.viewer import rows_of_viewer
 
 QUESTIONS = 300  # a page asks ten; the ones that were asked last are repeated
+QUESTIONS_PER_PERSON = 60  # so that nobody displaces those of all others
 BYTES_PER_QUESTION = 100_000  # a browser sends a tenth of it; longer ones could fill the memory
 SECONDS_BETWEEN_LOOKS = 10
 
@@ -48,6 +49,9 @@ class Questions:
             with self._lock:
                 self._asked[key] = g.user.id
                 self._asked.move_to_end(key)
+                own = [each for each, person in self._asked.items() if person == g.user.id]
+                if len(own) > QUESTIONS_PER_PERSON:
+                    del self._asked[own[0]]
                 if len(self._asked) > QUESTIONS:
                     self._asked.popitem(last=False)
                 if not self._thread.is_alive():  # in the process that answers, not in the one that it came from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,34 +10,56 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
-from psycopg2.errors import QueryCanceled
+from psycopg2.errors import InsufficientPrivilege, QueryCanceled
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from dashboards.access.connection import SECONDS_PER_QUERY, TOO_LONG
 from dashboards.access.database_roles import sign_in_settings
-from serving_database import PUBLISHED_AT, ServingDatabase
+from serving_database import PUBLISHED_AT, ServingDatabase, ServingDatabaseError, one_line
 
 DRIVER = "postgresql+psycopg2"
 SCHEMA_OF_PAGES = "inventory_metrics"
+AWAY = "The database cannot be reached. Try again in a minute."
+CANNOT_ANSWER = "The database cannot answer now. Try again in a minute."
+NOT_YOURS = "You may not do this in the database."
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _failures_in_plain_words(otherwise: str) -> Iterator[None]:
+    """Let the log have what the server says of itself, its hosts and roles, and a browser a sentence. What is wrong
+    with a query is for who wrote it."""
+    try:
+        yield
+    except QueryCanceled:
+        raise psycopg2.OperationalError(TOO_LONG.format(SECONDS_PER_QUERY)) from None
+    except InsufficientPrivilege as error:
+        log.warning("refused by the database: %s", one_line(error))
+        raise psycopg2.ProgrammingError(NOT_YOURS) from None
+    except (psycopg2.ProgrammingError, psycopg2.DataError) as error:
+        raise type(error)(one_line(error)) from None
+    except psycopg2.Error as error:
+        log.warning("the database failed: %s", error)
+        raise psycopg2.OperationalError(otherwise) from None
 
 
 class Cursor(extensions.cursor):
-    """A cursor that says in plain words that a query took too long."""
+    """A cursor whose failures a browser may show."""
 
     def execute(self, query: Any, values: Any = None) -> None:
-        try:
+        with _failures_in_plain_words(CANNOT_ANSWER):
             super().execute(query, values)
-        except QueryCanceled:
-            raise psycopg2.OperationalError(TOO_LONG.format(SECONDS_PER_QUERY)) from None
 
 
 class Connection(extensions.connection):
     """A connection that reads numbers as SQLite gives them: whole ones as int, all others as float."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+        with _failures_in_plain_words(AWAY):
+            super().__init__(*arguments, **settings)
         extensions.register_type(NUMBER, self)
 
     def cursor(self, *arguments: Any, **settings: Any) -> Any:
@@ -87,8 +110,13 @@ def published(database: ServingDatabase, home: Path, login: str) -> Iterator[Pub
 
 
 def published_at(database: ServingDatabase, home: Path) -> str:
-    """When the newest table was published, or an action was shown."""
+    """When the newest table was published, or an action was shown. Raises psycopg2.Error."""
     settings = sign_in_settings(database, home, None)
-    with closing(database.connect(**settings)) as connection, connection.cursor() as cursor:
+    try:
+        connection = database.connect(**settings)
+    except ServingDatabaseError as error:
+        log.warning("%s", error)
+        raise psycopg2.OperationalError(AWAY) from None
+    with closing(connection), connection.cursor(cursor_factory=Cursor) as cursor:
         cursor.execute(PUBLISHED_AT)
         return str(cursor.fetchone()[0])

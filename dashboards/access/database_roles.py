@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.access.access_file import Access, AccessError
+from dashboards.access.connection import SECONDS_PER_QUERY
 from dashboards.access.stores import EVERY_STORE, Stores, asks_freely, stores_of
-from serving_database import SERVING, ServingDatabase, one_line, quoted
+from serving_database import SEPARATOR, SERVING, ServingDatabase, one_line, quoted
 
-SEPARATOR = ":"  # in no name of a group, so that no login gives one
 LONGEST_NAME = 63  # of a role; PostgreSQL cuts off the rest
 # in place of a login: who is not signed in, and who sees the rows of the company as its managers do
 NOBODY, COMPANY = "-", "*"
+
+# A reader who is gone, or thinks, keeps no export waiting for longer; one who resets this is named by the export.
+SECONDS_IDLE_IN_TRANSACTION = 30
 
 # role, store, region: one of the two is open
 RowRule = tuple[str, str | None, str | None]
@@ -95,6 +98,8 @@ def _write_role(cursor: Any, database: ServingDatabase, role: str, password: str
     secret = encrypt_password(password, role, cursor.connection, "scram-sha-256")
     cursor.execute(f"ALTER ROLE {name} LOGIN PASSWORD %s", (secret,))
     cursor.execute(f"ALTER ROLE {name} SET default_transaction_read_only = on")
+    cursor.execute(f"ALTER ROLE {name} SET statement_timeout = '{SECONDS_PER_QUERY:.0f}s'")
+    cursor.execute(f"ALTER ROLE {name} SET idle_in_transaction_session_timeout = '{SECONDS_IDLE_IN_TRANSACTION}s'")
     wanted = set(_groups(database, given))
     for group in (database.analysts, database.managers, database.company):
         change = "GRANT {} TO {}" if group in wanted else "REVOKE {} FROM {}"

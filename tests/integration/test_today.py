@@ -287,3 +287,18 @@ def test_after_a_publication_nobody_waits_for_what_was_asked_before(own):
         assert time.monotonic() < deadline, "nothing was asked again"
         time.sleep(1)
     assert is_kept(admin)
+
+
+def test_a_person_acts_sixty_times_a_minute_at_most(own):
+    client = own.signed_in("store_b")
+    page = client.ask("/today/").text
+    episode = first_notification(page)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    form = {"csrf_token": token[1], "action": "no such action"}
+    answers = [client.post(f"{client.url}/today/notifications/{episode}", data=form, timeout=60) for _ in range(61)]
+    assert {answer.status_code for answer in answers[:50]} == {400}
+    assert answers[-1].status_code == 429
+    assert "You have acted 60 times within a minute." in answers[-1].text
+    other = own.signed_in("store_a")
+    assert act(other, first_notification(other.ask("/today/").text), action="snooze", days="1") == 303

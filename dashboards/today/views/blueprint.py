@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, g, redirect, request, url_for
+from sqlalchemy.exc import DBAPIError
 
 from dashboards.access.connection import Connection
 from dashboards.access.database_connection import Published
@@ -26,6 +29,7 @@ from serving_database import serving_database
 
 DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
 SNOOZES = {"1": "a day", "3": "3 days", "7": "a week"}
+NOT_READABLE = "The figures cannot be read at the moment. Try again in a minute."
 # stricter than for Superset's own pages: no script at all
 POLICY = {
     "default-src": "'none'",
@@ -35,6 +39,8 @@ POLICY = {
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
 }
+
+log = logging.getLogger(__name__)
 
 today = Blueprint("today", "dashboards.today", url_prefix="/today", template_folder="templates", static_folder="static")
 STYLE_VERSION = hashlib.sha256((Path(today.root_path) / "static" / "today.css").read_bytes()).hexdigest()[:12]
@@ -96,6 +102,14 @@ def _context() -> dict[str, Any]:
         "style_version": STYLE_VERSION,
         "dashboards": pages.order_by(Dashboard.id).all(),
     }
+
+
+@today.errorhandler(sqlite3.Error)
+@today.errorhandler(DBAPIError)
+def not_readable(error: Exception) -> Any:
+    """A database that is away or takes too long says so in its own words, which are for the log."""
+    log.warning("%s could not be shown: %s", request.path, error)
+    return render("message.html", title="Not available", text=NOT_READABLE), 503
 
 
 @today.errorhandler(404)

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import abort, g, redirect, request, url_for
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 
 from dashboards.today.queries import notifications
 from dashboards.today.views.answers import page_count, page_number, render
@@ -16,6 +19,7 @@ from notify.episodes import Episode
 from notify.publication import show_actions
 
 CARDS_PER_PAGE = 20
+ACTIONS_PER_PERSON = RateLimitItemPerMinute(60)  # each is landed, and shown in what is published
 DONE = {
     "acknowledge": "Acknowledged. It no longer counts as waiting.",
     "snooze": "Snoozed. It comes back when the time is over.",
@@ -24,6 +28,7 @@ DONE = {
     "expected": "Marked as expected. The detectors leave that time out of what they learn from.",
     "reopen": "Open again.",
 }
+TOO_MANY = f"You have acted {ACTIONS_PER_PERSON.amount} times within a minute. Try again in a minute."
 STATUSES = {
     "waiting": "What needs you",
     "open": "Open notifications",
@@ -31,6 +36,8 @@ STATUSES = {
     "snoozed": "Snoozed notifications",
     "resolved": "Resolved notifications",
 }
+
+_actions = MovingWindowRateLimiter(MemoryStorage())
 
 
 @today.get("/notifications/")
@@ -73,6 +80,8 @@ def notification(episode_id: str) -> Any:
 @signed_in
 def act(episode_id: str) -> Any:
     """Record what the viewer does about a notification. Who sees its row may act on it."""
+    if not _actions.hit(ACTIONS_PER_PERSON, g.user.username):
+        return render("message.html", title="Nothing was recorded", text=TOO_MANY), 429
     action = request.form.get("action", "")
     if action not in DONE:
         abort(400)

@@ -11,6 +11,7 @@ import duckdb
 import psycopg2
 import pytest
 
+from dashboards.access import database_roles
 from dashboards.access.access_file import Access, AccessError
 from dashboards.access.database_roles import COMPANY, sign_in_settings, write_roles
 from dashboards.access.stores import EVERY_STORE, Stores, postgresql_literal, region_role, row_role
@@ -18,7 +19,7 @@ from dev.postgresql_server import Postgresql
 from notify.episodes import COVERED
 from publish import export
 from publish.destinations.postgresql import PostgresqlDatabase
-from serving_database import ServingDatabase
+from serving_database import PUBLISHED_AT, ServingDatabase, ServingDatabaseError
 from tests.integration.access.crafted import STATEMENTS
 from tests.unit.publish import warehouse
 
@@ -207,3 +208,19 @@ def test_nobody_has_the_login_of_a_role_of_the_server_itself(served, login):
 def test_superset_s_row_rules_name_stores_as_postgresql_reads_them(served, store):
     condition = Stores(frozenset({store})).condition(literal=postgresql_literal)
     assert set(served.stores("admin", f"notification_episodes WHERE {condition}")) == {store}
+
+
+def test_who_leaves_a_transaction_open_keeps_no_export_waiting(served, monkeypatch):
+    monkeypatch.setattr(database_roles, "SECONDS_IDLE_IN_TRANSACTION", 1)
+    write_roles(served.database, served.home, access(PEOPLE))
+    warehouse.change(served.home, "insert into notification_episodes (store_location) values ('Store_B')")
+    with closing(served.connect("admin")) as idle, idle.cursor() as cursor:
+        cursor.execute(PUBLISHED_AT)
+        export.publish(served.home, PostgresqlDatabase(served.database))
+        with pytest.raises(psycopg2.OperationalError):
+            cursor.execute(PUBLISHED_AT)
+
+
+def test_a_name_by_which_two_databases_could_have_the_same_roles_is_refused():
+    with pytest.raises(ServingDatabaseError, match="the name of the database holds a ':'"):
+        ServingDatabase.of_url("postgresql://inventory@db/shop:store_a")
