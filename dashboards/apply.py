@@ -15,7 +15,7 @@ import yaml
 
 from dashboards.access.access_file import read_access
 from dashboards.assets.bundle import AssetError, read_assets
-from dashboards.assets.charts import queries
+from dashboards.assets.queries import queries
 
 
 def apply(home: Path, say: Callable[[str], None]) -> None:

@@ -188,7 +188,7 @@ FEATURE_FLAGS = {
 }
 ROW_LIMIT = 5000
 SQL_MAX_ROW = 20_000
-# red and orange are kept for what is critical or high: see MARKS in assets/charts
+# red and orange are kept for what is critical or high: see MARKS in assets/kinds.py
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
         "id": "inventory",

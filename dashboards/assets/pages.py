@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dashboards.assets.charts import HEIGHTS, MARKS, period_column
+from dashboards.assets.charts import period_column
 from dashboards.assets.identity import uuid_of
+from dashboards.assets.kinds import HEIGHTS, MARKS
 
 Parts = dict[str, Any]
 COLUMNS = 12

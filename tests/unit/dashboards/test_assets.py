@@ -12,7 +12,7 @@ import yaml
 
 from dashboards.access.connection import TABLES_WITHOUT_STORE
 from dashboards.assets.bundle import AssetError, read_assets, tables_of_pages
-from dashboards.assets.charts import MARKS, SEVERITIES
+from dashboards.assets.kinds import MARKS, SEVERITIES
 from dashboards.assets.serving_models import read_models
 from tests.conftest import ROOT
 
