@@ -25,6 +25,7 @@ BUILT_WITH = "warehouse/built_with"  # the digest of the project that the last w
 PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "selectors.yml", "requirements.lock", "*.py")
 # unit tests examine the SQL, not the data
 BUILD = ("build", "--exclude-resource-type", "unit_test", "--selector")
+MASTERS = ("stores.csv", "promotions.csv", "school_holidays.csv", "products.csv", "orders.csv", "orders.ndjson")
 PROJECT_FOLDERS = ("models", "macros", "seeds", "tests/dbt", "ml", "ingest/refining", "publish", "notify")
 
 
@@ -136,7 +137,7 @@ def _landed(data_dir: Path) -> Iterator[str]:
 def _refined(data_dir: Path) -> Iterator[str]:
     """What dbt reads: raw, and what a shop says of itself."""
     yield from _files(data_dir, data_dir / "raw")
-    for path in (data_dir / "stores.csv", data_dir / "promotions.csv", data_dir / "school_holidays.csv"):
+    for path in (data_dir / name for name in MASTERS):
         if path.exists():
             yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 

@@ -1,6 +1,7 @@
 {# Stops a build whose stores.csv, promotions.csv or school_holidays.csv cannot be meant: who sees what, and what is
-   expected, depend on them, so no part of them is guessed. One message names all faults of a file. #}
-{% macro check_masters(stores, promotions, school_holidays) %}
+   expected, depend on them, so no part of them is guessed. A wrong row of products or orders costs no other: it is reported
+   and left out. One message names all faults of a file. #}
+{% macro check_masters(stores, promotions, school_holidays, products, orders_csv, orders_ndjson) %}
     {%- if execute -%}
         {%- set is_country_code = "regexp_full_match(country, '(?i)[a-z]{2}(-[a-z0-9]{1,3})?|')" -%}
         {%- do check_master('stores.csv', stores, ['store_location'], ['name', 'region', 'country', 'time_zone'], "
@@ -24,6 +25,16 @@
             select format('row {} has the country ''{}'', not a code such as US or DE-BY', row_number, country)
             from master where country != '*' and not " ~ is_country_code
         ) -%}
+        {%- do check_master(
+            'products.csv', products, ['product_id'],
+            ['name', 'unit', 'pack_size', 'minimum_order', 'supplier', 'unit_cost'],
+            faults_of_rows(product_fault()), stops=false
+        ) -%}
+        {%- set required = ['order_id', 'product_id', 'store_location', 'quantity_ordered', 'ordered_at'] -%}
+        {%- set optional = ['expected_at', 'received_at', 'cancelled_at'] -%}
+        {%- for file, orders in [('orders.csv', orders_csv), ('orders.ndjson', orders_ndjson)] -%}
+            {%- do check_master(file, orders, required, optional, faults_of_rows(order_fault()), stops=false) -%}
+        {%- endfor -%}
     {%- endif -%}
     {{- return('select 1') -}}
 {% endmacro %}
@@ -40,16 +51,27 @@
 {% endmacro %}
 
 
-{# Raises an error that names all faults of a file; nothing where there is none. `faults` is a query on the CTE `master`,
-   which holds the file's rows, trimmed and numbered. #}
-{% macro check_master(file, master, required, optional, faults) %}
+{# A query for the rows at fault, for check_master. #}
+{% macro faults_of_rows(fault) %}
+    select format('row {} {}', row_number, fault) from (select row_number, {{ fault }} as fault from master)
+    where fault is not null order by row_number
+{% endmacro %}
+
+
+{# Raises an error, or warns, naming all faults of a file; nothing where there is none. `faults` is a query on the CTE
+   `master`, which holds the file's rows, trimmed and numbered. #}
+{% macro check_master(file, master, required, optional, faults, stops=true) %}
     {%- if not data_files_exist(file) -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set path = env_var('INVENTORY_DATA_DIR', 'data') ~ '/' ~ file -%}
     {%- set is_text = "select try(decode(content)) is not null from read_blob('" ~ path | replace("'", "''") ~ "')" -%}
     {%- if not run_query(is_text).rows[0][0] -%}
-        {%- do exceptions.raise_compiler_error(path ~ ': it is not in UTF-8. Save it as CSV UTF-8 and build again.') -%}
+        {%- set problem = path ~ ': it is not in UTF-8. Save it as CSV UTF-8 and build again.' -%}
+        {%- if stops -%}
+            {%- do exceptions.raise_compiler_error(problem) -%}
+        {%- endif -%}
+        {%- do exceptions.warn(problem ~ ' Until then, lines that cannot be read are left out.') -%}
     {%- endif -%}
     {%- set known = required + optional -%}
     {%- set columns = run_query('describe select * from ' ~ master).columns[0].values() | map('lower') | list -%}
@@ -60,7 +82,7 @@
     {%- for column in required if column not in columns -%}
         {%- do found.append("it has no column '" ~ column ~ "'") -%}
     {%- endfor -%}
-    {%- if not found -%}
+    {%- if not found or not stops -%}
         {%- set query -%}
             with
             master as (
@@ -74,22 +96,26 @@
                     select *, row_number() over () as row_number from {{ master }}
                 ) as file_rows
             )
-            {% for column in required %}
-                select format('row {} has no {{ column }}', row_number) from master
-                where coalesce({{ column }}, '') = ''
+            {% if stops %}
+                {% for column in required %}
+                    select format('row {} has no {{ column }}', row_number) from master
+                    where coalesce({{ column }}, '') = ''
+                    union all
+                {% endfor %}
+                select format('row {} holds a control character', row_number) from master
+                where regexp_matches(concat({{ known | join(', ') }}), '[[:cntrl:]]')
                 union all
-            {% endfor %}
-            select format('row {} holds a control character', row_number) from master
-            where regexp_matches(concat({{ known | join(', ') }}), '[[:cntrl:]]')
-            union all
+            {% endif %}
             {{ faults }}
         {%- endset -%}
         {%- do found.extend(run_query(query).columns[0].values()) -%}
     {%- endif -%}
     {%- if found -%}
         {%- set more = ' and ' ~ (found | length - 5) ~ ' more' if found | length > 5 -%}
-        {%- do exceptions.raise_compiler_error(
-            path ~ ': ' ~ found[:5] | join('; ') ~ more ~ '. Correct it and build again.'
-        ) -%}
+        {%- set problem = path ~ ': ' ~ found[:5] | join('; ') ~ more ~ '. Correct it and build again.' -%}
+        {%- if stops -%}
+            {%- do exceptions.raise_compiler_error(problem) -%}
+        {%- endif -%}
+        {%- do exceptions.warn(problem ~ ' Until then, such rows are left out.') -%}
     {%- endif -%}
 {% endmacro %}

@@ -112,7 +112,7 @@ class Catalogue:
 
 
 # what a random stream is for; streams of one (seed, store) differ in the upper words of their counter
-STORE, DEMAND, LEAD_TIMES, READINGS, SPOILING = range(5)
+STORE, DEMAND, LEAD_TIMES, READINGS, SPOILING, COSTS, DELAYS = range(7)
 CATALOGUE_KEY = 2**63  # a key beyond all stores
 
 

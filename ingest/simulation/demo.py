@@ -23,7 +23,7 @@ DEMO_NAME = re.compile(r"demo(\.actuals-[-\d]+|\.notes)?\.ndjson")
 # about two anomalous notes a store and week
 NOTES, NOTE_DAYS, ANOMALY_SHARE = 3000, 60, 0.035
 # what a shop says of itself, in the data folder beside its events
-MASTERS = ("stores.csv", "promotions.csv")
+MASTERS = ("stores.csv", "promotions.csv", "products.csv", "orders.csv")
 BUILT = ("raw", "warehouse", "forecast_cache", "detection_cache", "text_cache", "dbt", "export")
 
 
@@ -76,7 +76,7 @@ def _land_notes(data_dir: Path, demo: Path) -> None:
 
 
 def demo_masters(data_dir: Path) -> list[Path]:
-    """What the demo says of its stores and promotions; empty where an earlier version made the demo."""
+    """What the demo says of its stores, promotions, products and orders; empty where an earlier version made the demo."""
     truth = truth_folder(data_dir / "events" / "demo.ndjson")
     return [truth / name for name in MASTERS if (truth / name).exists()]
 

@@ -36,14 +36,15 @@ from ingest.simulation.catalogue import (
 from ingest.simulation.event_files import FORMATS, event_file, refuse_existing, truth_folder
 from ingest.simulation.event_log import EventLog
 from ingest.simulation.introduce_anomalies import put_many, write_introduced
-from ingest.simulation.store import Readings, Store, StoreDays
+from ingest.simulation.store import Orders, Readings, Store, StoreDays
+from ingest.simulation.supply import Supply, write_orders, write_supply
 from ingest.simulation.truth_files import demand_file, write_products, write_promotions, write_stores
 
 CHUNK_DAYS = 10
 RECENT = ("negative", "price_zero", "unit_error", "price_jump", "conflicting")  # within the last three days
 IN_PROCESS = 1_000_000  # product-days below which starting processes costs more than it saves
 
-Played = tuple[StoreDays, Readings]
+Played = tuple[StoreDays, Readings, Orders]
 
 
 @click.command()
@@ -72,7 +73,7 @@ def command(
     """Write synthetic stock readings, and beside them the truth.
 
     FILE.truth holds demand, sales, lost sales, receipts and levels by day (until 28 days after the last event), the
-    products, the promotions, the stores, and in the tiny and demo profile the wrong readings that were put in.
+    products, the promotions, the stores, the orders, and in the tiny and demo profile the wrong readings that were put in.
     """
     size = PROFILES[profile]
     out = out or data_dir / "events" / f"{profile}{'.parquet' if profile == '100m' else '.ndjson'}"
@@ -105,23 +106,28 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
         write_products(catalogue, unfinished_truth / "products.parquet")
         write_promotions(catalogue, unfinished_truth / "promotions.csv")
         write_stores(catalogue, unfinished_truth / "stores.csv")
+        supply = Supply(catalogue, seed)
+        write_supply(supply, unfinished_truth / "products.csv")
         count = 0
         waiting: list[Readings] = []
+        placed: list[list[Orders]] = []
         with (
             event_file(unfinished, out.suffix, catalogue) as write,
             demand_file(unfinished_truth / "demand.parquet", catalogue) as write_truth,
             closing(_play(profile, seed, end, workers)) as chunks,
         ):
             for days, stores in chunks:
-                write_truth(days, [played for played, _ in stores])
+                write_truth(days, [played for played, _, _ in stores])
+                placed.append([orders for _, _, orders in stores])
                 until = days.stop * 86400 if days.stop < profile.days else None
-                due, waiting = _in_arrival_order([*waiting, *(readings for _, readings in stores)], until)
+                due, waiting = _in_arrival_order([*waiting, *(readings for _, readings, _ in stores)], until)
                 if days.start >= profile.days:
                     continue
                 write(due)
                 count += len(due.timestamp)
                 if workers > 1:
                     click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
+        write_orders(supply, placed, profile.days, unfinished_truth / "orders.csv")
         labelled = 0
         if out.suffix == ".ndjson" and profile.wrong:
             labelled = _spoil(unfinished, unfinished_truth, profile, seed)
@@ -182,9 +188,9 @@ def _play_share(sender: Connection, profile: Profile, seed: int, end: date, shar
 
 
 def _play_store(store: Store, chunk: int, days: range, profile: Profile) -> Played:
-    played = store.advance(chunk, days)
+    played, orders = store.advance(chunk, days)
     readings = store.read(chunk, days, played, profile)
-    return StoreDays(*(column.astype(np.int32) for column in played)), readings
+    return StoreDays(*(column.astype(np.int32) for column in played)), readings, orders
 
 
 def _in_arrival_order(parts: list[Readings], until: int | None) -> tuple[Readings, list[Readings]]:

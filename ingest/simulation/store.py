@@ -26,6 +26,16 @@ class StoreDays(NamedTuple):
     level: np.ndarray
 
 
+class Orders(NamedTuple):
+    """Orders of a store as columns of equal length: `product` as position in the catalogue, `quantity` in units, and the
+    days on whose evening they were placed and in whose morning they come."""
+
+    product: np.ndarray
+    quantity: np.ndarray
+    placed: np.ndarray
+    due: np.ndarray
+
+
 class Readings(NamedTuple):
     """Stock readings as columns of equal length: `arrival` and `timestamp` in seconds from the first day's midnight,
     `store` and `product` as positions in the catalogue, `quantity` in units."""
@@ -51,8 +61,8 @@ class Store:
         # one more day than the longest lead time, and one for a closing day
         self._on_order = np.zeros((LONGEST_LEAD + 2, count), dtype=np.int64)
 
-    def advance(self, chunk: int, days: range) -> StoreDays:
-        """Play the days of a chunk."""
+    def advance(self, chunk: int, days: range) -> tuple[StoreDays, Orders]:
+        """Play the days of a chunk; the orders are those placed in it."""
         catalogue = self._catalogue
         expected = self._taste[:, None] * catalogue.expected[:, days.start : days.stop]
         random = random_stream(self._seed, self._store, DEMAND, chunk)
@@ -63,9 +73,11 @@ class Store:
             SHORTEST_LEAD, LONGEST_LEAD, demand.shape, endpoint=True
         )
         played = StoreDays(demand, *(np.empty_like(demand) for _ in range(3)))
-        for position, day in enumerate(days):
+        orders = [
             self._play(day, lead_times[:, position], *(column[:, position] for column in played))
-        return played
+            for position, day in enumerate(days)
+        ]
+        return played, Orders(*(np.concatenate(columns) for columns in zip(*orders, strict=True)))
 
     def _play(
         self,
@@ -75,7 +87,7 @@ class Store:
         sales: np.ndarray,
         receipts: np.ndarray,
         level: np.ndarray,
-    ) -> None:
+    ) -> Orders:
         """Fill in one day. After a product's end of life there is no demand, so no sales are lost."""
         catalogue, slots = self._catalogue, len(self._on_order)
         reorder_point, order_up_to = self._policy(day)
@@ -96,6 +108,7 @@ class Store:
         due += ~catalogue.is_open[np.minimum(due, len(catalogue.is_open) - 1)]
         buyers = np.flatnonzero(ordering & (position <= reorder_point))
         self._on_order[due[buyers] % slots, buyers] += wanted[buyers]
+        return Orders(buyers, wanted[buyers], np.full(len(buyers), day), due[buyers])
 
     def _policy(self, day: int) -> tuple[np.ndarray, np.ndarray]:
         """Reorder point s and order-up-to level S: the planner knows the season, but neither shocks nor promotions."""

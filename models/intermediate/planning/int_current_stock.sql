@@ -24,6 +24,18 @@ policies as (
 
 ),
 
+products as (
+
+    select * from {{ ref('stg_masters__products') }}
+
+),
+
+open_orders as (
+
+    select * from {{ ref('int_open_orders') }}
+
+),
+
 rules as (
 
     select * from {{ ref('anomaly_rules') }}
@@ -73,10 +85,64 @@ with_policy as (
 
 ),
 
-planned as (
+-- nobody knows when an overdue order comes, or one without a date
+dated_orders as (
+
+    select
+        open_orders.*,
+        case when not open_orders.is_overdue then open_orders.expected_at end as due_at,
+        (epoch_us(due_at) - epoch_us(as_of.as_of)) / 86400e6 as due_in_days
+    from open_orders
+    cross join as_of
+
+),
+
+on_order as (
+
+    select
+        store_location,
+        product_id,
+        cast(sum(quantity_ordered) as bigint) as on_order,
+        min(due_at) as next_delivery_at,
+        list({'due_in_days': due_in_days, 'quantity': quantity_ordered} order by due_in_days, quantity_ordered)
+        filter (where due_at is not null) as deliveries
+    from dated_orders
+    group by store_location, product_id
+
+),
+
+supplied as (
 
     select
         with_policy.*,
+        products.name as product_name,
+        coalesce(products.unit, default_product.unit) as unit,
+        coalesce(products.supplier, default_product.supplier) as supplier,
+        coalesce(products.pack_size, default_product.pack_size, 1) as pack_size,
+        coalesce(products.minimum_order, default_product.minimum_order, 1) as minimum_order,
+        coalesce(products.unit_cost, default_product.unit_cost) as unit_cost,
+        coalesce(on_order.on_order, 0) as on_order,
+        with_policy.quantity + coalesce(on_order.on_order, 0) as inventory_position,
+        on_order.next_delivery_at,
+        list_filter(
+            coalesce(on_order.deliveries, []), lambda delivery: delivery.due_in_days <= with_policy.lead_time_days
+        ) as deliveries
+    from with_policy
+    left join products
+        on with_policy.product_id = products.product_id
+    left join products as default_product
+        on default_product.product_id = '*'
+    left join on_order
+        on
+            with_policy.store_location = on_order.store_location
+            and with_policy.product_id = on_order.product_id
+
+),
+
+planned as (
+
+    select
+        supplied.*,
         as_of.as_of,
         rules.threshold as dead_after_days,
         history.last_out_at,
@@ -86,27 +152,27 @@ planned as (
         -- a product that is newer than its last planning has its first reading just behind it
         (
             epoch_us({{ flows_known_until(
-                'as_of.as_of', 'with_policy.last_reading_at', 'history.last_interval_us', 'with_policy.quantity'
+                'as_of.as_of', 'supplied.last_reading_at', 'history.last_interval_us', 'supplied.quantity'
             ) }})
-            - epoch_us(coalesce(history.last_out_at, history.first_reading_at, with_policy.last_reading_at))
+            - epoch_us(coalesce(history.last_out_at, history.first_reading_at, supplied.last_reading_at))
         ) / 86400e6 as days_without_out,
-        with_policy.quantity / nullif(demand.daily_units_out, 0) as days_of_supply,
-        with_policy.service_z * sqrt(
-            with_policy.lead_time_days * power(demand.daily_units_out_sd, 2)
-            + power(demand.daily_units_out, 2) * power(with_policy.lead_time_sd_days, 2)
+        supplied.quantity / nullif(demand.daily_units_out, 0) as days_of_supply,
+        supplied.service_z * sqrt(
+            supplied.lead_time_days * power(demand.daily_units_out_sd, 2)
+            + power(demand.daily_units_out, 2) * power(supplied.lead_time_sd_days, 2)
         ) as safety_stock
-    from with_policy
+    from supplied
     cross join as_of
     inner join rules
         on rules.rule_id = 'dead_stock'
     left join demand
         on
-            with_policy.store_location = demand.store_location
-            and with_policy.product_id = demand.product_id
+            supplied.store_location = demand.store_location
+            and supplied.product_id = demand.product_id
     left join history
         on
-            with_policy.store_location = history.store_location
-            and with_policy.product_id = history.product_id
+            supplied.store_location = history.store_location
+            and supplied.product_id = history.product_id
 
 ),
 
@@ -119,9 +185,18 @@ leveled as (
         -- greatest() skips NULL, and demand that is not known puts an unknown value at risk
         case
             when daily_units_out is not null
-                -- the sales missed before a delivery ordered now arrives
-                then greatest(daily_units_out * lead_time_days - quantity, 0) * price
-        end as value_at_risk
+                -- the most that is missing just before any of the deliveries, the last of which is ordered now
+                then list_max(list_transform(
+                    list_append(deliveries, {'due_in_days': lead_time_days, 'quantity': 0}),
+                    lambda delivery, number: greatest(
+                        daily_units_out * delivery.due_in_days
+                        - quantity
+                        - coalesce(list_sum(list_transform(deliveries[:number - 1], lambda earlier: earlier.quantity)), 0),
+                        0
+                    )
+                ))
+        end as missed_units,
+        missed_units * price as value_at_risk
     from planned
 
 ),
@@ -132,8 +207,15 @@ final as (
         store_location,
         category,
         product_id,
+        product_name,
+        unit,
+        supplier,
         quantity,
+        on_order,
+        inventory_position,
+        next_delivery_at,
         cast(price as double) as price,
+        cast(unit_cost as double) as unit_cost,
         cast(quantity * price as double) as stock_value,
         last_reading_at,
         last_reading_at + interval '{{ var("stale_after") }}' as stale_at,
@@ -153,16 +235,33 @@ final as (
         safety_stock,
         reorder_point,
         order_up_to_level,
+        pack_size,
+        minimum_order,
         cast(
-            case when quantity < reorder_point then ceil(order_up_to_level - quantity) else 0 end as bigint
+            case
+                when inventory_position < reorder_point
+                    -- in whole packs
+                    then
+                        ceil(greatest(ceil(order_up_to_level - inventory_position), minimum_order) / pack_size)
+                        * pack_size
+                else 0
+            end as bigint
         ) as suggested_order,
+        cast(suggested_order * coalesce(unit_cost, price) as double) as order_cost,
+        case
+            when unit_cost is not null then 'unit cost'
+            when price is not null then 'price'
+        end as order_cost_from,
         case
             when order_up_to_level is not null
                 then cast(greatest(quantity - ceil(order_up_to_level), 0) as bigint)
         end as excess_quantity,
         cast(excess_quantity * price as double) as excess_value,
         days_without_out,
+        cast(missed_units as double) as missed_units,
         cast(value_at_risk as double) as value_at_risk,
+        cast(coalesce(list_sum(list_transform(deliveries, lambda delivery: delivery.quantity)), 0) as bigint)
+            as due_quantity,
         case
             when quantity = 0 then 'none on hand'
             when days_without_out >= dead_after_days then 'dead'
@@ -172,8 +271,8 @@ final as (
         end as movement,
         case
             when quantity = 0 then 'out of stock'
-            when days_of_supply < lead_time_days then 'runs out before delivery'
-            when quantity < reorder_point then 'reorder'
+            when missed_units > 0 then 'runs out before delivery'
+            when inventory_position < reorder_point then 'reorder'
             else 'ok'
         end as status,
         planned_at

@@ -34,8 +34,15 @@ final as (
         store_location,
         category,
         product_id,
+        product_name,
+        unit,
+        supplier,
         quantity,
+        on_order,
+        inventory_position,
+        next_delivery_at,
         price,
+        unit_cost,
         stock_value,
         last_reading_at,
         stale_at,
@@ -52,10 +59,15 @@ final as (
         safety_stock,
         reorder_point,
         order_up_to_level,
+        pack_size,
+        minimum_order,
         suggested_order,
+        order_cost,
+        order_cost_from,
         excess_quantity,
         excess_value,
         days_without_out,
+        missed_units,
         value_at_risk,
         movement,
         status,
@@ -64,8 +76,8 @@ final as (
         demand_quantiles[95] as lead_time_demand_95,
         case
             when quantity = 0 then 1
-            -- the share of likely demands that the shelf does not outlast
-            else len(list_filter(demand_quantiles, lambda demand: demand >= quantity)) / len(demand_quantiles)
+            -- the share of likely demands that the shelf, with what is due, does not outlast
+            else len(list_filter(demand_quantiles, lambda demand: demand >= quantity + due_quantity)) / len(demand_quantiles)
         end as stock_out_probability
     from with_demand
 

@@ -27,7 +27,7 @@ final as (
         performance.daily_units_out,
         performance.days_of_supply,
         performance.suggested_order,
-        performance.suggested_order_value,
+        performance.order_cost,
         performance.excess_quantity,
         performance.excess_value,
         performance.slow_quantity,

@@ -1,0 +1,118 @@
+"""Who supplies the synthetic stores, and what they have on order: the files that a shop would hand in with its events.
+
+The orders are those by which the stores were refilled. What a store decides on the last evening is left out: that is what
+its manager is to order.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from ingest.simulation.catalogue import CATALOGUE_KEY, COSTS, DELAYS, Catalogue, random_stream
+from ingest.simulation.event_log import iso
+from ingest.simulation.notes import product_name
+from ingest.simulation.store import RECEIVING, SHORTEST_LEAD, Orders
+
+SUPPLIERS = {
+    "Electronics": ("Voltline", "Kestrel Components"),
+    "Clothing": ("Northloom", "Marlow Textiles"),
+    "Grocery": ("Greenfield Foods", "Harbour Dry Goods"),
+    "Toys": ("Playmark", "Tinderbox Toys"),
+    "Home": ("Hearth & Home", "Oakbridge"),
+}
+COST_SHARE = (0.5, 0.75)  # of the shelf price
+DAYS_OF_ORDERS = 60
+DELAYED = 0.04  # of the deliveries come later than was promised
+ORDERED, EXPECTED, RECEIVED = time(22), time(12), time(RECEIVING[0] // 3600)
+
+
+class Supply:
+    """What each product of a catalogue is called, who supplies it, and what a unit costs."""
+
+    def __init__(self, catalogue: Catalogue, seed: int) -> None:
+        random = random_stream(seed, CATALOGUE_KEY, COSTS)
+        self.catalogue, self.seed = catalogue, seed
+        categories = [catalogue.categories[category] for category in catalogue.category]
+        chosen = random.integers(0, 2, len(categories))
+        names = zip(catalogue.product_ids, categories, strict=True)
+        self.names = [" ".join(product_name(*product)).capitalize() for product in names]
+        self.suppliers = [SUPPLIERS[name][which] for name, which in zip(categories, chosen, strict=True)]
+        self.costs = np.round(np.median(catalogue.price, axis=1) * random.uniform(*COST_SHARE, len(categories)), 2)
+
+
+def write_supply(supply: Supply, path: Path) -> None:
+    """The products as a shop describes them."""
+    catalogue = supply.catalogue
+    _write(
+        {
+            "product_id": catalogue.product_ids,
+            "name": supply.names,
+            "unit": ["piece"] * len(supply.names),
+            "pack_size": catalogue.pack,
+            "minimum_order": catalogue.pack,
+            "supplier": supply.suppliers,
+            "unit_cost": supply.costs,
+        },
+        path,
+    )
+
+
+def write_orders(supply: Supply, placed: list[list[Orders]], days: int, path: Path) -> None:
+    """The last orders before the evening of the last of `days`, as events in the order of their times.
+
+    `placed` holds each chunk's orders of each store. A supplier promises the day on which he delivers, but for the
+    deliveries that are late.
+    """
+    catalogue = supply.catalogue
+    events: list[tuple[datetime, dict[str, str | int | None]]] = []
+    for store, chunks in enumerate(zip(*placed, strict=True)):
+        orders = Orders(*(np.concatenate(columns) for columns in zip(*chunks, strict=True)))
+        is_late = random_stream(supply.seed, store, DELAYS).random(len(orders.due)) < DELAYED
+        promised = np.where(is_late, orders.placed + SHORTEST_LEAD, orders.due)
+        for product, quantity, day, due, promise in zip(
+            *(column.tolist() for column in (orders.product, orders.quantity, orders.placed, orders.due, promised)),
+            strict=True,
+        ):
+            if not days - DAYS_OF_ORDERS <= day < days - 1:
+                continue
+            ordered_at, expected_at, received_at = (
+                datetime.combine(catalogue.first_day + timedelta(days=at), clock, UTC)
+                for at, clock in ((day, ORDERED), (promise, EXPECTED), (due, RECEIVED))
+            )
+            supplier = supply.suppliers[product]
+            line = {
+                "order_id": f"{catalogue.stores[store]}-{ordered_at:%y%m%d}-{supplier[:4]}",
+                "product_id": catalogue.product_ids[product],
+                "store_location": catalogue.stores[store],
+                "quantity_ordered": quantity,
+                "ordered_at": iso(ordered_at),
+                "expected_at": iso(expected_at),
+                "received_at": None,
+                "cancelled_at": None,
+            }
+            events.append((ordered_at, line))
+            if due < days:
+                events.append((received_at, line | {"received_at": iso(received_at)}))
+    events.sort(key=lambda event: event[0])
+    _write({name: [line[name] for _, line in events] for name in ORDER_COLUMNS}, path)
+
+
+ORDER_COLUMNS = (
+    "order_id",
+    "product_id",
+    "store_location",
+    "quantity_ordered",
+    "ordered_at",
+    "expected_at",
+    "received_at",
+    "cancelled_at",
+)
+
+
+def _write(columns: dict[str, object], path: Path) -> None:
+    pacsv.write_csv(pa.table(columns), path, pacsv.WriteOptions(quoting_style="none"))

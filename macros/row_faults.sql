@@ -1,0 +1,37 @@
+{# What is wrong with a row of products.csv, in the words that follow its number; NULL for a row that counts. `check_masters`
+   reports these rows and staging leaves them out, so both ask here. Both give columns of text and `row_number`. #}
+{% macro product_fault() %}
+    case
+        when coalesce(trim(product_id), '') = '' then 'has no product_id'
+        when regexp_matches(concat(product_id, name, unit, supplier), '[[:cntrl:]]') then 'holds a control character'
+        {%- for column in ['pack_size', 'minimum_order'] %}
+        when nullif(trim({{ column }}), '') is not null and coalesce(try_cast({{ column }} as integer), 0) < 1
+            then format('has the {{ column }} ''{}'', not a whole number from 1 on', {{ column }})
+        {%- endfor %}
+        when nullif(trim(unit_cost), '') is not null
+            and not coalesce(try_cast(unit_cost as decimal(18, 4)) between 0 and {{ var('accepted_price') }}, false)
+            then format('has the unit_cost ''{}'', not an amount such as 4.50', unit_cost)
+        when row_number() over (partition by trim(product_id) order by row_number) > 1
+            then format('names {} again', trim(product_id))
+    end
+{% endmacro %}
+
+
+{# What is wrong with an event of an order, likewise. #}
+{% macro order_fault() %}
+    case
+        {%- for column in ['order_id', 'product_id', 'store_location'] %}
+        when coalesce(trim({{ column }}), '') = '' then 'has no {{ column }}'
+        {%- endfor %}
+        when regexp_matches(concat(order_id, product_id, store_location), '[[:cntrl:]]')
+            then 'holds a control character'
+        when coalesce(try_cast(quantity_ordered as integer), 0) not between 1 and {{ var('accepted_quantity') }}
+            then format('has the quantity_ordered ''{}'', not a whole number from 1 on', coalesce(quantity_ordered, ''))
+        when try_cast(ordered_at as timestamptz) is null
+            then format('has the ordered_at ''{}'', not a time such as 2026-01-31T08:00:00Z', coalesce(ordered_at, ''))
+        {%- for column in ['expected_at', 'received_at', 'cancelled_at'] %}
+        when nullif(trim({{ column }}), '') is not null and try_cast({{ column }} as timestamptz) is null
+            then format('has the {{ column }} ''{}'', not a time such as 2026-01-31T08:00:00Z', {{ column }})
+        {%- endfor %}
+    end
+{% endmacro %}

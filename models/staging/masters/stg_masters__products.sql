@@ -1,0 +1,56 @@
+with
+
+-- all columns but the first are optional
+products as (
+
+    select
+        cast(null as varchar) as product_id,
+        cast(null as varchar) as name,  -- noqa: RF04
+        cast(null as varchar) as unit,
+        cast(null as varchar) as supplier,
+        cast(null as varchar) as pack_size,
+        cast(null as varchar) as minimum_order,
+        cast(null as varchar) as unit_cost,
+        cast(null as bigint) as row_number  -- noqa: RF04
+    where false
+    {% if data_files_exist('products.csv') %}
+        union all by name
+        select
+            *,
+            row_number() over () as row_number  -- noqa: RF04
+        from {{ source('masters', 'products') }}
+    {% endif %}
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ product_fault() }} as fault
+    from products
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        trim(product_id) as product_id,
+
+        -- text
+        nullif(trim(name), '') as name,  -- noqa: RF04
+        nullif(trim(unit), '') as unit,
+        nullif(trim(supplier), '') as supplier,
+
+        -- numerics
+        try_cast(pack_size as bigint) as pack_size,
+        try_cast(minimum_order as bigint) as minimum_order,
+        try_cast(unit_cost as decimal(18, 4)) as unit_cost
+
+    from judged
+    where fault is null
+
+)
+
+select * from renamed
