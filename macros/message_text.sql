@@ -10,7 +10,7 @@
         'evidence': "coalesce(" ~ finding ~ ".evidence, '')",
         'daily_units_out': rate_text(current_stock ~ '.daily_units_out'),
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
-        'suggested_order': 'coalesce(' ~ current_stock ~ '.suggested_order, 0)',
+        'order_advice': order_advice(current_stock),
         'value_at_risk': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".value_at_risk), 'unknown')",
         'stock_value': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".stock_value), 'unknown')",
     } -%}
@@ -24,6 +24,29 @@
         '\11 \2',
         'g'
     )
+{%- endmacro %}
+
+
+{# What to order beside what is on order. #}
+{% macro order_advice(current_stock) %}
+    case
+        when coalesce({{ current_stock }}.on_order, 0) > 0
+            then
+                format(
+                    '{:,} are on order{}. Order {} now.',
+                    {{ current_stock }}.on_order,
+                    coalesce(
+                        ', the next due on ' || strftime({{ current_stock }}.next_delivery_at, '%-d %B'),
+                        ', overdue or without a date'
+                    ),
+                    case
+                        when {{ current_stock }}.suggested_order > 0
+                            then format('{:,} more', {{ current_stock }}.suggested_order)
+                        else 'no more'
+                    end
+                )
+        else format('Order {:,} now.', coalesce({{ current_stock }}.suggested_order, 0))
+    end
 {%- endmacro %}
 
 

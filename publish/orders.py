@@ -16,15 +16,34 @@ from ingest.shared_sqlite import read_only
 
 COLUMNS = (
     "store_location",
+    "supplier",
     "category",
     "product_id",
+    "product_name",
     "quantity",
+    "on_order",
     "daily_units_out",
     "lead_time_days",
     "suggested_order",
-    "order_value",
+    "order_cost",
+    "order_cost_from",
     "value_at_risk",
 )
+# what the table in the terminal shows, and under which heading
+HEADINGS = {
+    "store_location": "store",
+    "supplier": "supplier",
+    "category": "category",
+    "product_id": "product",
+    "quantity": "on hand",
+    "on_order": "on order",
+    "daily_units_out": "daily depletion",
+    "lead_time_days": "delivery",
+    "suggested_order": "order",
+    "order_cost": "cost",
+    "value_at_risk": "at risk",
+}
+SUMMED = ("suggested_order", "order_cost", "value_at_risk")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a text that begins with one
 
 Row = dict[str, str | int | float | None]
@@ -33,15 +52,19 @@ Row = dict[str, str | int | float | None]
 @click.command()
 @click.option("--store", multiple=True, help="Only this store; may be given several times.")
 @click.option("--category", multiple=True, help="Only this category; may be given several times.")
+@click.option("--supplier", multiple=True, help="Only from this supplier; may be given several times.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, with every figure in full.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="INVENTORY_DATA_DIR", default="data")
-def command(store: tuple[str, ...], category: tuple[str, ...], as_csv: bool, data_dir: Path) -> None:
-    """List what to order: the products below their reorder point, those that cost most until a delivery first.
+def command(
+    store: tuple[str, ...], category: tuple[str, ...], supplier: tuple[str, ...], as_csv: bool, data_dir: Path
+) -> None:
+    """List what to order: the products of which less is on hand and on order than their reorder point, those that cost
+    most until a delivery first.
 
-    An order fills up to what lasts for the lead time and the review period. What is on order already is not known. The
-    value is at the shelf price.
+    An order fills up to what lasts for the lead time and the review period, in whole packs. Its cost is at unit cost, or
+    at the shelf price (*) where the unit cost is not known.
     """
-    rows = to_order(data_dir / "export" / "inventory_metrics.db", store, category)
+    rows = to_order(data_dir / "export" / "inventory_metrics.db", store, category, supplier)
     if as_csv:
         writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -52,29 +75,30 @@ def command(store: tuple[str, ...], category: tuple[str, ...], as_csv: bool, dat
         click.echo("nothing to order")
 
 
-def to_order(path: Path, stores: Sequence[str], categories: Sequence[str]) -> list[Row]:
+def to_order(
+    path: Path, stores: Sequence[str] = (), categories: Sequence[str] = (), suppliers: Sequence[str] = ()
+) -> list[Row]:
     """The products with a suggested order, as rows of `COLUMNS`. Raises click.ClickException where nothing is
-    published, or a store or category has no products."""
+    published, or a store, category or supplier has no products."""
     if not path.exists():
         raise click.ClickException(f"{path} is not published yet. Run `inventory build` first.")
     with closing(read_only(path)) as database:
         database.row_factory = sqlite3.Row
         conditions = ["suggested_order > 0"]
-        for column, chosen in (("store_location", stores), ("category", categories)):
-            known = {name for (name,) in database.execute(f"SELECT DISTINCT {column} FROM current_stock")}
+        for column, chosen in (("store_location", stores), ("category", categories), ("supplier", suppliers)):
+            names = database.execute(f"SELECT DISTINCT {column} FROM current_stock WHERE {column} IS NOT NULL")
+            known = {name for (name,) in names}
             if unknown := sorted(set(chosen) - known):
                 raise click.ClickException(
                     f"no product of {', '.join(map(printable, unknown))} is known. "
-                    f"Known are {', '.join(printable(name) for name in sorted(known))}."
+                    f"Known are {', '.join(printable(name) for name in sorted(known)) or 'none'}."
                 )
             if chosen:
                 conditions.append(f"{column} IN ({', '.join('?' * len(chosen))})")
         found = database.execute(
-            "SELECT store_location, category, product_id, quantity, daily_units_out, lead_time_days, suggested_order, "
-            "suggested_order * price AS order_value, value_at_risk "
-            f"FROM current_stock WHERE {' AND '.join(conditions)} "
-            "ORDER BY value_at_risk DESC NULLS LAST, order_value DESC NULLS LAST, store_location, product_id",
-            [*stores, *categories],
+            f"SELECT {', '.join(COLUMNS)} FROM current_stock WHERE {' AND '.join(conditions)} "
+            "ORDER BY value_at_risk DESC NULLS LAST, order_cost DESC NULLS LAST, store_location, product_id",
+            [*stores, *categories, *suppliers],
         )
         return [dict(row) for row in found]
 
@@ -84,25 +108,33 @@ def _safe(value: str | float | None) -> str | float | None:
 
 
 def _print_table(rows: list[Row]) -> None:
-    header = ("store", "category", "product", "on hand", "daily depletion", "delivery", "order", "value", "at risk")
-    lines = [[_cell(name, row[name]) for name in COLUMNS] for row in rows]
-    totals = ["", "", f"{len(rows):,} in all", "", "", "", *(_total(rows, name) for name in COLUMNS[6:])]
+    # a column that is empty for lack of a feed says nothing
+    shown = [name for name in HEADINGS if name != "supplier" or any(row[name] for row in rows)]
+    header = [HEADINGS[name] for name in shown]
+    lines = [[_cell(name, row) for name in shown] for row in rows]
+    totals = [_total(rows, name) if name in SUMMED else "" for name in shown]
+    totals[shown.index("product_id")] = f"{len(rows):,} in all"
     widths = [max(len(cell) for cell in column) for column in zip(header, *lines, totals, strict=True)]
+    texts = shown.index("product_id") + 1
     for line in (header, *lines, totals):
         cells = [
-            cell.ljust(width) if number < 3 else cell.rjust(width)
+            cell.ljust(width) if number < texts else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         click.echo("  ".join(cells).rstrip())
 
 
-def _cell(name: str, value: str | float | None) -> str:
+def _cell(name: str, row: Row) -> str:
+    value = row[name]
     if value is None:
         return "-"
     if isinstance(value, str):
-        return printable(value)
+        named = name == "product_id" and row["product_name"]
+        return printable(f"{value} {row['product_name']}" if named else value)
     if name == "lead_time_days":
         return f"{value:.0f} days"
+    if name == "order_cost" and row["order_cost_from"] == "price":
+        return f"{value:,.0f}*"
     return f"{value:,.1f}" if name == "daily_units_out" else f"{value:,.0f}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from dashboards.today.queries import Tables
 
 ROWS_PER_PAGE = 50
-FILTERS = ("store_location", "category", "product_id", "event_date", "weeks_ago")
+FILTERS = ("store_location", "category", "product_id", "supplier", "event_date", "weeks_ago")
 # an address may hold anything, and PostgreSQL compares a number with numbers only
 NUMBERS = {"weeks_ago": "CAST(weeks_ago AS TEXT)"}
 
@@ -32,8 +32,11 @@ class Column:
 STORE = Column("store_location", "Store")
 CATEGORY = Column("category", "Category")
 PRODUCT = Column("product_id", "Product")
+PRODUCT_NAME = Column("product_name", "Name")
 ON_HAND = Column("quantity", "On hand", "units", summed=True)
 DEPLETION = Column("daily_units_out", "Daily depletion", "number")
+SUPPLIER = Column("supplier", "Supplier")
+ON_ORDER = Column("on_order", "On order", "units", summed=True)
 LAST_READ = Column("last_reading_at", "Last read", "age")
 
 
@@ -77,7 +80,7 @@ LISTS: dict[str, Listing] = {
         "Stock on hand",
         "The latest level of each product, and its value at the last known price.",
         (
-            *(PRODUCT, ON_HAND),
+            *(PRODUCT, PRODUCT_NAME, ON_HAND, ON_ORDER),
             Column("stock_value", "Stock value", "money", summed=True),
             Column("status", "Status"),
             Column("days_of_supply", "Days of supply", "number"),
@@ -89,9 +92,11 @@ LISTS: dict[str, Listing] = {
         "Out of stock",
         "Products whose level is 0, those that cost most until a delivery first.",
         (
-            PRODUCT,
+            *(PRODUCT, PRODUCT_NAME),
             Column("value_at_risk", "Sales missed until a delivery", "money", summed=True),
             Column("suggested_order", "Order now", "units", summed=True),
+            ON_ORDER,
+            Column("next_delivery_at", "Next delivery", "date"),
             *(DEPLETION, LAST_READ, CATEGORY, STORE),
         ),
         "value_at_risk DESC NULLS LAST",
@@ -99,25 +104,27 @@ LISTS: dict[str, Listing] = {
     ),
     "order": Listing(
         "What to order",
-        "Products below their reorder point. An order fills up to what lasts for the lead time and the review period. "
-        "What is already on order is not known. The value is at the shelf price.",
+        "Products of which less is on hand and on order than their reorder point. An order fills up to what lasts for the "
+        "lead time and the review period, in whole packs. The cost is at unit cost, or at the shelf price where the unit "
+        "cost is not known.",
         (
-            PRODUCT,
+            *(PRODUCT, PRODUCT_NAME),
             Column("suggested_order", "Order now", "units", summed=True),
-            ON_HAND,
-            Column("order_value", "Order value", "money", "suggested_order * price", summed=True),
+            *(ON_HAND, ON_ORDER),
+            Column("order_cost", "Cost", "money", summed=True),
+            Column("order_cost_from", "Cost at"),
             Column("value_at_risk", "Sales missed otherwise", "money", summed=True),
             DEPLETION,
             Column("lead_time_days", "Delivery takes (days)", "number"),
-            *(CATEGORY, STORE),
+            *(SUPPLIER, CATEGORY, STORE),
         ),
-        "value_at_risk DESC NULLS LAST, order_value DESC NULLS LAST",
+        "value_at_risk DESC NULLS LAST, order_cost DESC NULLS LAST, store_location, product_id",
         condition="suggested_order > 0",
     ),
     "old-readings": Listing(
         "Old readings",
         "Products whose last reading is more than two days older than the newest one. What is shown for them is old.",
-        (PRODUCT, LAST_READ, ON_HAND, CATEGORY, STORE),
+        (PRODUCT, PRODUCT_NAME, LAST_READ, ON_HAND, CATEGORY, STORE),
         "last_reading_at",
         condition="is_stale = 1",
     ),

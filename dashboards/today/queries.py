@@ -127,15 +127,15 @@ class Order:
     name: str
     products: int
     units: int
-    value: float | None
+    cost: float | None
 
 
 def orders(connection: Tables, by: Literal["store_location", "category"], store: str | None) -> list[Order]:
-    """What to order, the greatest value first."""
+    """What to order, what costs most first."""
     rows = connection.execute(
-        f"SELECT {by}, count(*), sum(suggested_order), sum(suggested_order * price) AS value "
+        f"SELECT {by}, count(*), sum(suggested_order), sum(order_cost) AS cost "
         "FROM current_stock WHERE suggested_order > 0 AND (:store IS NULL OR store_location = :store) "
-        f"GROUP BY {by} ORDER BY value DESC NULLS LAST, {by}",
+        f"GROUP BY {by} ORDER BY cost DESC NULLS LAST, {by}",
         {"store": store},
     )
     return [Order(*row) for row in rows.fetchall()]

@@ -1,5 +1,5 @@
-{# The shelf will be empty before a delivery ordered now arrives. The state begins with the first day that closed with too
-   little. Open orders are not known here. A day or two short is the usual end of an order cycle, so it is below the
+{# The shelf will be empty before a delivery that is on order, or ordered now, arrives. The state begins with the first day
+   that closed with less than a lead time takes. A day or two short is the usual end of an order cycle, so it is below the
    limit. #}
 {% macro rule__stock__runs_out_before_delivery() %}
     select
@@ -8,7 +8,7 @@
         product_id,
         min(closed_at) as event_timestamp,
         quantity as observed_value,
-        lead_time_days - days_of_supply as score,
+        missed_units / daily_units_out as score,
         case floor(days_of_supply)
             when 0 then 'within a day'
             when 1 then 'in 1 day'
@@ -32,5 +32,5 @@
         where current_stock.status = 'runs out before delivery'
     )
     where coalesce(closed_at > enough_until, true)
-    group by store_location, category, product_id, quantity, lead_time_days, days_of_supply
+    group by store_location, category, product_id, quantity, days_of_supply, missed_units, daily_units_out
 {% endmacro %}

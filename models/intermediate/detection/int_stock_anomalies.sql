@@ -24,6 +24,12 @@ current_stock as (
 
 ),
 
+open_orders as (
+
+    select * from {{ ref('int_open_orders') }}
+
+),
+
 product_windows as (
 
     select * from {{ ref('int_product_windows') }}

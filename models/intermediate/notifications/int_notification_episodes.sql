@@ -216,7 +216,11 @@ named as (
     select
         *,
         array_to_string(products[:3], ', ')
-        || case when len(products) > 3 then format(' and {:,} more', len(products) - 3) else '' end as product_names
+        || case when len(products) > 3 then format(' and {:,} more', len(products) - 3) else '' end as product_names,
+        case
+            when suggested_order > 0 then format('Ask the supplier, and order {:,} units in all.', suggested_order)
+            else 'Ask the supplier.'
+        end as advice
     from grouped
 
 ),
@@ -229,21 +233,28 @@ worded as (
             when 'region_stock_out'
                 then format(
                     '{}. Daily depletion there was {} units in all, and a delivery takes {:.0f} days. '
-                    || 'Sales at risk until then: {}. Ask the supplier, and order {:,} in all.',
+                    || 'Sales at risk until then: {}. {}',
                     reason,
                     {{ rate_text('daily_units_out') }},
                     lead_time_days,
                     coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
-                    suggested_order
+                    advice
                 )
             when 'missed_delivery'
                 then format(
-                    '{}: {}. A delivery may not have come. Sales at risk until one does: {}. '
-                    || 'Ask the supplier, and order {:,} units in all.',
+                    '{}: {}. A delivery may not have come. Sales at risk until one does: {}. {}',
                     reason,
                     product_names,
                     coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
-                    suggested_order
+                    advice
+                )
+            when 'overdue_order'
+                then format(
+                    '{}: {}. Sales at risk until it comes: {}. Ask the supplier, then enter the new date, or cancel '
+                    || 'the order and order again.',
+                    reason,
+                    product_names,
+                    coalesce(format('{:,.0f}', value_at_risk), 'unknown')
                 )
             when 'silence'
                 then format(

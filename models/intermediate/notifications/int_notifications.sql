@@ -79,7 +79,8 @@ valued as (
                     abs(anomalies.observed_value - anomalies.expected_value)
                     * coalesce(nullif(current_stock.price, 0), mean_prices.price)
             when anomalies.detector in ('stale_store', 'missing_store') then store_values.stock_value
-            when anomalies.detector in ('out_of_stock', 'runs_out_before_delivery') then current_stock.value_at_risk
+            when anomalies.detector in ('out_of_stock', 'runs_out_before_delivery', 'overdue_order')
+                then current_stock.value_at_risk
             when anomalies.detector = 'excess_stock' then current_stock.excess_value
             when detectors.notification_type = 'stock' then current_stock.stock_value
             -- a wrong record misstates the stock, or the order that follows from it

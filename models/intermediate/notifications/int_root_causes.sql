@@ -108,6 +108,31 @@ missed_deliveries as (
 
 ),
 
+-- what one supplier owes a store is settled at one go
+overdue_orders as (
+
+    select
+        anomalies.anomaly_id,
+        current_stock.supplier,
+        format(
+            'waits for what was due{} since {}',
+            coalesce(' from ' || current_stock.supplier, ''),
+            strftime(
+                min(anomalies.event_timestamp) over (
+                    partition by anomalies.store_location, current_stock.supplier
+                ),
+                '%-d %B'
+            )
+        ) as reason
+    from anomalies
+    inner join current_stock
+        on
+            anomalies.store_location = current_stock.store_location
+            and anomalies.product_id = current_stock.product_id
+    where anomalies.detector = 'overdue_order'
+
+),
+
 silences as (
 
     select
@@ -163,9 +188,11 @@ caused as (
     select
         anomalies.*,
         stores.region,
+        overdue_orders.supplier,
         case
             when region_stock_outs.product_id is not null then 'region_stock_out'
             when missed_deliveries.category is not null then 'missed_delivery'
+            when overdue_orders.anomaly_id is not null then 'overdue_order'
             when silences.store_location is not null then 'silence'
             when silent_categories.category is not null then 'silence'
             when same_day_faults.detector is not null then 'same_day_fault'
@@ -177,6 +204,7 @@ caused as (
         coalesce(
             region_stock_outs.reason,
             missed_deliveries.reason,
+            overdue_orders.reason,
             silences.reason,
             same_day_faults.reason
         ) as reason
@@ -194,6 +222,8 @@ caused as (
             and anomalies.store_location = missed_deliveries.store_location
             and anomalies.category = missed_deliveries.category
             and cast(anomalies.event_timestamp as date) = missed_deliveries.since_date
+    left join overdue_orders
+        on anomalies.anomaly_id = overdue_orders.anomaly_id
     left join silences
         on
             anomalies.detector = 'stale_product'
@@ -239,7 +269,8 @@ named as (
         case when cause <> 'region_stock_out' then store_location end as store_location,
         case when cause in ('missed_delivery', 'category') then category end as category,
         case when cause in ('region_stock_out', 'product') then product_id end as product_id,
-        case when cause in ('same_day_fault', 'intake') then detector end as detector
+        case when cause in ('same_day_fault', 'intake') then detector end as detector,
+        case when cause = 'overdue_order' then supplier end as supplier
     from shared
 
 ),
@@ -256,7 +287,7 @@ final as (
                 'store_location',
                 'category',
                 'product_id',
-                'detector',
+                'coalesce(detector, supplier)',
             ])
         }} as cause_id
     from named

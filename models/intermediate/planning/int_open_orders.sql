@@ -54,7 +54,7 @@ last_readings as (
         product_id,
         event_timestamp as last_reading_at
     from levels
-    where next_reading_at is null
+    where next_reading_at is null and not is_suspect
 
 ),
 
