@@ -61,8 +61,8 @@ def command(
     """List what to order: the products of which less is on hand and on order than their reorder point, those that cost
     most until a delivery first.
 
-    An order fills up to what lasts for the lead time and the review period, in whole packs. Its cost is at unit cost, or
-    at the shelf price (*) where the unit cost is not known.
+    An order fills up to what lasts for the lead time and the review period, in whole packs. Its cost is at unit cost,
+    or at the shelf price (*) where the unit cost is not known.
     """
     rows = to_order(data_dir / "export" / "inventory_metrics.db", store, category, supplier)
     if as_csv:

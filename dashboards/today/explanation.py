@@ -44,6 +44,10 @@ def steps(product: Product) -> Iterator[Step]:
     on_hand = words.units(product["quantity"])
     read_at = words.time(words.parse(product["last_reading_at"]))
     yield Step("On hand", on_hand, f"read on {read_at}", "int_stock_levels")
+    if product["on_order"]:
+        due = product["next_delivery_at"]
+        reason = f"the next delivery is due on {words.date(due)}" if due else "overdue, or without a date"
+        yield Step("On order", words.units(product["on_order"]), reason, "int_open_orders")
     if product["price"] is not None:
         yield Step("Stock value", words.money(product["stock_value"]), f"{on_hand} × {_exact(product['price'])}")
     if product["daily_units_out"] is None:
@@ -77,23 +81,42 @@ def _order(product: Product) -> Iterator[Step]:
     yield Step("Reorder point", words.number(product["reorder_point"]), f"{pace} × {lead_time} + {safety}")
     reason = f"{pace} × ({lead_time} + {review}) + {safety}"
     yield Step("An order fills up to", words.number(product["order_up_to_level"]), reason)
-    on_hand, full = words.units(product["quantity"]), _exact(product["order_up_to_level"])
+    on_hand, on_order = words.units(product["quantity"]), words.units(product["on_order"])
+    full = _exact(product["order_up_to_level"])
     if product["suggested_order"]:
-        yield Step("Order now", words.units(product["suggested_order"]), f"{full} − {on_hand}, rounded up")
+        reason = f"{full} − {on_hand}{f' − {on_order}' if product['on_order'] else ''}, rounded up"
+        reason += f" to packs of {product['pack_size']:,}" if product["pack_size"] > 1 else ""
+        reason += (
+            f", but at least {product['minimum_order']:,}" if product["minimum_order"] > product["pack_size"] else ""
+        )
+        yield Step("Order now", words.units(product["suggested_order"]), reason)
+        if product["order_cost"] is not None:
+            yield Step("Cost", words.money(product["order_cost"]), _cost(product))
     else:
-        yield Step("Order now", "0", f"nothing: {on_hand} are not below the reorder point")
+        together = f"{on_hand} on hand and {on_order} on order" if product["on_order"] else on_hand
+        yield Step("Order now", "0", f"nothing: {together} are not below the reorder point")
     if product["excess_quantity"]:
         yield Step("Excess", words.units(product["excess_quantity"]), f"{on_hand} − {full}, rounded down")
+
+
+def _cost(product: Product) -> str:
+    units = words.units(product["suggested_order"])
+    if product["order_cost_from"] == "unit cost":
+        return f"{units} × {_exact(product['unit_cost'])}"
+    return f"{units} × {_exact(product['price'])}, the shelf price: the unit cost is not known"
 
 
 def _risk(product: Product) -> Iterator[Step]:
     pace, lead_time = _exact(product["daily_units_out"]), _exact(product["lead_time_days"])
     on_hand = words.units(product["quantity"])
     if product["value_at_risk"]:
-        reason = f"({pace} × {lead_time} − {on_hand}) × {_exact(product['price'])}"
+        missed = _exact(product["missed_units"]) if product["on_order"] else f"({pace} × {lead_time} − {on_hand})"
+        reason = f"{missed} × {_exact(product['price'])}"
+        reason += ": so many units go missing before a delivery" if product["on_order"] else ""
         yield Step("Sales at risk", words.money(product["value_at_risk"]), reason)
     elif product["value_at_risk"] is not None:
-        reason = f"nothing: {on_hand} outlast a delivery, in which {pace} × {lead_time} go out"
+        lasting = f"{on_hand}, with what is due," if product["on_order"] else on_hand
+        reason = f"nothing: {lasting} outlast a delivery, in which {pace} × {lead_time} go out"
         yield Step("Sales at risk", words.money(0), reason)
     # an empty shelf has run out
     if product["lead_time_demand"] is not None and product["quantity"]:

@@ -16,17 +16,12 @@ NUMBERS = {"weeks_ago": "CAST(weeks_ago AS TEXT)"}
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a list: its SQL, its label, how it is written, and whether the list shows its sum."""
+    """A column of a list: its name in the table, its label, how it is written, and whether the list shows its sum."""
 
     name: str
     label: str
     kind: str = "text"  # text, units, money, number, date or age
-    sql: str = ""
     summed: bool = False
-
-    @property
-    def expression(self) -> str:
-        return f"{self.sql or self.name} AS {self.name}"
 
 
 STORE = Column("store_location", "Store")
@@ -104,9 +99,9 @@ LISTS: dict[str, Listing] = {
     ),
     "order": Listing(
         "What to order",
-        "Products of which less is on hand and on order than their reorder point. An order fills up to what lasts for the "
-        "lead time and the review period, in whole packs. The cost is at unit cost, or at the shelf price where the unit "
-        "cost is not known.",
+        "Products of which less is on hand and on order than their reorder point. An order fills up to what lasts for "
+        "the lead time and the review period, in whole packs. The cost is at unit cost, or at the shelf price where "
+        "the unit cost is not known.",
         (
             *(PRODUCT, PRODUCT_NAME),
             Column("suggested_order", "Order now", "units", summed=True),
@@ -176,10 +171,7 @@ def read_list(connection: Tables, listing: Listing, filters: Mapping[str, str], 
     """The page with this number, counted from 1, or the whole list (None), of the rows that equal the filters."""
     names = [column.name for column in listing.columns]
     conditions = [listing.condition, *(f"{NUMBERS.get(name, name)} = :{name}" for name in filters)]
-    selected = (
-        f"SELECT {', '.join(column.expression for column in listing.columns)} FROM {listing.table} "
-        f"WHERE {' AND '.join(conditions)}"
-    )
+    selected = f"SELECT {', '.join(names)} FROM {listing.table} WHERE {' AND '.join(conditions)}"
     summed = [column.name for column in listing.columns if column.summed]
     sums = ", ".join(["count(*)", *(f"sum({name})" for name in summed)])
     count, *totals = connection.execute(f"SELECT {sums} FROM ({selected}) AS selected", filters).fetchone()

@@ -76,7 +76,7 @@ def _land_notes(data_dir: Path, demo: Path) -> None:
 
 
 def demo_masters(data_dir: Path) -> list[Path]:
-    """What the demo says of its stores, promotions, products and orders; empty where an earlier version made the demo."""
+    """What the demo says of its stores, products and orders; empty where an earlier version made the demo."""
     truth = truth_folder(data_dir / "events" / "demo.ndjson")
     return [truth / name for name in MASTERS if (truth / name).exists()]
 

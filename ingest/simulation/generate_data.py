@@ -73,7 +73,7 @@ def command(
     """Write synthetic stock readings, and beside them the truth.
 
     FILE.truth holds demand, sales, lost sales, receipts and levels by day (until 28 days after the last event), the
-    products, the promotions, the stores, the orders, and in the tiny and demo profile the wrong readings that were put in.
+    products, promotions, stores and orders, and in the tiny and demo profile the wrong readings that were put in.
     """
     size = PROFILES[profile]
     out = out or data_dir / "events" / f"{profile}{'.parquet' if profile == '100m' else '.ndjson'}"

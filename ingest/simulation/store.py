@@ -27,8 +27,8 @@ class StoreDays(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Orders of a store as columns of equal length: `product` as position in the catalogue, `quantity` in units, and the
-    days on whose evening they were placed and in whose morning they come."""
+    """Orders of a store as columns of equal length: `product` as position in the catalogue, `quantity` in units, and
+    the days on whose evening they were placed and in whose morning they come."""
 
     product: np.ndarray
     quantity: np.ndarray

@@ -1,7 +1,7 @@
-"""Who supplies the synthetic stores, and what they have on order: the files that a shop would hand in with its events.
+"""Who supplies the synthetic stores, and what they have on order: files that a shop hands in beside its events.
 
-The orders are those by which the stores were refilled. What a store decides on the last evening is left out: that is what
-its manager is to order.
+The orders are those by which the stores were refilled. What a store decides on the last evening is left out: that is
+what its manager is to order.
 """
 
 from __future__ import annotations

@@ -103,11 +103,68 @@ on_order as (
         store_location,
         product_id,
         cast(sum(quantity_ordered) as bigint) as on_order,
-        min(due_at) as next_delivery_at,
-        list({'due_in_days': due_in_days, 'quantity': quantity_ordered} order by due_in_days, quantity_ordered)
-        filter (where due_at is not null) as deliveries
+        min(due_at) as next_delivery_at
     from dated_orders
     group by store_location, product_id
+
+),
+
+-- what is due within the lead time, and at its end what is ordered now
+deliveries as (
+
+    select
+        with_policy.store_location,
+        with_policy.product_id,
+        with_policy.quantity,
+        dated_orders.due_in_days,
+        dated_orders.quantity_ordered
+    from with_policy
+    inner join dated_orders
+        on
+            with_policy.store_location = dated_orders.store_location
+            and with_policy.product_id = dated_orders.product_id
+            and with_policy.lead_time_days >= dated_orders.due_in_days
+    union all
+    select
+        store_location,
+        product_id,
+        quantity,
+        lead_time_days as due_in_days,
+        0 as quantity_ordered
+    from with_policy
+
+),
+
+until_deliveries as (
+
+    select
+        *,
+        quantity + coalesce(
+            sum(quantity_ordered) over (
+                partition by store_location, product_id
+                order by due_in_days, quantity_ordered
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as quantity_until_then
+    from deliveries
+
+),
+
+-- shelves miss what the worst of these waits leaves unsold
+shortfalls as (
+
+    select
+        until_deliveries.store_location,
+        until_deliveries.product_id,
+        max(demand.daily_units_out * until_deliveries.due_in_days - until_deliveries.quantity_until_then) as shortfall,
+        sum(until_deliveries.quantity_ordered) as due_quantity
+    from until_deliveries
+    left join demand
+        on
+            until_deliveries.store_location = demand.store_location
+            and until_deliveries.product_id = demand.product_id
+    group by until_deliveries.store_location, until_deliveries.product_id
 
 ),
 
@@ -116,18 +173,21 @@ supplied as (
     select
         with_policy.*,
         products.name as product_name,
+        on_order.next_delivery_at,
+        shortfalls.shortfall,
+        shortfalls.due_quantity,
         coalesce(products.unit, default_product.unit) as unit,
         coalesce(products.supplier, default_product.supplier) as supplier,
         coalesce(products.pack_size, default_product.pack_size, 1) as pack_size,
         coalesce(products.minimum_order, default_product.minimum_order, 1) as minimum_order,
         coalesce(products.unit_cost, default_product.unit_cost) as unit_cost,
         coalesce(on_order.on_order, 0) as on_order,
-        with_policy.quantity + coalesce(on_order.on_order, 0) as inventory_position,
-        on_order.next_delivery_at,
-        list_filter(
-            coalesce(on_order.deliveries, []), lambda delivery: delivery.due_in_days <= with_policy.lead_time_days
-        ) as deliveries
+        with_policy.quantity + coalesce(on_order.on_order, 0) as inventory_position
     from with_policy
+    inner join shortfalls
+        on
+            with_policy.store_location = shortfalls.store_location
+            and with_policy.product_id = shortfalls.product_id
     left join products
         on with_policy.product_id = products.product_id
     left join products as default_product
@@ -183,19 +243,7 @@ leveled as (
         daily_units_out * lead_time_days + safety_stock as reorder_point,
         daily_units_out * (lead_time_days + review_period_days) + safety_stock as order_up_to_level,
         -- greatest() skips NULL, and demand that is not known puts an unknown value at risk
-        case
-            when daily_units_out is not null
-                -- the most that is missing just before any of the deliveries, the last of which is ordered now
-                then list_max(list_transform(
-                    list_append(deliveries, {'due_in_days': lead_time_days, 'quantity': 0}),
-                    lambda delivery, number: greatest(
-                        daily_units_out * delivery.due_in_days
-                        - quantity
-                        - coalesce(list_sum(list_transform(deliveries[:number - 1], lambda earlier: earlier.quantity)), 0),
-                        0
-                    )
-                ))
-        end as missed_units,
+        case when daily_units_out is not null then greatest(shortfall, 0) end as missed_units,
         missed_units * price as value_at_risk
     from planned
 
@@ -260,8 +308,7 @@ final as (
         days_without_out,
         cast(missed_units as double) as missed_units,
         cast(value_at_risk as double) as value_at_risk,
-        cast(coalesce(list_sum(list_transform(deliveries, lambda delivery: delivery.quantity)), 0) as bigint)
-            as due_quantity,
+        cast(due_quantity as bigint) as due_quantity,
         case
             when quantity = 0 then 'none on hand'
             when days_without_out >= dead_after_days then 'dead'

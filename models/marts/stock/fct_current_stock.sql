@@ -77,7 +77,9 @@ final as (
         case
             when quantity = 0 then 1
             -- the share of likely demands that the shelf, with what is due, does not outlast
-            else len(list_filter(demand_quantiles, lambda demand: demand >= quantity + due_quantity)) / len(demand_quantiles)
+            else
+                len(list_filter(demand_quantiles, lambda demand: demand >= quantity + due_quantity))
+                / len(demand_quantiles)
         end as stock_out_probability
     from with_demand
 

@@ -83,7 +83,7 @@ def published(**tables: list[dict[str, Any]]) -> sqlite3.Connection:
 def test_a_list_has_pages_and_the_sums_of_all_of_them():
     rows = [
         {"store_location": "A", "category": "Toys", "product_id": f"P{number:03}", "quantity": number, "is_stale": 1}
-        | {"last_reading_at": f"2026-01-01 00:00:{number % 60:02}"}
+        | {"product_name": None, "last_reading_at": f"2026-01-01 00:00:{number % 60:02}"}
         for number in range(120)
     ]
     file = published(current_stock=[*rows, rows[0] | {"store_location": "B"}, rows[0] | {"is_stale": 0}])
@@ -104,7 +104,7 @@ def test_every_column_of_a_list_is_published():
             if model["name"] == listing.table
         ]
         assert len(described) == 1, name
-        assert {column.name for column in listing.columns if not column.sql} <= described[0], name
+        assert {column.name for column in listing.columns} <= described[0], name
 
 
 def test_a_store_is_compared_with_itself_a_week_before():
@@ -143,7 +143,10 @@ PRODUCT = {
     "store_location": "A",
     "product_id": "P1",
     "quantity": 8,
+    "on_order": 0,
+    "next_delivery_at": None,
     "price": 9.5,
+    "unit_cost": None,
     "stock_value": 76.0,
     "last_reading_at": "2026-06-30 10:00:00",
     "daily_units_out": 4.0,
@@ -157,8 +160,13 @@ PRODUCT = {
     "safety_stock": 10.9117,
     "reorder_point": 38.9117,
     "order_up_to_level": 66.9117,
+    "pack_size": 1,
+    "minimum_order": 1,
     "suggested_order": 59,
+    "order_cost": 560.5,
+    "order_cost_from": "price",
     "excess_quantity": 0,
+    "missed_units": 20.0,
     "value_at_risk": 190.0,
     "lead_time_demand": 16.0,
     "lead_time_demand_95": 24.0,
@@ -178,9 +186,24 @@ def test_each_figure_has_its_formula_with_the_values():
     assert shown["Reorder point"] == ("38.9", "4 × 7 + 10.91")
     assert shown["An order fills up to"] == ("66.9", "4 × (7 + 7) + 10.91")
     assert shown["Order now"] == ("59", "66.91 − 8, rounded up")
+    assert shown["Cost"] == ("560\N{NO-BREAK SPACE}EUR", "59 × 9.5, the shelf price: the unit cost is not known")
+    assert "On order" not in shown
     assert shown["Sales at risk"] == ("190\N{NO-BREAK SPACE}EUR", "(4 × 7 − 8) × 9.5")
     assert shown["Chance to run out before a delivery"][0] == "90%"
     assert "Excess" not in shown
+
+
+def test_what_is_on_order_is_part_of_the_reasons():
+    supplied = {"on_order": 20, "next_delivery_at": "2026-07-03 12:00:00", "pack_size": 12, "minimum_order": 24}
+    costed = {"suggested_order": 48, "unit_cost": 3.0, "order_cost": 144.0, "order_cost_from": "unit cost"}
+    shown = reasons(**supplied, **costed, missed_units=4.0, value_at_risk=38.0)
+    assert shown["On order"] == ("20", "the next delivery is due on 3 Jul 2026")
+    assert shown["Order now"] == ("48", "66.91 − 8 − 20, rounded up to packs of 12, but at least 24")
+    assert shown["Cost"] == ("144\N{NO-BREAK SPACE}EUR", "48 × 3")
+    assert shown["Sales at risk"][1] == "4 × 9.5: so many units go missing before a delivery"
+    overdue = reasons(on_order=40, suggested_order=0)
+    assert overdue["On order"] == ("40", "overdue, or without a date")
+    assert overdue["Order now"] == ("0", "nothing: 8 on hand and 40 on order are not below the reorder point")
 
 
 def test_no_chance_is_certain_before_the_shelf_is_empty():
@@ -214,7 +237,7 @@ def test_a_chance_that_says_otherwise_than_the_status_says_which_of_them_counts(
 def test_what_is_not_known_is_not_explained():
     assert list(reasons(daily_units_out=None)) == ["On hand", "Stock value", "Daily depletion"]
     assert reasons(daily_units_out=None)["Daily depletion"][0] == words.UNKNOWN
-    unpriced = reasons(price=None, value_at_risk=None, lead_time_demand=None)
+    unpriced = reasons(price=None, order_cost=None, value_at_risk=None, lead_time_demand=None)
     assert not {"Stock value", "Sales at risk", "Chance to run out before a delivery"} & unpriced.keys()
 
 
