@@ -1,11 +1,13 @@
-"""The masters (stores.csv, promotions.csv, school_holidays.csv) in the data folder: what they say, and what is said of
-one that cannot be meant.
+"""The masters (stores.csv, promotions.csv, school_holidays.csv, products.csv) and orders in the data folder: what they
+say, and what is said of one that cannot be meant.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pytest
@@ -22,7 +24,7 @@ def stores(data_dir: Path) -> list[tuple[object, ...]]:
 
 
 def remove_masters(project: Project) -> None:
-    for master in project.data_dir.glob("*.csv"):
+    for master in [*project.data_dir.glob("*.csv"), *project.data_dir.glob("*.ndjson")]:
         master.unlink()
 
 
@@ -160,3 +162,83 @@ def test_a_store_has_the_holidays_of_its_country_and_its_schools(project):
             ("2026-01-06", 1, 0, 3, 0),
             ("2026-01-07", 0, 0, 7, 0),
         ]
+
+
+ORDER_COLUMNS = (
+    *("order_id", "product_id", "store_location", "quantity_ordered"),
+    *("ordered_at", "expected_at", "received_at", "cancelled_at"),
+)
+
+
+def write_orders(project: Project, events: list[tuple[str, ...]]) -> None:
+    rows = [",".join(row) for row in (ORDER_COLUMNS, *events)]
+    (project.data_dir / "orders.csv").write_text("\n".join(rows) + "\n")
+
+
+def rows(project: Project, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_wrong_rows_of_products_and_orders_are_named_and_cost_no_others(project, capfd):
+    remove_masters(project)
+    # as a spreadsheet saves it, with a column of its own
+    lines = [
+        "Product_ID;Name;Pack_Size;Unit_Cost;Colour",
+        "P1;Bear; 12;4.5;red",
+        "P2;;0;1",
+        "P3;;;cheap",
+        ";x",
+        "P1;Again",
+    ]
+    (project.data_dir / "products.csv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    write_orders(
+        project,
+        [
+            ("O1", "P1", "Store_A", "5", "2026-01-01T08:00:00+02:00", "", "", ""),
+            ("O2", "P1", "Store_A", "2.5", "2026-01-01", "", "", ""),
+            ("O3", "P1", "Store_A", "5", "yesterday", "", "", ""),
+            ("O4", "P1", "Store_A", "5", "2026-01-01", "soon", "", ""),
+        ],
+    )
+    good = dict(zip(ORDER_COLUMNS, ("J1", "P1", "Store_A", 7, "2026-01-01T08:00:00Z"), strict=False))
+    (project.data_dir / "orders.ndjson").write_text(f"{json.dumps(good)}\nno json\n")
+    project.build("--select", "int_as_of", "stg_masters__products", "stg_orders__events", with_seeds=False)
+    output = capfd.readouterr().out
+    for message in (
+        "products.csv: its column 'colour' is none of product_id, name",
+        "row 2 has the pack_size '0', not a whole number from 1 on",
+        "row 3 has the unit_cost 'cheap'",
+        "row 4 has no product_id",
+        "row 5 names P1 again",
+        "orders.csv: row 2 has the quantity_ordered '2.5'",
+        "row 3 has the ordered_at 'yesterday'",
+        "row 4 has the expected_at 'soon'",
+        "orders.ndjson: row 2 has no order_id",
+    ):
+        assert message in " ".join(output.split()), message
+    assert rows(project, "select product_id, name, pack_size, unit_cost::varchar from stg_masters__products") == [
+        ("P1", "Bear", 12, "4.5000")
+    ]
+    events = "select order_id, quantity_ordered, ordered_at::varchar from stg_orders__events order by all"
+    assert rows(project, events) == [("J1", 7, "2026-01-01 08:00:00"), ("O1", 5, "2026-01-01 06:00:00")]
+
+
+def test_shuffled_and_doubled_order_events_give_the_same_tables(project):
+    remove_masters(project)
+    random = Random(7)
+    events = []
+    for number in range(60):
+        line = (f"O{number % 25}", "P1", "Store_A", str(random.randint(1, 9)))
+        day = random.randint(1, 20)
+        ends = random.choice([("", ""), (f"2026-01-{day + 3:02}", ""), ("", f"2026-01-{day + 2:02}")])
+        events.append((*line, f"2026-01-{day:02}", random.choice(["", f"2026-01-{day + 5:02}"]), *ends))
+    tables = []
+    for arrived in (events, random.sample(events, len(events)) + random.sample(events, 30)):
+        write_orders(project, arrived)
+        project.build("--select", "+int_open_orders", "int_current_stock", "--indirect-selection", "empty")
+        tables.append(
+            [rows(project, f"select * from {table} order by all") for table in ("int_open_orders", "int_current_stock")]
+        )
+    assert tables[0][0]
+    assert tables[0] == tables[1]
