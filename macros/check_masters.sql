@@ -71,7 +71,8 @@
         {%- if stops -%}
             {%- do exceptions.raise_compiler_error(problem) -%}
         {%- endif -%}
-        {%- do exceptions.warn(problem ~ ' Until then, lines that cannot be read are left out.') -%}
+        {#- builds are quiet: they would keep a warning of dbt's own to themselves -#}
+        {%- do print('warning: ' ~ problem ~ ' Until then, lines that cannot be read are left out.') -%}
     {%- endif -%}
     {%- set known = required + optional -%}
     {%- set columns = run_query('describe select * from ' ~ master).columns[0].values() | map('lower') | list -%}
@@ -116,6 +117,6 @@
         {%- if stops -%}
             {%- do exceptions.raise_compiler_error(problem) -%}
         {%- endif -%}
-        {%- do exceptions.warn(problem ~ ' Until then, such rows are left out.') -%}
+        {%- do print('warning: ' ~ problem ~ ' Until then, such rows are left out.') -%}
     {%- endif -%}
 {% endmacro %}

@@ -5,7 +5,7 @@
         when coalesce(trim(product_id), '') = '' then 'has no product_id'
         when regexp_matches(concat(product_id, name, unit, supplier), '[[:cntrl:]]') then 'holds a control character'
         {%- for column in ['pack_size', 'minimum_order'] %}
-        when nullif(trim({{ column }}), '') is not null and coalesce(try_cast({{ column }} as integer), 0) < 1
+        when nullif(trim({{ column }}), '') is not null and not {{ is_count(column) }}
             then format('has the {{ column }} ''{}'', not a whole number from 1 on', {{ column }})
         {%- endfor %}
         when nullif(trim(unit_cost), '') is not null
@@ -25,7 +25,7 @@
         {%- endfor %}
         when regexp_matches(concat(order_id, product_id, store_location), '[[:cntrl:]]')
             then 'holds a control character'
-        when coalesce(try_cast(quantity_ordered as integer), 0) not between 1 and {{ var('accepted_quantity') }}
+        when not {{ is_count('coalesce(quantity_ordered, \'\')') }}
             then format('has the quantity_ordered ''{}'', not a whole number from 1 on', coalesce(quantity_ordered, ''))
         when try_cast(ordered_at as timestamptz) is null
             then format('has the ordered_at ''{}'', not a time such as 2026-01-31T08:00:00Z', coalesce(ordered_at, ''))
@@ -35,3 +35,12 @@
         {%- endfor %}
     end
 {% endmacro %}
+
+
+{# Whether a text is a number of units: whole, from 1 on, and no more than a reading may have. DuckDB would round others. #}
+{% macro is_count(written) %}
+    (
+        regexp_full_match(trim({{ written }}), '[0-9]{1,9}(\.0*)?')
+        and try_cast(trim({{ written }}) as double) between 1 and {{ var('accepted_quantity') }}
+    )
+{%- endmacro %}
