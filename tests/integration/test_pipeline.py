@@ -320,7 +320,7 @@ MUTANTS = {
         ("int_product_demand", "greatest(pace_count - 1, 1)", "greatest(pace_count, 1)"),
     ],
     "int_current_stock": [
-        ("int_current_stock", "with_policy.service_z * sqrt(", "with_policy.service_z * ("),
+        ("int_current_stock", "supplied.service_z * sqrt(", "supplied.service_z * ("),
         ("int_current_stock", "days_without_out >= dead_after_days", "days_without_out > dead_after_days"),
         ("int_current_stock", "store_location = '*', policies", "store_location <> '*', policies"),
     ],
