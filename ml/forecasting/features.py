@@ -11,18 +11,16 @@ import numpy as np
 import pandas as pd
 
 from ml.forecasting.forecaster import ForecastConfig
+from ml.forecasting.period_means import around, at, group_mean, phase_means, ratio, trailing_mean, usual
 
 DAY = pd.Timedelta(days=1)
 YEARS_KEPT = 4  # of history: what lies further back says little of today
 LEVELS = (1, 2, 4, 8, 13, 26, 52)  # units (weeks of a daily panel) that a level is the mean of
-PHASES = (1, 2, 4, 8, 13)  # periods of the same phase, such as Mondays, that a mean is taken over
 YEARS_BACK = (1, 2)
 NEARNESS = ("before_holiday", "after_holiday")  # known-future columns that say how near a day is
 PLANS_TOLD_APART = 24  # values of a known-future column; beyond, it is cut into classes
 PARTS_OF_IDS = 3
-GREATEST_RATIO = 20.0  # a wild ratio says no more than this
 GREATEST_EFFECT = 3.0
-GREATEST_PULL = 3.0  # usual differences between a value and its neighbours
 
 
 class Grid:
@@ -67,28 +65,30 @@ class Features:
     def __init__(self, grid: Grid) -> None:
         self.grid, y, unit = grid, grid.y, grid.unit
         self.groups = _groups(grid.names)
-        self.levels = {units: _mean(y, units * unit) for units in LEVELS}
-        so_far = _mean(np.abs(y), y.shape[1], least=1)
+        self.levels = {units: trailing_mean(y, units * unit) for units in LEVELS}
+        so_far = trailing_mean(np.abs(y), y.shape[1], least=1)
         # a quiet month of a sparse series must not make its next sale look enormous
-        size = np.fmax(np.fmax(_mean(np.abs(y), 8 * unit), 0.3 * _mean(np.abs(y), 52 * unit)), 0.1 * so_far)
+        size = np.fmax(
+            np.fmax(trailing_mean(np.abs(y), 8 * unit), 0.3 * trailing_mean(np.abs(y), 52 * unit)), 0.1 * so_far
+        )
         self.size = np.where(size > 0, size, 1.0)
         with np.errstate(invalid="ignore"):
-            self.spread = np.sqrt(np.maximum(_mean(y**2, 4 * unit) - self.levels[4] ** 2, 0))
-        self.zeros = _mean(np.where(np.isnan(y), np.nan, y == 0), 8 * unit)
-        self.phases = {cycle: _phase_means(y, cycle) for cycle in self._cycles()}
-        self.near = _around(y, unit)
-        self.profiles = self._group_means(_ratio(self.near, self.levels[52]))
-        self.profile_levels = [_mean(profile, 4 * unit) for _, profile in self.profiles]
+            self.spread = np.sqrt(np.maximum(trailing_mean(y**2, 4 * unit) - self.levels[4] ** 2, 0))
+        self.zeros = trailing_mean(np.where(np.isnan(y), np.nan, y == 0), 8 * unit)
+        self.phases = {cycle: phase_means(y, cycle) for cycle in self._cycles()}
+        self.near = around(y, unit)
+        self.profiles = self._group_means(ratio(self.near, self.levels[52]))
+        self.profile_levels = [trailing_mean(profile, 4 * unit) for _, profile in self.profiles]
         self.peers = [means for units in (1, 4) for means in self._group_means(self.levels[units] / self.size)]
         self.plan_means = [_PlanMeans(grid, codes) for codes in self._plan_codes()]
         self.easter, self.anniversaries = _anniversaries(grid.ds)
         if grid.period == DAY:
-            effect = np.clip((y - _usual(y, unit)) / self.size, -GREATEST_EFFECT, GREATEST_EFFECT)
+            effect = np.clip((y - usual(y, unit)) / self.size, -GREATEST_EFFECT, GREATEST_EFFECT)
             self.effects = [(np.arange(len(y)), effect), *self._group_means(effect)]
 
     def _group_means(self, values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each grouping the number of each series' group, and the means, groups by periods."""
-        return [(code, _group_mean(values, code)) for code in self.groups]
+        return [(code, group_mean(values, code)) for code in self.groups]
 
     def _cycles(self) -> list[int]:
         season, week = self.grid.season, round(7 * DAY / self.grid.period)
@@ -121,11 +121,11 @@ class Features:
         """
         total, count = np.zeros(len(series)), np.zeros(len(series))
         for years in YEARS_BACK:
-            change = _ratio(
-                _at(self.levels[8], series, origins), _at(self.levels[8], series, origins - years * self.grid.year)
+            change = ratio(
+                at(self.levels[8], series, origins), at(self.levels[8], series, origins - years * self.grid.year)
             )
             change = np.clip(np.where(np.isnan(change), 1.0, change), 0.2, 5.0) ** 0.75
-            then = _at(self.near, series, origins + steps - years * self.grid.year) * change
+            then = at(self.near, series, origins + steps - years * self.grid.year) * change
             total += np.nan_to_num(then)
             count += ~np.isnan(then)
         return np.where(count > 0, total / np.maximum(count, 1), self.size[series, origins])
@@ -135,22 +135,22 @@ class Features:
         grid, targets, year = self.grid, origins + steps, self.grid.year
         size = self.size[series, origins]
         columns = [steps, np.log1p(size), grid.y[series, origins] / size, series]
-        columns += [_at(level, series, origins) / size for level in (*self.levels.values(), self.spread)]
-        columns += [_at(self.zeros, series, origins)]
+        columns += [at(level, series, origins) / size for level in (*self.levels.values(), self.spread)]
+        columns += [at(self.zeros, series, origins)]
         for cycle, means in self.phases.items():
             newest = targets - cycle * -(-steps // cycle)
-            columns += [_at(mean, series, newest) / size for mean in means]
+            columns += [at(mean, series, newest) / size for mean in means]
         for years in YEARS_BACK:
-            change = _ratio(_at(self.levels[4], series, origins), _at(self.levels[4], series, origins - years * year))
+            change = ratio(at(self.levels[4], series, origins), at(self.levels[4], series, origins - years * year))
             columns += [
-                _ratio(_at(values, series, targets - years * year) * change, size) for values in (grid.y, self.near)
+                ratio(at(values, series, targets - years * year) * change, size) for values in (grid.y, self.near)
             ]
             columns.append(
-                _ratio(_at(self.levels[13], series, origins), _at(self.levels[13], series, origins - years * year))
+                ratio(at(self.levels[13], series, origins), at(self.levels[13], series, origins - years * year))
             )
         for (code, profile), level in zip(self.profiles, self.profile_levels, strict=True):
-            columns.append(_ratio(_at(profile, code[series], targets - year), _at(level, code[series], origins - year)))
-        columns += [_at(means, code[series], origins) for code, means in self.peers]
+            columns.append(ratio(at(profile, code[series], targets - year), at(level, code[series], origins - year)))
+        columns += [at(means, code[series], origins) for code, means in self.peers]
         columns += [code[series] for code in self.groups[1:]]
         columns += [getattr(grid.ds, name).to_numpy()[targets] for name in self._calendar()]
         columns.append(self.easter[targets])
@@ -158,9 +158,9 @@ class Features:
             for earlier in self.anniversaries:
                 # an effect looks at the weeks around its day, so these must lie before the origin
                 days = np.where(earlier[targets] + 5 * grid.unit <= origins, earlier[targets], -1)
-                columns += [_at(effect, code[series], days) for code, effect in self.effects]
+                columns += [at(effect, code[series], days) for code, effect in self.effects]
         for plan in grid.plans:
-            columns += [_at(plan, series, targets + lead) for lead in (-1, 0, 1)]
+            columns += [at(plan, series, targets + lead) for lead in (-1, 0, 1)]
         columns += [means.of(series, origins, targets) / size for means in self.plan_means]
         return np.column_stack([np.asarray(column, dtype=np.float32) for column in columns])
 
@@ -187,7 +187,7 @@ class _PlanMeans:
             rows = np.flatnonzero(wanted == code)
             of, to = series[rows], origins[rows]
             since = np.maximum(to - self.year, 0)
-            result[rows] = _ratio(total[of, to] - total[of, since], count[of, to] - count[of, since], np.inf)
+            result[rows] = ratio(total[of, to] - total[of, since], count[of, to] - count[of, since], np.inf)
         return result
 
 
@@ -202,81 +202,6 @@ def _groups(names: list[str]) -> list[np.ndarray]:
         if 1 <= code.max() < len(names) // 2 and not any(np.array_equal(code, other) for other in groups):
             groups.append(code)
     return groups[: PARTS_OF_IDS + 1]
-
-
-def _group_mean(values: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """The mean over the series of each group."""
-    total, count = (np.zeros((code.max() + 1, values.shape[1])) for _ in range(2))
-    np.add.at(total, code, np.nan_to_num(values))
-    np.add.at(count, code, ~np.isnan(values))
-    return _ratio(total, count, np.inf)
-
-
-def _at(values: np.ndarray, series: np.ndarray, periods: np.ndarray) -> np.ndarray:
-    """Values of the rows' series and periods; NaN outside of what is known."""
-    inside = (periods >= 0) & (periods < values.shape[1])
-    return np.where(inside, values[series, np.where(inside, periods, 0)], np.nan)
-
-
-def _ratio(above: np.ndarray, below: np.ndarray, greatest: float = GREATEST_RATIO) -> np.ndarray:
-    """In single precision: these arrays are most of what many series need of memory."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.clip(np.where(below > 0, above / below, np.nan), -greatest, greatest).astype(np.float32)
-
-
-def _mean(values: np.ndarray, width: int, least: int | None = None) -> np.ndarray:
-    """The mean of the last `width` periods of each, where at least half of them (or `least`) are known."""
-    total, count = np.cumsum(np.nan_to_num(values), axis=1), np.cumsum(~np.isnan(values), axis=1)
-    total[:, width:], count[:, width:] = total[:, width:] - total[:, :-width], count[:, width:] - count[:, :-width]
-    return np.where(count >= (least or (width + 1) // 2), _ratio(total, count, np.inf), np.nan)
-
-
-def _shift(values: np.ndarray, periods: int) -> np.ndarray:
-    """The values of so many periods before; after, if negative."""
-    result = np.full_like(values, np.nan)
-    if abs(periods) < values.shape[1]:
-        if periods > 0:
-            result[:, periods:] = values[:, :-periods]
-        else:
-            result[:, : values.shape[1] + periods] = values[:, -periods:]
-    return result
-
-
-def _phase_means(y: np.ndarray, cycle: int) -> list[np.ndarray]:
-    """The means of the last PHASES values of the same phase."""
-    means, total, count = [], np.zeros_like(y), np.zeros_like(y)
-    for back in range(max(PHASES)):
-        earlier = _shift(y, back * cycle)
-        total += np.nan_to_num(earlier)
-        count += ~np.isnan(earlier)
-        if back + 1 in PHASES:
-            means.append(np.where(2 * count >= back + 1, _ratio(total, count, np.inf), np.nan))
-    return means
-
-
-def _around(y: np.ndarray, unit: int) -> np.ndarray:
-    """Values smoothed over the unit around them: a year later, what was exactly that day's is gone.
-
-    A single period is drawn towards its neighbours, but a peak keeps its height: a feast comes again.
-    """
-    if unit > 1:
-        return _shift(_mean(y, unit), -(unit // 2))
-    pulls = [_shift(y, 1) - y, _shift(y, -1) - y]
-    usual = pd.DataFrame(np.abs(np.hstack(pulls))).median(axis=1).to_numpy()[:, None]
-    return y + 0.15 * sum(np.nan_to_num(np.clip(pull, -GREATEST_PULL * usual, GREATEST_PULL * usual)) for pull in pulls)
-
-
-def _usual(y: np.ndarray, cycle: int) -> np.ndarray:
-    """The mean of the same phase in the four seasons before and after, without the greatest and the least."""
-    total, count = np.zeros_like(y), np.zeros_like(y)
-    greatest, least = np.full_like(y, -np.inf), np.full_like(y, np.inf)
-    for back in (-4, -3, -2, -1, 1, 2, 3, 4):
-        other = _shift(y, cycle * back)
-        total += np.nan_to_num(other)
-        count += ~np.isnan(other)
-        greatest, least = np.fmax(greatest, other), np.fmin(least, other)
-    inner = np.where(count > 2, total - np.where(count > 2, greatest, 0) - np.where(count > 2, least, 0), np.nan)
-    return _ratio(inner, count - 2, np.inf)
 
 
 def _anniversaries(ds: pd.DatetimeIndex) -> tuple[np.ndarray, list[np.ndarray]]:

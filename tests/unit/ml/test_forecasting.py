@@ -10,7 +10,7 @@ from ml.forecasting import forecast
 from ml.forecasting.conformal import seasonal_error, with_intervals
 from ml.forecasting.demand import demand_class, without_spikes
 from ml.forecasting.ensemble import combine
-from ml.forecasting.features import _around
+from ml.forecasting.period_means import around
 from ml.forecasting.scores import score
 from ml.frames import FORECAST_COLUMNS, fill_gaps, read_panel
 
@@ -192,7 +192,7 @@ def test_one_wild_series_leaves_the_intervals_of_its_neighbours_alone():
 def test_a_feast_keeps_its_height_where_a_year_before_is_smoothed():
     weeks = np.tile([100.0, 104.0, 98.0, 102.0], 13)[None]
     weeks[0, 20] = 500.0
-    smooth = _around(weeks, unit=1)[0]
+    smooth = around(weeks, unit=1)[0]
     assert smooth[20] == pytest.approx(500, abs=8)
     assert smooth[[19, 21]].max() < 110
     assert np.ptp(smooth[:19]) < np.ptp(weeks[0, :19])
