@@ -8,35 +8,27 @@ Afterwards dbt takes their tables together (`take_shards`) and builds what reads
 from __future__ import annotations
 
 import heapq
-import json
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import click
 
-from ingest.durable_files import TEMPORARY, atomic_write
+from cluster.shard import build_shard, project_parsed, readings_of
+from ingest.durable_files import TEMPORARY
 from ingest.sql import parquet_table, quoted
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import SparkSession
 
-ROOT = Path(__file__).parents[1]
 BYTES_PER_TASK = 64_000_000  # of raw, some three million readings
 SECONDS_BETWEEN_REPORTS = 5
-FAILURE_LENGTH = 2000  # of dbt's last words
 SETTINGS = ("INVENTORY_DETECTORS", "INVENTORY_MAX_AGE_YEARS")  # what the project reads from the environment
-NOT_SHARED = {"raw", "warehouse", "export", "dbt"}  # what a shard has of its own, or does not need
 
 
 class ShardError(Exception):
@@ -60,8 +52,10 @@ def built_shards(spark: SparkSession, data_dir: Path, readings: str, count: int)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
-        _divide(spark, data_dir / "raw" / "readings", shards_of(stores, count), folder)
-        warehouses = _build(spark, data_dir, folder, newest, count)
+        settings = {name: os.environ[name] for name in SETTINGS if name in os.environ}
+        with project_parsed(folder, newest, settings):
+            _divide(spark, data_dir / "raw" / "readings", shards_of(stores, count), folder)
+        warehouses = _build(spark, data_dir, folder, newest, settings, count)
     except (PySparkException, Py4JError) as error:
         reason = str(error).splitlines()[0]
         raise ShardError(f"Spark gave up: {reason}. What is published stays as it was.") from error
@@ -112,20 +106,17 @@ def _divide(spark: SparkSession, raw: Path, shards: Mapping[str, int], folder: P
     copies.mkdir()
     for attempt in in_tasks(spark, queries, partial(copy_by, "shard", copies), "folder string").collect():
         for copy in Path(attempt.folder).glob("shard=*"):
-            batch = _readings_of(folder, copy.name.removeprefix("shard=")) / f"batch-{copy.parent.name}"
+            batch = readings_of(folder, copy.name.removeprefix("shard=")) / f"batch-{copy.parent.name}"
             batch.mkdir(parents=True)
             copy.rename(batch / copy.name)
 
 
-def _readings_of(folder: Path, shard: str) -> Path:
-    return folder / f"shard-{shard}"
-
-
-def _build(spark: SparkSession, data_dir: Path, folder: Path, newest: str, count: int) -> list[Path]:
+def _build(
+    spark: SparkSession, data_dir: Path, folder: Path, newest: str, settings: Mapping[str, str], count: int
+) -> list[Path]:
     from ingest.refining.tasks import in_tasks
 
-    settings = {name: os.environ[name] for name in SETTINGS if name in os.environ}
-    build = partial(_build_shard, data_dir, folder, newest, settings)
+    build = partial(build_shard, data_dir, folder, newest, settings)
     numbers = [str(number) for number in range(count)]
     with ThreadPoolExecutor(1) as waiting:
         job = waiting.submit(in_tasks(spark, numbers, build, "shard string, warehouse string, failure string").collect)
@@ -146,59 +137,3 @@ def _build(spark: SparkSession, data_dir: Path, folder: Path, newest: str, count
         click.echo(failures[0].failure, err=True)
         raise ShardError(f"{len(failures)} of {count} shards failed; see above. What is published stays as it was.")
     return [Path(row.warehouse) for row in rows]
-
-
-# ---------------------------------------------------------------- in Spark's tasks
-
-
-def _build_shard(
-    data_dir: Path, folder: Path, newest: str, settings: Mapping[str, str], shard: str
-) -> Iterator[pa.RecordBatch]:
-    """Run dbt for a shard and yield its number and its warehouse, or what dbt said when it failed.
-
-    Only warehouses whose names Spark returns are used, so that an attempt which Spark has given up harms none.
-    """
-    import pyarrow as pa
-
-    warehouse, failure = folder / f"{shard}-{uuid4().hex}.duckdb", None
-    with tempfile.TemporaryDirectory(prefix="inventory-shard-") as work:
-        own = Path(work)
-        _link(data_dir, _readings_of(folder, shard), own)
-        build = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build", "--selector", "shard"]
-        options = ["--exclude-resource-type", "unit_test", "--target", "shard", "--quiet"]
-        places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
-        shared = ["--vars", json.dumps({"newest_reading_at": newest})]
-        environment = {
-            **os.environ,
-            **settings,
-            "INVENTORY_DATA_DIR": work,
-            "INVENTORY_SHARD_MEMORY": _memory_per_core(),
-            "DBT_TARGET_PATH": str(own / "dbt/target"),
-            "DBT_LOG_PATH": str(own / "dbt/logs"),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
-        dbt = subprocess.run(
-            [*build, *options, *places, *shared], env=environment, capture_output=True, text=True, check=False
-        )
-        if dbt.returncode:
-            failure = (dbt.stdout + dbt.stderr)[-FAILURE_LENGTH:]
-        else:
-            with atomic_write(warehouse) as temporary:
-                shutil.copyfile(own / "warehouse/inventory.duckdb", temporary)
-    yield pa.RecordBatch.from_pydict({"shard": [shard], "warehouse": [str(warehouse)], "failure": [failure]})
-
-
-def _link(data_dir: Path, readings: Path, own: Path) -> None:
-    """A data folder that holds the readings of one shard, and all else that the whole one holds."""
-    (own / "raw").mkdir()
-    shared = [entry for entry in data_dir.iterdir() if entry.name not in NOT_SHARED]
-    shared += [entry for entry in (data_dir / "raw").iterdir() if entry.name != "readings"]
-    for entry in shared:
-        (own / entry.relative_to(data_dir)).symlink_to(entry)
-    (own / "raw/readings").symlink_to(readings)
-
-
-def _memory_per_core() -> str:
-    """DuckDB's share of this machine where each core runs a task; a quarter is left to Python and Spark."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{memory * 3 // 4 // (os.cpu_count() or 1) // 2**20}MiB"

@@ -32,4 +32,4 @@ def test_a_time_limit_that_spark_meets_is_not_waited_for(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(tasks, "in_tasks", lambda *_: Job())
     with pytest.raises(TimeoutError, match="timed out"):
-        shards._build(None, tmp_path, tmp_path, "2026-06-30", 2)  # type: ignore[arg-type]
+        shards._build(None, tmp_path, tmp_path, "2026-06-30", {}, 2)  # type: ignore[arg-type]
