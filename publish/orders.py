@@ -64,7 +64,11 @@ def command(
     An order fills up to what lasts for the lead time and the review period, in whole packs. Its cost is at unit cost,
     or at the shelf price (*) where the unit cost is not known.
     """
-    rows = to_order(data_dir / "export" / "inventory_metrics.db", store, category, supplier)
+    path = data_dir / "export" / "inventory_metrics.db"
+    try:
+        rows = to_order(path, store, category, supplier)
+    except sqlite3.OperationalError as error:
+        raise click.ClickException(f"{path} is of another version ({error}). Run `inventory build`.") from error
     if as_csv:
         writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
         writer.writeheader()

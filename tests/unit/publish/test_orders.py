@@ -83,3 +83,11 @@ def test_without_published_tables_the_next_step_is_named(tmp_path):
     result = orders(tmp_path)
     assert result.exit_code == 1
     assert "is not published yet. Run `inventory build` first." in result.output
+
+
+def test_tables_of_an_older_version_ask_for_a_build(data_dir):
+    with closing(sqlite3.connect(data_dir / "export/inventory_metrics.db")) as database, database:
+        database.execute("alter table current_stock drop column on_order")
+    result = orders(data_dir)
+    assert result.exit_code == 1
+    assert "is of another version (no such column: on_order). Run `inventory build`." in result.output
