@@ -42,7 +42,7 @@
                     case
                         when {{ current_stock }}.suggested_order > 0
                             then format('{:,} more', {{ current_stock }}.suggested_order)
-                        else 'no more'
+                        else 'nothing more'
                     end
                 )
         else format('Order {:,} now.', coalesce({{ current_stock }}.suggested_order, 0))
