@@ -40,7 +40,8 @@ class Supply:
         categories = [catalogue.categories[category] for category in catalogue.category]
         chosen = random.integers(0, 2, len(categories))
         names = zip(catalogue.product_ids, categories, strict=True)
-        self.names = [" ".join(product_name(*product)).capitalize() for product in names]
+        words = [" ".join(product_name(*product)) for product in names]
+        self.names = [name[0].upper() + name[1:] for name in words]
         self.suppliers = [SUPPLIERS[name][which] for name, which in zip(categories, chosen, strict=True)]
         self.costs = np.round(np.median(catalogue.price, axis=1) * random.uniform(*COST_SHARE, len(categories)), 2)
 

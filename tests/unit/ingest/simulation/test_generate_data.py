@@ -119,6 +119,33 @@ def test_late_repeated_and_missing_events_are_few_and_in_arrival_order(events, d
     assert 0.005 < 1 - len(readings.drop_duplicates(keys)) / expected < 0.015
 
 
+def test_orders_are_those_by_which_the_stores_were_refilled(events, demand):
+    truth = events.with_suffix(".truth")
+    orders = pd.read_csv(truth / "orders.csv", parse_dates=["ordered_at", "expected_at", "received_at"])
+    last_evening = pd.Timestamp(END) - pd.Timedelta(days=1)
+    assert orders["ordered_at"].dt.tz_localize(None).max() < last_evening
+    events_in_turn = orders[["ordered_at", "received_at"]].max(axis=1)
+    assert events_in_turn.is_monotonic_increasing
+
+    # whatever was ordered before the first evening of the file has come after the longest lead time
+    received = orders.dropna(subset=["received_at"])
+    day = received["received_at"].dt.date
+    complete_from = orders["ordered_at"].dt.date.min() + pd.Timedelta(days=10)
+    refilled = received.groupby(["store_location", "product_id", day])["quantity_ordered"].sum()
+    past = demand[(demand["event_date"] >= complete_from) & (demand["event_date"] < END) & (demand["receipts"] > 0)]
+    expected = past.astype({"store_location": str, "product_id": str}).set_index(
+        ["store_location", "product_id", "event_date"]
+    )["receipts"]
+    assert len(expected) > 0
+    assert (refilled.reindex(expected.index) == expected).all()
+    late = orders["received_at"].dt.normalize() > orders["expected_at"].dt.normalize()
+    assert 0 < late.sum() < 0.1 * len(orders)
+
+    products = pd.read_csv(truth / "products.csv")
+    assert (products["unit_cost"] > 0).all()
+    assert products["name"].notna().all()
+
+
 def test_the_world_has_weeks_seasons_promotions_and_lives(events, demand):
     daily = demand.groupby("event_date")["demand"].sum()
     weekday = pd.to_datetime(daily.index).dayofweek
