@@ -4,11 +4,13 @@ before its models exist."""
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from flask import g
 from flask_caching.backends import FileSystemCache
 
+from dashboards.access.database_connection import DatabaseAwayError
 from dashboards.published import publication
 from dashboards.viewer import rows_of_viewer
 
@@ -21,5 +23,8 @@ class KeptAnswers(FileSystemCache):
             return super()._get_filename(key)
         if "publication" not in g:
             # as it was before the query, so that no answer is kept for a publication that is newer than its rows
-            g.publication = publication(Path(os.environ["INVENTORY_DATA_DIR"]).resolve())
+            try:
+                g.publication = publication(Path(os.environ["INVENTORY_DATA_DIR"]).resolve())
+            except DatabaseAwayError:  # the query will say so; nothing is found or kept
+                g.publication = secrets.token_hex()
         return super()._get_filename(f"{g.publication}:{rows_of_viewer()}:{key}")

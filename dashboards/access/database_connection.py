@@ -28,8 +28,12 @@ NOT_YOURS = "You may not do this in the database."
 log = logging.getLogger(__name__)
 
 
+class DatabaseAwayError(Exception):
+    """No error of the driver: around these SQLAlchemy puts words and an address of its own."""
+
+
 @contextmanager
-def _failures_in_plain_words(otherwise: str) -> Iterator[None]:
+def _failures_in_plain_words() -> Iterator[None]:
     """Let the log have what the server says of itself, its hosts and roles, and a browser a sentence. What is wrong
     with a query is for who wrote it."""
     try:
@@ -43,14 +47,14 @@ def _failures_in_plain_words(otherwise: str) -> Iterator[None]:
         raise type(error)(one_line(error)) from None
     except psycopg2.Error as error:
         log.warning("the database failed: %s", error)
-        raise psycopg2.OperationalError(otherwise) from None
+        raise psycopg2.OperationalError(CANNOT_ANSWER) from None
 
 
 class Cursor(extensions.cursor):
     """A cursor whose failures a browser may show."""
 
     def execute(self, query: Any, values: Any = None) -> None:
-        with _failures_in_plain_words(CANNOT_ANSWER):
+        with _failures_in_plain_words():
             super().execute(query, values)
 
 
@@ -58,8 +62,11 @@ class Connection(extensions.connection):
     """A connection that reads numbers as SQLite gives them: whole ones as int, all others as float."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        with _failures_in_plain_words(AWAY):
+        try:
             super().__init__(*arguments, **settings)
+        except psycopg2.Error as error:
+            log.warning("the database cannot be reached: %s", error)
+            raise DatabaseAwayError(AWAY) from None
         extensions.register_type(NUMBER, self)
 
     def cursor(self, *arguments: Any, **settings: Any) -> Any:
@@ -110,13 +117,13 @@ def published(database: ServingDatabase, home: Path, login: str) -> Iterator[Pub
 
 
 def published_at(database: ServingDatabase, home: Path) -> str:
-    """When the newest table was published, or an action was shown. Raises psycopg2.Error."""
+    """When the newest table was published, or an action was shown. Raises DatabaseAwayError and psycopg2.Error."""
     settings = sign_in_settings(database, home, None)
     try:
         connection = database.connect(**settings)
     except ServingDatabaseError as error:
         log.warning("%s", error)
-        raise psycopg2.OperationalError(AWAY) from None
+        raise DatabaseAwayError(AWAY) from None
     with closing(connection), connection.cursor(cursor_factory=Cursor) as cursor:
         cursor.execute(PUBLISHED_AT)
         return str(cursor.fetchone()[0])

@@ -83,7 +83,9 @@ def _publish(
             if table.view_of is None:
                 write(warehouse, cursor, database, table)
     if changes.whole or changes.rows or gone:
-        _lock_out_readers(cursor, database, [name for name in (*changes.whole, *gone) if name in noted])
+        _lock_out_readers(
+            cursor, database, [name for name in (*changes.whole, *gone) if name in noted and noted[name].exists]
+        )
     if changes.whole or gone:
         replace(cursor, database, changes.whole, gone)
     if changes.whole:

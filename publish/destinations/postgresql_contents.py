@@ -15,26 +15,28 @@ Name = tuple[str, str]  # of a schema and a table
 
 TABLES = f"{SERVING}.published_tables"
 PARTS = f"{SERVING}.published_parts"
-# PostgreSQL stores a table in another file when somebody has restored, emptied or rewritten it
-STORED_IN = "coalesce(pg_relation_filenode(to_regclass(schema_name || '.' || table_name)), 0)"
+# PostgreSQL stores a table in another file when somebody has restored, emptied or rewritten it. A view has no file.
+FOUND = "to_regclass(schema_name || '.' || table_name)"
+STORED_IN = f"coalesce(pg_relation_filenode({FOUND}), {FOUND}::oid, 0)"
 NOTES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Noted:
-    """How a table is written, its parts, and whether it is still the one that was written."""
+    """How a table is written, its parts, whether there is such a table, and whether it is the one that was written."""
 
     layout: str
     parts: Parts
+    exists: bool
     is_in_place: bool
 
 
 def noted_tables(cursor: Any) -> dict[Name, Noted]:
     """What exports have published."""
-    cursor.execute(f"select schema_name, table_name, layout, stored_in = {STORED_IN} from {TABLES}")
-    noted = {
-        (schema, table): Noted(layout, {}, is_in_place) for schema, table, layout, is_in_place in cursor.fetchall()
-    }
+    cursor.execute(
+        f"select schema_name, table_name, layout, {FOUND} is not null, stored_in = {STORED_IN} from {TABLES}"
+    )
+    noted = {(schema, table): Noted(layout, {}, *found) for schema, table, layout, *found in cursor.fetchall()}
     cursor.execute(f"select schema_name, table_name, part, row_count, digest from {PARTS}")
     for schema, table, part, row_count, digest in cursor.fetchall():
         noted[schema, table].parts[part] = Part(row_count, digest)

@@ -18,7 +18,7 @@ from flask import Blueprint, g, redirect, request, url_for
 from sqlalchemy.exc import DBAPIError
 
 from dashboards.access.connection import Connection
-from dashboards.access.database_connection import Published
+from dashboards.access.database_connection import DatabaseAwayError, Published
 from dashboards.access.database_connection import published as published_in
 from dashboards.access.database_roles import COMPANY
 from dashboards.access.stores import asks_freely, stores_of
@@ -106,6 +106,7 @@ def _context() -> dict[str, Any]:
 
 @today.errorhandler(sqlite3.Error)
 @today.errorhandler(DBAPIError)
+@today.errorhandler(DatabaseAwayError)
 def not_readable(error: Exception) -> Any:
     """A database that is away or takes too long says so in its own words, which are for the log."""
     log.warning("%s could not be shown: %s", request.path, error)

@@ -25,6 +25,20 @@ with published, mock.patch.object(kept_answers, "rows_of_viewer", return_value="
     with app.app_context():
         print(cache.get("chart"))
 """
+AWAY = """
+from unittest import mock
+from flask import Flask
+from dashboards import kept_answers
+from dashboards.access.database_connection import DatabaseAwayError
+
+app, cache = Flask("test"), kept_answers.KeptAnswers("answers")
+published = mock.patch.object(kept_answers, "publication", side_effect=DatabaseAwayError)
+with published, mock.patch.object(kept_answers, "rows_of_viewer", return_value="rows"):
+    with app.app_context():
+        cache.set("chart", "rows of an unknown publication")
+    with app.app_context():
+        print(cache.get("chart"))
+"""
 QUESTIONS = """
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,6 +78,10 @@ def run(script: str, folder: Path) -> list[str]:
 
 def test_an_answer_that_a_publication_overtook_is_not_kept_for_the_new_one(tmp_path):
     assert run(ANSWERS, tmp_path) == ["None None", "rows of the new publication"]
+
+
+def test_while_the_database_is_away_no_answer_is_kept(tmp_path):
+    assert run(AWAY, tmp_path) == ["None"]
 
 
 def test_no_question_that_could_fill_the_memory_and_nobodys_alone_are_remembered(tmp_path):

@@ -14,14 +14,14 @@ from tests.serving import PYTHON
 ASK = """
 import json, logging, sys
 import psycopg2
-from dashboards.access.database_connection import Connection
+from dashboards.access.database_connection import Connection, DatabaseAwayError
 
 logging.basicConfig(format="%(message)s")
 try:
     cursor = psycopg2.connect(sys.argv[1], connection_factory=Connection).cursor()
     cursor.execute(sys.argv[2])
     print(json.dumps(cursor.fetchall()))
-except psycopg2.Error as error:
+except (psycopg2.Error, DatabaseAwayError) as error:
     print(json.dumps(str(error)))
 """
 FAILURES = {

@@ -267,6 +267,16 @@ def test_a_table_that_is_not_as_it_was_published_is_written_whole(data_dir, url,
     assert differences(data_dir, url) == []
 
 
+@pytest.mark.parametrize("dropped", ["view inventory_metrics.numerical_anomalies", "table inventory_metrics.metrics"])
+def test_what_somebody_dropped_is_made_again(data_dir, url, dropped):
+    publish(data_dir, url)
+    with connected(url) as cursor:
+        cursor.execute(f"drop {dropped}")
+    assert f"1 of {len(tables())} tables written whole" in publish(data_dir, url)["inventory_metrics"]
+    assert rows(url, "select count(*) from inventory_metrics.numerical_anomalies") == [(2,)]
+    assert differences(data_dir, url) == []
+
+
 def test_two_data_folders_that_publish_in_turns_each_get_their_own(data_dir, url, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     write_warehouse(other)
