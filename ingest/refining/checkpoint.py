@@ -1,7 +1,7 @@
 """Spark's log of the landed files that it has refined, without those that are gone.
 
-Spark never shortens this log. It reads it whole at each start and writes it whole every ten micro-batches, so its cost
-would grow with all files ever landed.
+Spark never shortens this log. It reads all of it at each start and writes it again every ten micro-batches, so its cost
+grows with all files ever landed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOG = "_checkpoint/sources/0"
 def forget_gone_files(raw: Path) -> None:
     """Drop the files that compaction has merged into others from the log: nobody can land them again.
 
-    The newest entry stays. Next to its date Spark takes merged files, which are dated 1970, for refined. The caller
+    The newest entry stays. Spark passes over files that are a week older than it, as merged ones seem to be. The caller
     holds raw (`file_lock`), and no micro-batch is unfinished.
     """
     log = max((raw / LOG).glob("*.compact"), key=lambda path: int(path.stem), default=None)
