@@ -28,6 +28,7 @@ DAYS = 80
 STORES = {"Nord": DAYS, "Süd": DAYS, "O'Hare": DAYS, "West": DAYS - 12}
 REGIONS = "store_location,region\nNord,One\nSüd,One\n*,Two\n"
 OF_THE_BUILD = {"build_history", "anomaly_rules_history", "replenishment_policies_history"}  # when a build ran
+OF_THIS_BUILD = {path.stem for path in (ROOT / "models/intermediate/this_build").glob("*.sql")}  # what it took in
 
 
 def write_events(path: Path) -> None:
@@ -59,15 +60,32 @@ def write_events(path: Path) -> None:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
+def write_later_readings(path: Path) -> None:
+    """A reading of each product after those of `write_events`, and one that comes 20 days late."""
+    lines = [
+        {
+            "product_id": f"P{product}",
+            "category": "Toys",
+            "store_location": store,
+            "quantity": 30 + product,
+            "price": 1.5 + product,
+            "event_timestamp": f"{START + timedelta(days=DAYS - late, hours=6):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for product in range(5)
+        for store in STORES
+        for late in ([0, 20] if (store, product) == ("Nord", 0) else [0])
+    ]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder that one machine built."""
     data_dir = tmp_path_factory.mktemp("here")
     write_events(data_dir / "events.ndjson")
     (data_dir / "stores.csv").write_text(REGIONS)
-    for arguments in (["load", "--source", data_dir / "events.ndjson"], ["build"]):
-        result = inventory(*arguments, data_dir=data_dir)
-        assert result.returncode == 0, result.stdout + result.stderr
+    load(data_dir / "events.ndjson", data_dir)
+    build(data_dir)
     return data_dir
 
 
@@ -90,6 +108,16 @@ def environment(data_dir: Path) -> dict[str, str]:
 def inventory(*arguments: object, data_dir: Path) -> subprocess.CompletedProcess[str]:
     command = [INVENTORY, *map(str, arguments)]
     return subprocess.run(command, env=environment(data_dir), capture_output=True, text=True, check=False)
+
+
+def load(events: Path, data_dir: Path) -> None:
+    result = inventory("load", "--source", events, data_dir=data_dir)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def build(data_dir: Path, *arguments: str) -> None:
+    result = inventory("build", *arguments, data_dir=data_dir)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def executors(cluster: Cluster) -> list[int]:
@@ -188,6 +216,20 @@ def test_a_build_in_shards_is_the_build_of_one_machine_though_an_executor_dies(h
     assert published(here) == published(there)
     assert checkpoint(here) == checkpoint(there)
     assert not list(there.glob("warehouse/.tmp-*"))
+
+
+@pytest.mark.timeout(1800)
+def test_a_build_goes_on_from_shards_and_shards_follow_a_build(here, tmp_path):
+    """Neither leaves anything behind that the other does not expect: both end with the tables of the same readings."""
+    goes_on, follows = unbuilt(here, tmp_path / "goes_on"), tmp_path / "follows"
+    build(goes_on, "--shards", "3")
+    write_later_readings(tmp_path / "later.ndjson")
+    load(tmp_path / "later.ndjson", goes_on)
+    build(goes_on)
+    shutil.copytree(goes_on, follows)
+    build(follows, "--shards", "2")
+    assert differences(goes_on, follows).keys() <= OF_THIS_BUILD
+    assert published(goes_on) == published(follows)
 
 
 def test_more_shards_than_stores_are_refused_and_nothing_is_published(here, tmp_path):
