@@ -250,10 +250,11 @@ worded as (
                 )
             when 'overdue_order'
                 then format(
-                    '{}: {}. Sales at risk until it comes: {}. Ask the supplier, then enter the new date, or cancel '
+                    '{}{}. Sales at risk until it comes: {}. Ask the supplier, then enter the new date, or cancel '
                     || 'the order and order again.',
                     reason,
-                    product_names,
+                    -- a single product stands before the message
+                    case when product_id is null then ': ' || product_names else '' end,
                     coalesce(format('{:,.0f}', value_at_risk), 'unknown')
                 )
             when 'silence'
