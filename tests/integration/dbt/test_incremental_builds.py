@@ -249,6 +249,22 @@ def test_a_frequent_build_tells_the_shelf_and_the_next_whole_one_the_rest(projec
     with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
         shelf = connection.execute("select quantity, last_reading_at, planned_at from current_stock").fetchall()
     assert shelf == [(7, datetime(2026, 2, 19, 12), datetime(2026, 2, 19))]
+
+    # a shop may add and remove its files between two whole builds
+    files = {
+        "stores.csv": "store_location,region\n*,North\n",
+        "products.csv": "product_id,supplier\n*,Toys Ltd\n",
+        "orders.csv": "order_id,product_id,store_location,quantity_ordered,ordered_at\nO1,P1,Store_A,5,2026-02-19\n",
+    }
+    for name, content in files.items():
+        (project.data_dir / name).write_text(content)
+    project.build("--selector", "frequent", with_seeds=False)
+    assert rows(project, "int_open_orders")["int_open_orders"][0][:4] == ("O1", "Store_A", "P1", "Toys Ltd")
+    for name in files:
+        (project.data_dir / name).unlink()
+    project.build("--selector", "frequent", with_seeds=False)
+    assert not rows(project, "int_open_orders")["int_open_orders"]
+
     write_raw(project.data_dir, [event(90, 40.5), event(500, 50)], batch_id=2, entries=[101, 102])
     project.build(*ALL_BUT_MODELS, with_seeds=False)
     whole = rows(project, *SERVED)
