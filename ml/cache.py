@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from ml.panel_files import write_table
 
 SHARED = Path(__file__).parent  # its files, not its folders, are the code that all results share
 DAYS_KEPT = 30  # a result that no build has needed for so long is of old data or code
+IMPORTING = Lock()
 
 
 def cached(
@@ -49,6 +51,10 @@ def cached(
         else:
             path.touch()
             return result
+    # dbt runs models in threads, and two that import scikit-learn or what builds on it at once may deadlock: its import
+    # is circular (narwhals)
+    with IMPORTING:
+        import sklearn  # noqa: F401
     result = compute()
     write_table(result, path)
     _prune(cache_dir)

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from functools import partial
 
 import pandas as pd
@@ -87,3 +89,17 @@ def test_what_a_killed_writer_left_is_removed_in_time(tmp_path):
     os.utime(left, (0, 0))
     cached(tmp_path, ("newer",), [FRAME], Counted())
     assert not left.exists()
+
+
+def test_models_in_threads_import_scikit_learn_one_after_the_other(tmp_path):
+    """Two threads that import it at once may deadlock, so it is there before any result is computed."""
+    program = (
+        "import sys; from pathlib import Path; import pandas as pd; from ml.cache import cached\n"
+        "def compute():\n"
+        "    print('sklearn' in sys.modules)\n"
+        "    return pd.DataFrame({'y': [1.0]})\n"
+        "assert 'sklearn' not in sys.modules\n"
+        "cached(Path(sys.argv[1]), (), [], compute, code=Path('ml/text'), libraries=[])\n"
+    )
+    output = subprocess.check_output([sys.executable, "-c", program, tmp_path], text=True)
+    assert output == "True\n"
