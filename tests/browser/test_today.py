@@ -47,6 +47,16 @@ def test_it_fits_and_asks_for_nothing_from_outside(browser, site, width):
     page.context.close()
 
 
+def test_a_long_name_leaves_a_phone_room_for_the_figures(browser, site):
+    page = signed_in(browser, site, "store_a", viewport={"width": 360, "height": 800}, bypass_csp=True)
+    page.goto(f"{site.url}/today/list/stock")
+    page.evaluate(
+        "document.querySelectorAll('td:first-child').forEach(cell => cell.append(' Ironing board, set of two'))"
+    )
+    assert page.locator("td:first-child").first.bounding_box()["width"] < 0.45 * 360
+    page.context.close()
+
+
 def test_it_works_without_javascript_by_the_keyboard(browser, site):
     page = signed_in(browser, site, "store_a", java_script_enabled=False)
     page.goto(f"{site.url}/today/")
