@@ -58,10 +58,14 @@ def _measure(
     warehouse: duckdb.DuckDBPyConnection, database: ServingDatabase, file: Path, readings: int
 ) -> Iterator[Figure]:
     databases = _warehouse(warehouse, readings)
+
+    def publish() -> float:
+        return _seconds(lambda: PostgresqlDatabase(database).publish(warehouse, databases))
+
     warehouse.execute(f"copy inventory to '{file}' (format csv, header false)")
     copied = _seconds(lambda: _plain_copy(database, file))
     file.unlink()
-    published = _seconds(lambda: PostgresqlDatabase(database).publish(warehouse, databases))
+    published = publish()
     yield Figure(
         f"publishing {readings:,} readings to PostgreSQL",
         f"{readings / published:,.0f} rows/s",
@@ -69,13 +73,13 @@ def _measure(
         copied / published,
         "≥ 0.7",
     )
-    unchanged = _seconds(lambda: PostgresqlDatabase(database).publish(warehouse, databases))
+    unchanged = publish()
     yield Figure("the same again, with nothing new", f"{unchanged:.2f} s", f"{published:.1f} s", unchanged / published)
     for late, count in ((0, NEW_READINGS), (30 * DAY, LATE_READINGS)):
         warehouse.execute(
             f"insert into inventory {_readings(f'range({count})', f'{DAYS * DAY - late} + number * 3600 // {count}')}"
         )
-    changed = _seconds(lambda: PostgresqlDatabase(database).publish(warehouse, databases))
+    changed = publish()
     yield Figure(
         f"{NEW_READINGS:,} new and {LATE_READINGS} late ones beside them",
         f"{changed:.2f} s",
