@@ -59,7 +59,7 @@ def build_shard(
     import pyarrow as pa
 
     warehouse, failure = folder / f"{shard}-{uuid4().hex}.duckdb", None
-    with task_folder() as (own, lock):
+    with task_folder() as own:
         _link(data_dir, readings_of(folder, shard), own)
         if (folder / PARSED).exists():
             (own / PARSED).parent.mkdir(parents=True)
@@ -68,7 +68,6 @@ def build_shard(
             [*_dbt("build", newest), "--selector", "shard", "--exclude-resource-type", "unit_test"],
             cwd=own,
             env=_environment(own, settings),
-            pass_fds=[lock],
             capture_output=True,
             text=True,
             check=False,
@@ -82,11 +81,8 @@ def build_shard(
 
 
 @contextmanager
-def task_folder() -> Iterator[tuple[Path, int]]:
-    """A folder of a task, and the lock by which it is known to be in use: by the task, and by whom it hands it on to.
-
-    What killed tasks have left on this machine is removed first.
-    """
+def task_folder() -> Iterator[Path]:
+    """A folder that a task holds. What killed tasks have left on this machine is removed first."""
     _remove_abandoned()
     unnamed = Path(tempfile.mkdtemp(prefix=TEMPORARY))
     lock = os.open(unnamed, os.O_RDONLY)
@@ -94,7 +90,7 @@ def task_folder() -> Iterator[tuple[Path, int]]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder = unnamed.rename(unnamed.with_name(f"{PREFIX}{uuid4().hex}"))  # others see it once it is held
         try:
-            yield folder, lock
+            yield folder
         finally:
             shutil.rmtree(folder)
     finally:
@@ -115,7 +111,9 @@ def _remove_abandoned() -> None:
 def _dbt(command: str, newest: str) -> list[str]:
     places = ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
     shared = ["--target", "shard", "--vars", json.dumps({"newest_reading_at": newest}), "--quiet"]
-    return [sys.executable, "-c", "from dbt.cli.main import cli; cli()", command, *places, *shared]
+    # Spark kills tasks that it has given up; their dbt would build on
+    run = f"from ingest.stopping import die_with; die_with({os.getpid()}); from dbt.cli.main import cli; cli()"
+    return [sys.executable, "-c", run, command, *places, *shared]
 
 
 def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,14 @@
-"""How a command that goes on for ever begins and ends: it takes a folder over, and SIGTERM or SIGINT stop it."""
+"""How a command that goes on for ever begins and ends, and how its children end.
+
+It takes a folder over, and SIGTERM or SIGINT stop it. A child dies with its parent, however that ends.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +19,7 @@ import click
 from ingest.durable_files import FolderBusyError, file_lock
 
 SECONDS_BETWEEN_LOOKS = 0.2
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 @contextmanager
@@ -41,3 +48,11 @@ def take_over(folder: Path, doing: str, held: ExitStack, stop: threading.Event) 
         else:
             return True
     return False
+
+
+def die_with(parent: int) -> None:
+    """Tie this process to its parent, given by its id: Linux kills it when the thread that started it ends."""
+    # a signal that cannot be held up: a child that is stopped or busy would outlive its parent otherwise
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        sys.exit(1)

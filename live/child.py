@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,7 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1  # of Linux's prctl
+from ingest.stopping import die_with
+
 NAME_FILES = ("PULSAR_TOKEN_FILE", "PULSAR_TLS_TRUST_CERTS", "PGPASSFILE")
 STAGES = {
     "follow": "live.building",
@@ -58,10 +58,7 @@ def end(process: subprocess.Popen[str], seconds: float = 0.0) -> None:
 
 def main(parent: int, arguments: list[str]) -> None:
     """Tie this process to its parent and run the stage."""
-    # a signal that cannot be held up: a stage that is stopped or busy would outlive its parent otherwise
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
-        sys.exit(1)
+    die_with(parent)
     name, *rest = arguments
     if name in STAGES:
         import_module(STAGES[name]).command.main(rest, prog_name=name)

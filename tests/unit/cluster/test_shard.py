@@ -1,4 +1,4 @@
-"""The folders in which tasks build shards."""
+"""What is left of tasks that are killed while they build shards: nothing."""
 
 from __future__ import annotations
 
@@ -8,45 +8,65 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cluster.shard import PREFIX, task_folder
 
-# a task that started dbt, says so and builds on
 BUILDING = """
-import subprocess, time
-from cluster.shard import task_folder
-with task_folder() as (folder, lock):
-    dbt = subprocess.Popen(["sleep", "600"], pass_fds=[lock], stdout=subprocess.DEVNULL)
-    print(folder, dbt.pid, flush=True)
-    time.sleep(600)
+import sys
+from pathlib import Path
+from cluster.shard import build_shard
+data_dir, folder = map(Path, sys.argv[1:])
+list(build_shard(data_dir, folder, "2026-06-30", {}, "0"))
 """
 
 
-def test_a_folder_stays_while_a_process_holds_it_and_goes_at_the_next_start(
+def wait_until(true: Callable[[], object]) -> None:
+    given_up = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < given_up, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def is_running(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_dbt_dies_with_its_task_and_their_folder_goes_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    temporary, data_dir = tmp_path / "temporary", tmp_path / "data"
+    for folder in (temporary, data_dir / "raw"):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def left() -> list[Path]:
+        """The folders of tasks that stay when another one starts."""
+        with task_folder() as own:
+            return [folder for folder in temporary.glob(f"{PREFIX}*") if folder != own]
+
     task = subprocess.Popen(
-        [sys.executable, "-c", BUILDING], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", BUILDING, str(data_dir), str(tmp_path)], env={**os.environ, "TMPDIR": str(temporary)}
     )
-    assert task.stdout is not None
-    folder, dbt = task.stdout.readline().split()
-
-    def stays() -> bool:
-        with task_folder() as (own, _):
-            assert own.name.startswith(PREFIX)
-            return Path(folder).exists()
-
     try:
-        assert stays()
-        task.kill()  # as Spark's executor and its tasks, while dbt goes on
-        task.communicate()
-        assert stays()
+        wait_until(lambda: list(temporary.glob(f"{PREFIX}*/dbt/logs/*")))
+        (dbt,) = map(int, Path(f"/proc/{task.pid}/task/{task.pid}/children").read_text().split())
+        os.kill(dbt, signal.SIGSTOP)  # it cannot end by itself
+        assert left()
     finally:
-        os.kill(int(dbt), signal.SIGKILL)
-    while stays():  # a killed process still has to end
-        time.sleep(0.01)
-    assert not list(tmp_path.iterdir())
+        task.kill()  # as Spark does with a task that it has given up
+        task.wait()
+    try:
+        wait_until(lambda: not is_running(dbt))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(dbt, signal.SIGKILL)
+    assert not left()
+    assert not list(temporary.iterdir())
