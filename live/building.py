@@ -19,13 +19,13 @@ from ingest.stopping import stop_signals
 from live import child
 from live.failures import has_begun_to_fail, record_failure
 from live.whole_build import prepare_rehearsal, remove_rehearsal
-from pipeline import BUILT_WITH, BuildError, project_digest, publish, run_dbt
+from pipeline import BUILT_WITH, MASTERS, BuildError, project_digest, publish, run_dbt
 from publish.build_failure import failure_noted
 from publish.progress import progress, record, start_now
 
 SECONDS_BETWEEN_LOOKS = 0.2
 # seeds change with the project only, and the manifest was written when the project was parsed
-FREQUENT = ("run", "--no-write-json", "--log-level-file", "warn", "--selector", "frequent")
+FREQUENT = ("run", "--no-write-json", "--log-level-file", "warn", "--selector")
 STARTS_AFTER = timedelta(minutes=5)  # the last readings of a day come late, and would change what fits learn from
 RETRY_AFTER = timedelta(minutes=15)  # a whole build that failed
 SOONEST = timedelta(hours=1)  # between two whole builds that failures of stages ask for
@@ -50,14 +50,15 @@ def command(full_every: float, data_dir: Path) -> None:
 
 
 class Builder:
-    """The state of the stage: the parsed project, a whole build or its rehearsal that is running, and when to try a
-    failed one again."""
+    """The state of the stage: the parsed project, the shop's files that its views name, a whole build or its rehearsal
+    that is running, and when to try a failed one again."""
 
     def __init__(self, data_dir: Path, full_every: timedelta) -> None:
         self._data_dir = data_dir
         self._full_every = full_every
         self._project = project_digest(data_dir)
         self._manifest: Any = None
+        self._masters: list[str] | None = None
         self._rehearsal: subprocess.Popen[str] | None = None
         self._whole: subprocess.Popen[str] | None = None
         self._not_before = -math.inf  # by the monotonic clock, since the other one may step
@@ -69,7 +70,7 @@ class Builder:
         if self._whole is not None:
             if self._is_over(self._whole, "whole build"):
                 ended_well = self._whole.poll() == 0
-                self._whole = None
+                self._whole = self._masters = None
                 if ended_well and not self._can_follow:
                     raise BuildError("the project has changed meanwhile; the stage starts again with what it is now")
             return False  # it holds the warehouse
@@ -133,7 +134,10 @@ class Builder:
             failure_noted(self._data_dir, frequent=True),
         ):
             start = start_now(self._data_dir)
-            run_dbt(self._data_dir, *FREQUENT, manifest=self._manifest)
+            masters = [name for name in MASTERS if (self._data_dir / name).exists()]
+            selector = "frequent_again" if masters == self._masters else "frequent"
+            run_dbt(self._data_dir, *FREQUENT, selector, manifest=self._manifest)
+            self._masters = masters
             record(self._data_dir, start, "built")
             publish(self._data_dir, files_only=True)
             record(self._data_dir, start, "published")

@@ -1,12 +1,12 @@
 {# After a model, seed or snapshot is built, all its generic tests in one query: most of a test's cost is dbt's, not the
    query's. It runs in the transaction of the table, so a table that fails a test never replaces the one before. The
-   audit gets a result of each test, as if it had run by itself. Only the selectors `whole`, `frequent`, `shard` and
-   `after_shards` leave these tests to this. A frequent build does not test what is built by batch: its tests read every
+   audit gets a result of each test, as if it had run by itself. Only the selectors `whole`, `frequent`, `frequent_again`,
+   `shard` and `after_shards` leave these tests to this. A frequent build does not test what is built by batch: its tests read every
    reading or bucket there ever was. #}
 {% macro run_tests_with_model() %}
     {%- set selector = invocation_args_dict.get('selector') -%}
-    {%- set with_model = ('whole', 'frequent', 'shard', 'after_shards') -%}
-    {%- if not execute or selector not in with_model or (selector == 'frequent' and 'by_batch' in model.tags) -%}
+    {%- set with_model = ('whole', 'frequent', 'frequent_again', 'shard', 'after_shards') -%}
+    {%- if not execute or selector not in with_model or (is_frequent_build() and 'by_batch' in model.tags) -%}
         {{- return('') -}}
     {%- endif -%}
     {%- set tests = graph.nodes.values() | selectattr('attached_node', 'equalto', model.unique_id) | list -%}
@@ -42,6 +42,11 @@
         now() as finished_at
     from results
     cross join broken
+{% endmacro %}
+
+
+{% macro is_frequent_build() %}
+    {{- return(invocation_args_dict.get('selector') in ('frequent', 'frequent_again')) -}}
 {% endmacro %}
 
 

@@ -219,6 +219,28 @@ def test_pages_are_told_of_a_frequent_build_that_failed(
     assert failed_at(data_dir) is None
 
 
+def test_views_are_renewed_when_the_shop_adds_or_removes_a_file(
+    data_dir: Path, children: list[Process], built: list[Any]
+) -> None:
+    judged(data_dir, datetime.now(UTC))
+    builder = Builder(data_dir, timedelta(days=10_000))
+    orders, selectors = data_dir / "orders.csv", []
+
+    def build(batch_id: int) -> None:
+        bring(data_dir, batch_id)
+        assert builder.step()
+        selectors.append(built[-1][-1])
+
+    build(1)
+    build(2)
+    orders.touch()
+    build(3)
+    build(4)
+    orders.unlink()
+    build(5)
+    assert selectors == ["frequent", "frequent_again", "frequent", "frequent_again", "frequent"]
+
+
 @pytest.mark.parametrize(
     ("hours", "last", "now", "due"),
     [
