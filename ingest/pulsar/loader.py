@@ -44,7 +44,7 @@ from ingest.stopping import stop_signals, take_over
 if TYPE_CHECKING:
     import pulsar
 
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 1.0
 RECEIVE_ROWS = 5_000
 RECEIVE_BYTES = 16_000_000
 RECEIVE_MILLISECONDS = 20

@@ -4,7 +4,7 @@
         incremental_strategy='delete+insert',
         unique_key=['store_location', 'category', 'event_date'],
         on_schema_change='fail',
-        tags=['by_batch'],
+        tags=['by_batch', 'frequent'],
         pre_hook=[
             "{{ delete_touched(
                 ref('int_touched_stores'), 'event_date >= ' ~ day_of('touched.changed_from'), ['store_location']

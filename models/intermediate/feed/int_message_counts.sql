@@ -1,4 +1,4 @@
-{{ config(tags=['across_stores']) }}
+{{ config(tags=['across_stores', 'frequent']) }}
 
 with
 

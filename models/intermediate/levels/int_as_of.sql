@@ -1,4 +1,4 @@
-{{ config(tags=['same_in_every_shard']) }}
+{{ config(tags=['same_in_every_shard', 'frequent']) }}
 
 {% set given = var('as_of') or var('newest_reading_at') %}
 {% set newest = "timestamp '" ~ given ~ "'" if given else 'max(event_timestamp)' %}

@@ -4,7 +4,7 @@
         incremental_strategy='delete+insert',
         unique_key=['store_location', 'product_id', 'event_timestamp'],
         on_schema_change='fail',
-        tags=['by_batch']
+        tags=['by_batch', 'frequent']
     )
 }}
 

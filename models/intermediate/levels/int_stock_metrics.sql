@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        tags=['by_batch'],
+        tags=['by_batch', 'frequent'],
         pre_hook=[
             "{{ delete_touched(ref('int_touched_stores'), 'event_timestamp >= touched.changed_from', ['store_location']) }}",
             "{% if is_incremental() %}

@@ -1,3 +1,5 @@
+{{ config(tags=['frequent']) }}
+
 {#- tables of a time that is over do not know what was ordered, received or cancelled since then -#}
 {%- set known_until = "timestamp '" ~ var('as_of') ~ "'" if var('as_of') else "timestamp 'infinity'" -%}
 

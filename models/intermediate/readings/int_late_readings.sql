@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        tags=['by_batch'],
+        tags=['by_batch', 'frequent'],
         pre_hook="{% if is_incremental() %}
             delete from {{ this }} as stored using {{ ref('int_build_limits') }} as build_limits
             where

@@ -1,3 +1,5 @@
+{{ config(tags=['frequent']) }}
+
 with
 
 stage_lags as (

@@ -1,3 +1,5 @@
+{{ config(tags=['frequent']) }}
+
 with
 
 -- all columns but the first are optional

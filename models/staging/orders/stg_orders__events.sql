@@ -1,3 +1,5 @@
+{{ config(tags=['frequent']) }}
+
 with
 
 events as (
