@@ -37,7 +37,7 @@ from ingest.simulation.event_files import FORMATS, event_file, refuse_existing, 
 from ingest.simulation.event_log import EventLog
 from ingest.simulation.introduce_anomalies import put_many, write_introduced
 from ingest.simulation.store import Orders, Readings, Store, StoreDays
-from ingest.simulation.supply import Supply, write_orders, write_supply
+from ingest.simulation.supply import Supply, known_orders, write_order_events, write_supply
 from ingest.simulation.truth_files import demand_file, write_products, write_promotions, write_stores
 
 CHUNK_DAYS = 10
@@ -127,7 +127,9 @@ def generate(profile: Profile, seed: int, end: date, out: Path, workers: int = 1
                 count += len(due.timestamp)
                 if workers > 1:
                     click.echo(f"  day {days.stop} of {profile.days}: {count:,} events", err=True)
-        write_orders(supply, placed, profile.days, unfinished_truth / "orders.csv")
+        order_events = unfinished_truth / "order_events.csv"
+        write_order_events(supply, placed, profile.days, order_events)
+        (unfinished_truth / "orders.csv").write_text(known_orders(order_events, end - timedelta(days=1)))
         labelled = 0
         if out.suffix == ".ndjson" and profile.wrong:
             labelled = _spoil(unfinished, unfinished_truth, profile, seed)

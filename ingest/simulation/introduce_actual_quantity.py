@@ -2,7 +2,8 @@
 
 A forecast is of the level at its `forecast_timestamp`, the midnight after a day. The replay gives each product one
 reading at each of those midnights that is past and has no actual yet: the level at closing time the evening before. The
-readings carry the key `simulated`, which lands in `extra`.
+readings carry the key `simulated`, which lands in `extra`. The orders of the truth, by which the shelves were refilled
+since, become known with them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ingest.pulsar.publisher import publish_file, pulsar_options
 from ingest.shared_sqlite import read_only
 from ingest.simulation.event_files import refuse_existing
 from ingest.simulation.event_log import iso
+from ingest.simulation.supply import known_orders
 
 Series = tuple[str, str]  # store, category
 
@@ -85,7 +87,24 @@ def command(
     with atomic_write(out) as unfinished:
         unfinished.write_bytes(b"\n".join(lines) + b"\n")
     click.echo(f"{out}: {len(lines):,} simulated readings for the {len(due)} days to {last} that were due")
+    _extend_orders(truth, data_dir / "orders.csv", last)
     publish_file(out, **pulsar)
+
+
+def _extend_orders(truth: Path, used: Path, last: date) -> None:
+    """Add what was ordered and delivered by a day to the orders of the truth, and to a copy of them that is in use."""
+    known, events = truth / "orders.csv", truth / "order_events.csv"
+    if not events.exists():  # an earlier version made the demo
+        return
+    before, after = known.read_text(), known_orders(events, last)
+    if len(after) <= len(before):
+        return
+    files = [known, used] if used.exists() and used.read_text() == before else [known]
+    for path in files:
+        with atomic_write(path) as unfinished:
+            unfinished.write_text(after)
+    added = len(after.splitlines()) - len(before.splitlines())
+    click.echo(f"{files[-1]}: {added:,} events of orders added, to {last}")
 
 
 def _due(forecasts: Path, clock: datetime) -> dict[date, set[Series]]:

@@ -1,12 +1,12 @@
 """Who supplies the synthetic stores, and what they have on order: files that a shop hands in beside its events.
 
-The orders are those by which the stores were refilled. What a store decides on the last evening is left out: that is
-what its manager is to order.
+The orders are those by which the stores were refilled, also after the last event, for a replay.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +63,8 @@ def write_supply(supply: Supply, path: Path) -> None:
     )
 
 
-def write_orders(supply: Supply, placed: list[list[Orders]], days: int, path: Path) -> None:
-    """The last orders before the evening of the last of `days`, as events in the order of their times.
+def write_order_events(supply: Supply, placed: list[list[Orders]], days: int, path: Path) -> None:
+    """The orders of the last of `days` and of all later ones, as events in the order of their times.
 
     `placed` holds each chunk's orders of each store. A supplier promises the day on which he delivers, but for the
     deliveries that are late.
@@ -79,7 +79,7 @@ def write_orders(supply: Supply, placed: list[list[Orders]], days: int, path: Pa
             *(column.tolist() for column in (orders.product, orders.quantity, orders.placed, orders.due, promised)),
             strict=True,
         ):
-            if not days - DAYS_OF_ORDERS <= day < days - 1:
+            if day < days - DAYS_OF_ORDERS:
                 continue
             ordered_at, expected_at, received_at = (
                 datetime.combine(catalogue.first_day + timedelta(days=at), clock, UTC)
@@ -97,10 +97,21 @@ def write_orders(supply: Supply, placed: list[list[Orders]], days: int, path: Pa
                 "cancelled_at": None,
             }
             events.append((ordered_at, line))
-            if due < days:
-                events.append((received_at, line | {"received_at": iso(received_at)}))
+            events.append((received_at, line | {"received_at": iso(received_at)}))
     events.sort(key=lambda event: event[0])
     _write({name: [line[name] for _, line in events] for name in ORDER_COLUMNS}, path)
+
+
+def known_orders(order_events: Path, last_day: date) -> str:
+    """The lines of the events before the evening of a day. What a store orders then is for its manager to decide."""
+    evening = iso(datetime.combine(last_day, ORDERED, UTC))
+    with order_events.open() as file:
+        return "".join([next(file), *takewhile(lambda line: _happened_at(line) < evening, file)])
+
+
+def _happened_at(line: str) -> str:
+    event = dict(zip(ORDER_COLUMNS, line.split(","), strict=True))
+    return event["received_at"] or event["ordered_at"]
 
 
 ORDER_COLUMNS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import date, timedelta
@@ -18,6 +19,7 @@ from ingest.refining.raw import batch_folder
 from ingest.simulation import introduce_actual_quantity
 from ingest.simulation.catalogue import Profile
 from ingest.simulation.generate_data import generate
+from ingest.simulation.store import LONGEST_LEAD
 from publish import export
 from tests.integration.dbt.project import build
 
@@ -96,8 +98,11 @@ def test_each_forecast_that_is_due_gets_its_actual_and_no_other_does(published):
     before = forecasts(published)
     assert before["forecast_timestamp"].max() > clock
 
+    truth_orders, used_orders = published / "events/world.truth/orders.csv", published / "orders.csv"
+    shutil.copy(truth_orders, used_orders)
     result = replay(published, "--until", clock)
     assert result.exit_code == 0, result.output
+    assert used_orders.read_text() == truth_orders.read_text()
     assert "--force" in replay(published, "--until", clock).output
     (actuals,) = (published / "events").glob("world.actuals-*.ndjson")
     publish(published, actuals)
@@ -121,5 +126,13 @@ def test_each_forecast_that_is_due_gets_its_actual_and_no_other_does(published):
             f"from '{published}/raw/readings/*/*/*.parquet'"
         ).fetchall()
     assert simulated == others == sum(1 for _ in actuals.open())
+
+    # the replay knows the orders that refilled the shelves: none has been due for longer than the longest lead time
+    with duckdb.connect(str(published / "warehouse/inventory.duckdb"), read_only=True) as connection:
+        ((last_order, oldest_open),) = connection.execute(
+            "select max(ordered_at), min(ordered_at) filter (is_open) from int_order_lines"
+        ).fetchall()
+    assert END < last_order.date() < until - timedelta(days=1)
+    assert oldest_open.date() >= until - timedelta(days=2 + LONGEST_LEAD)
 
     assert "has its actual already" in replay(published, "--until", clock).output

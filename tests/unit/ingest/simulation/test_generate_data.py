@@ -127,13 +127,18 @@ def test_orders_are_those_by_which_the_stores_were_refilled(events, demand):
     events_in_turn = orders[["ordered_at", "received_at"]].max(axis=1)
     assert events_in_turn.is_monotonic_increasing
 
+    known, later = (truth / "orders.csv").read_text(), (truth / "order_events.csv").read_text()
+    assert later.startswith(known)
+
     # whatever was ordered before the first evening of the file has come after the longest lead time
+    orders = pd.read_csv(truth / "order_events.csv", parse_dates=["ordered_at", "expected_at", "received_at"])
     received = orders.dropna(subset=["received_at"])
     day = received["received_at"].dt.date
     complete_from = orders["ordered_at"].dt.date.min() + pd.Timedelta(days=10)
     refilled = received.groupby(["store_location", "product_id", day])["quantity_ordered"].sum()
-    past = demand[(demand["event_date"] >= complete_from) & (demand["event_date"] < END) & (demand["receipts"] > 0)]
-    expected = past.astype({"store_location": str, "product_id": str}).set_index(
+    refills = demand[(demand["event_date"] >= complete_from) & (demand["receipts"] > 0)]
+    assert refills["event_date"].max() >= END
+    expected = refills.astype({"store_location": str, "product_id": str}).set_index(
         ["store_location", "product_id", "event_date"]
     )["receipts"]
     assert len(expected) > 0
