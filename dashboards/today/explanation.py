@@ -47,7 +47,7 @@ def steps(product: Product) -> Iterator[Step]:
     if product["on_order"]:
         due = product["next_delivery_at"]
         reason = f"the next delivery is due on {words.date(due)}" if due else "overdue, or without a date"
-        yield Step("On order", words.units(product["on_order"]), reason, "int_open_orders")
+        yield Step("On order", words.units(product["on_order"]), reason, "int_order_lines")
     if product["price"] is not None:
         yield Step("Stock value", words.money(product["stock_value"]), f"{on_hand} × {_exact(product['price'])}")
     if product["daily_units_out"] is None:
@@ -74,8 +74,12 @@ def _order(product: Product) -> Iterator[Step]:
     pace, pace_sd = _exact(product["daily_units_out"]), _exact(product["daily_units_out_sd"])
     lead_time, lead_time_sd = _exact(product["lead_time_days"]), _exact(product["lead_time_sd_days"])
     review, safety = _exact(product["review_period_days"]), _exact(product["safety_stock"])
-    reason = f"give or take {lead_time_sd}; orders are placed every {review} days"
-    yield Step("Delivery takes (days)", lead_time, reason, "replenishment_policies")
+    if product["lead_time_from"] == "orders":
+        source, model = f"the mean of half a year of deliveries from {product['supplier']}", "int_supplier_lead_times"
+    else:
+        source, model = "by the replenishment policy", "replenishment_policies"
+    reason = f"{source}, give or take {lead_time_sd}; orders are placed every {review} days"
+    yield Step("Delivery takes (days)", lead_time, reason, model)
     reason = f"{product['service_z']:g} × √({lead_time} × {pace_sd}² + {pace}² × {lead_time_sd}²)"
     yield Step("Safety stock", words.number(product["safety_stock"]), reason)
     yield Step("Reorder point", words.number(product["reorder_point"]), f"{pace} × {lead_time} + {safety}")

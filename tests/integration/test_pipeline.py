@@ -320,9 +320,17 @@ MUTANTS = {
         ("int_product_demand", "greatest(pace_count - 1, 1)", "greatest(pace_count, 1)"),
     ],
     "int_current_stock": [
-        ("int_current_stock", "supplied.service_z * sqrt(", "supplied.service_z * ("),
+        ("int_current_stock", "supply.service_z * sqrt(", "supply.service_z * ("),
         ("int_current_stock", "days_without_out >= dead_after_days", "days_without_out > dead_after_days"),
-        ("int_current_stock", "store_location = '*', policies", "store_location <> '*', policies"),
+    ],
+    "int_product_supply": [
+        ("int_product_supply", "store_location = '*', policies", "store_location <> '*', policies"),
+        ("int_product_supply", "    where order_lines.is_open\n", ""),
+    ],
+    "int_supplier_lead_times": [
+        ("int_supplier_lead_times", "quantile_disc(lead_time_seconds, 0.95)", "max(lead_time_seconds)"),
+        ("int_supplier_lead_times", "ordered_seconds_ago >= limits", "ordered_seconds_ago >= 0 * limits"),
+        ("int_supplier_lead_times", "order_lines.received_at <= as_of.as_of", "true"),
     ],
     "fct_product_performance": [
         ("fct_product_performance", "out_value_before >= 0.8", "out_value_before + out_value >= 0.8"),

@@ -24,9 +24,9 @@ current_stock as (
 
 ),
 
-open_orders as (
+order_lines as (
 
-    select * from {{ ref('int_open_orders') }}
+    select * from {{ ref('int_order_lines') }}
 
 ),
 

@@ -54,6 +54,7 @@ final as (
         sell_out_date,
         lead_time_days,
         lead_time_sd_days,
+        lead_time_from,
         review_period_days,
         service_z,
         safety_stock,

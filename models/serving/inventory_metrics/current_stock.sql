@@ -41,6 +41,7 @@ final as (
         current_stock.days_of_supply,
         current_stock.lead_time_days,
         current_stock.lead_time_sd_days,
+        current_stock.lead_time_from,
         current_stock.review_period_days,
         current_stock.service_z,
         current_stock.safety_stock,

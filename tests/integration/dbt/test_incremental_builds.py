@@ -259,11 +259,11 @@ def test_a_frequent_build_tells_the_shelf_and_the_next_whole_one_the_rest(projec
     for name, content in files.items():
         (project.data_dir / name).write_text(content)
     project.build("--selector", "frequent", with_seeds=False)
-    assert rows(project, "int_open_orders")["int_open_orders"][0][:4] == ("O1", "Store_A", "P1", "Toys Ltd")
+    assert rows(project, "int_order_lines")["int_order_lines"][0][:4] == ("O1", "Store_A", "P1", "Toys Ltd")
     for name in files:
         (project.data_dir / name).unlink()
     project.build("--selector", "frequent", with_seeds=False)
-    assert not rows(project, "int_open_orders")["int_open_orders"]
+    assert not rows(project, "int_order_lines")["int_order_lines"]
 
     write_raw(project.data_dir, [event(90, 40.5), event(500, 50)], batch_id=2, entries=[101, 102])
     project.build(*ALL_BUT_MODELS, with_seeds=False)

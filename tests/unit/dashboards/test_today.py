@@ -155,6 +155,7 @@ PRODUCT = {
     "sell_out_date": "2026-07-02",
     "lead_time_days": 7.0,
     "lead_time_sd_days": 1.0,
+    "lead_time_from": "policy",
     "review_period_days": 7.0,
     "service_z": 1.645,
     "safety_stock": 10.9117,
@@ -204,6 +205,17 @@ def test_what_is_on_order_is_part_of_the_reasons():
     overdue = reasons(on_order=40, suggested_order=0)
     assert overdue["On order"] == ("40", "overdue, or without a date")
     assert overdue["Order now"] == ("0", "nothing: 8 on hand and 40 on order are not below the reorder point")
+
+
+def test_a_lead_time_says_where_it_is_from():
+    ordered_by = "; orders are placed every 7 days"
+    assert reasons()["Delivery takes (days)"] == ("7", f"by the replenishment policy, give or take 1{ordered_by}")
+    learned = reasons(lead_time_from="orders", supplier="Playmark", lead_time_days=4.8, lead_time_sd_days=1.7)
+    assert learned["Delivery takes (days)"] == (
+        "4.8",
+        f"the mean of half a year of deliveries from Playmark, give or take 1.7{ordered_by}",
+    )
+    assert learned["Safety stock"][1] == "1.645 × √(4.8 × 2² + 4² × 1.7²)"
 
 
 def test_no_chance_is_certain_before_the_shelf_is_empty():

@@ -11,15 +11,9 @@ order_events as (
 
 ),
 
-levels as (
+assortment as (
 
-    select * from {{ ref('int_stock_levels') }}
-
-),
-
-products as (
-
-    select * from {{ ref('stg_masters__products') }}
+    select * from {{ ref('int_assortment') }}
 
 ),
 
@@ -49,44 +43,44 @@ states as (
 
 ),
 
-last_readings as (
+known as (
 
     select
-        store_location,
-        product_id,
-        event_timestamp as last_reading_at
-    from levels
-    where next_reading_at is null and not is_suspect
+        states.order_id,
+        states.store_location,
+        states.product_id,
+        assortment.supplier,
+        states.quantity_ordered,
+        states.ordered_at,
+        states.expected_at,
+        case when states.received_at <= {{ known_until }} then states.received_at end as received_at,
+        case when states.cancelled_at <= {{ known_until }} then states.cancelled_at end as cancelled_at,
+        assortment.last_reading_at
+    from states
+    inner join assortment
+        on
+            states.store_location = assortment.store_location
+            and states.product_id = assortment.product_id
 
 ),
 
 final as (
 
     select
-        states.order_id,
-        states.store_location,
-        states.product_id,
-        coalesce(products.supplier, default_product.supplier) as supplier,
-        states.quantity_ordered,
-        states.ordered_at,
-        states.expected_at,
-        coalesce(
-            states.expected_at < as_of.as_of and coalesce(states.received_at > {{ known_until }}, true), false
-        ) as is_overdue
-    from states
-    cross join as_of
-    inner join last_readings
-        on
-            states.store_location = last_readings.store_location
-            and states.product_id = last_readings.product_id
-    left join products
-        on states.product_id = products.product_id
-    left join products as default_product
-        on default_product.product_id = '*'
-    where
-        coalesce(states.cancelled_at > {{ known_until }}, true)
+        known.order_id,
+        known.store_location,
+        known.product_id,
+        known.supplier,
+        known.quantity_ordered,
+        known.ordered_at,
+        known.expected_at,
+        known.received_at,
+        known.cancelled_at,
         -- a delivery that came after the last reading is in no level yet
-        and coalesce(states.received_at > last_readings.last_reading_at, true)
+        known.cancelled_at is null and coalesce(known.received_at > known.last_reading_at, true) as is_open,
+        is_open and known.received_at is null and coalesce(known.expected_at < as_of.as_of, false) as is_overdue
+    from known
+    cross join as_of
 
 )
 
