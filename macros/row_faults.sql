@@ -27,10 +27,10 @@
             then 'holds a control character'
         when not {{ is_count('coalesce(quantity_ordered, \'\')') }}
             then format('has the quantity_ordered ''{}'', not a whole number from 1 on', coalesce(quantity_ordered, ''))
-        when try_cast(ordered_at as timestamptz) is null
+        when not {{ is_time('ordered_at') }}
             then format('has the ordered_at ''{}'', not a time such as 2026-01-31T08:00:00Z', coalesce(ordered_at, ''))
         {%- for column in ['expected_at', 'received_at', 'cancelled_at'] %}
-        when nullif(trim({{ column }}), '') is not null and try_cast({{ column }} as timestamptz) is null
+        when nullif(trim({{ column }}), '') is not null and not {{ is_time(column) }}
             then format('has the {{ column }} ''{}'', not a time such as 2026-01-31T08:00:00Z', {{ column }})
         {%- endfor %}
     end
@@ -42,5 +42,14 @@
     (
         regexp_full_match(trim({{ written }}), '[0-9]{1,9}(\.0*)?')
         and try_cast(trim({{ written }}) as double) between 1 and {{ var('accepted_quantity') }}
+    )
+{%- endmacro %}
+
+
+{# Whether a text is a time that somebody may have meant. DuckDB reads 'infinity' and years before Christ as well, from which
+   no days can be counted. #}
+{% macro is_time(written) %}
+    coalesce(
+        try_cast({{ written }} as timestamptz) between timestamptz '1970-01-01' and timestamptz '2200-01-01', false
     )
 {%- endmacro %}

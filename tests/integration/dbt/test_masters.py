@@ -199,6 +199,8 @@ def test_wrong_rows_of_products_and_orders_are_named_and_cost_no_others(project,
             ("O2", "P1", "Store_A", "2.5", "2026-01-01", "", "", ""),
             ("O3", "P1", "Store_A", "5", "yesterday", "", "", ""),
             ("O4", "P1", "Store_A", "5", "2026-01-01", "soon", "", ""),
+            ("O5", "P1", "Store_A", "5", "infinity", "", "", ""),
+            ("O6", "P1", "Store_A", "5", "2026-01-01", "290308-12-22 (BC)", "", ""),
         ],
     )
     good = dict(zip(ORDER_COLUMNS, ("J1", "P1", "Store_A", 7, "2026-01-01T08:00:00Z"), strict=False))
@@ -214,6 +216,8 @@ def test_wrong_rows_of_products_and_orders_are_named_and_cost_no_others(project,
         "orders.csv: row 2 has the quantity_ordered '2.5'",
         "row 3 has the ordered_at 'yesterday'",
         "row 4 has the expected_at 'soon'",
+        "row 5 has the ordered_at 'infinity'",
+        "row 6 has the expected_at '290308-12-22 (BC)'",
         "orders.ndjson: row 2 has no order_id",
     ):
         assert message in " ".join(output.split()), message
