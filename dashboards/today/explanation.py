@@ -75,7 +75,10 @@ def _order(product: Product) -> Iterator[Step]:
     lead_time, lead_time_sd = _exact(product["lead_time_days"]), _exact(product["lead_time_sd_days"])
     review, safety = _exact(product["review_period_days"]), _exact(product["safety_stock"])
     if product["lead_time_from"] == "orders":
-        source, model = f"the mean of half a year of deliveries from {product['supplier']}", "int_supplier_lead_times"
+        source, model = (
+            f"the mean of deliveries from {product['supplier']} in half a year",
+            "int_supplier_lead_times",
+        )
     else:
         source, model = "by the replenishment policy", "replenishment_policies"
     reason = f"{source}, give or take {lead_time_sd}; orders are placed every {review} days"

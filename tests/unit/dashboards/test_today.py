@@ -213,7 +213,7 @@ def test_a_lead_time_says_where_it_is_from():
     learned = reasons(lead_time_from="orders", supplier="Playmark", lead_time_days=4.8, lead_time_sd_days=1.7)
     assert learned["Delivery takes (days)"] == (
         "4.8",
-        f"the mean of half a year of deliveries from Playmark, give or take 1.7{ordered_by}",
+        f"the mean of deliveries from Playmark in half a year, give or take 1.7{ordered_by}",
     )
     assert learned["Safety stock"][1] == "1.645 × √(4.8 × 2² + 4² × 1.7²)"
 
