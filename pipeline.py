@@ -163,7 +163,7 @@ def _project() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    names = ("INVENTORY_MAX_AGE_YEARS", "INVENTORY_DETECTORS", "INVENTORY_SERVING_DATABASE")
+    names = ("INVENTORY_CURRENCY", "INVENTORY_DETECTORS", "INVENTORY_MAX_AGE_YEARS", "INVENTORY_SERVING_DATABASE")
     yield f"{sys.version} {[os.environ.get(name) for name in names]}"
 
 

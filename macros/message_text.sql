@@ -11,8 +11,9 @@
         'daily_units_out': rate_text(current_stock ~ '.daily_units_out'),
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
         'order_advice': order_advice(current_stock),
-        'value_at_risk': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".value_at_risk), 'unknown')",
-        'stock_value': "coalesce(format('{:,.0f}', " ~ current_stock ~ ".stock_value), 'unknown')",
+        'value_at_risk': money_text(current_stock ~ '.value_at_risk'),
+        'stock_value': money_text(current_stock ~ '.stock_value'),
+        'currency': currency(),
     } -%}
     {%- set numbered = namespace(template=template) -%}
     {%- for field in fields -%}
@@ -33,16 +34,17 @@
         when coalesce({{ current_stock }}.on_order, 0) > 0
             then
                 format(
-                    '{:,} are on order{}. Order {} now.',
+                    '{:,} {} on order, {}. {}',
                     {{ current_stock }}.on_order,
+                    case {{ current_stock }}.on_order when 1 then 'is' else 'are' end,
                     coalesce(
-                        ', the next due on ' || strftime({{ current_stock }}.next_delivery_at, '%-d %B'),
-                        ', overdue or without a date'
+                        'the next due on ' || strftime({{ current_stock }}.next_delivery_at, '%-d %B'),
+                        'overdue or without a date'
                     ),
                     case
                         when {{ current_stock }}.suggested_order > 0
-                            then format('{:,} more', {{ current_stock }}.suggested_order)
-                        else 'nothing more'
+                            then format('Order {:,} more now.', {{ current_stock }}.suggested_order)
+                        else 'That is enough: order no more.'
                     end
                 )
         else format('Order {:,} now.', coalesce({{ current_stock }}.suggested_order, 0))
@@ -57,3 +59,20 @@
         else format('{:,.1f}', {{ rate }})
     end
 {%- endmacro %}
+
+
+{# The first sentence of a template says what was found, the others what to do. #}
+{% macro finding_of(template) %}
+    regexp_extract({{ template }}, '(?s)^(.*?)([.] |[.]?$)', 1)
+{%- endmacro %}
+
+
+{# An amount with its currency. #}
+{% macro money_text(amount) %}
+    coalesce(format('{:,.0f}', {{ amount }}) || ' ' || {{ currency() }}, 'unknown')
+{%- endmacro %}
+
+
+{% macro currency() %}
+    {{- dbt.string_literal(dbt.escape_single_quotes(env_var('INVENTORY_CURRENCY', 'EUR'))) -}}
+{% endmacro %}

@@ -169,5 +169,5 @@ def test_of_conflicting_readings_the_later_arrival_counts(tmp_path):
     tables = build(Project(tmp_path))
     assert [row[2] for row in tables["metrics"]] == [8]
     assert [row[0] for row in tables["anomalies"] if "conflicting_reading" in str(row[0])] == [
-        "P1 · Different readings for one timestamp: 2 readings, limit 2 (rule conflicting_reading)"
+        "P1 had 2 different readings for one timestamp; the later one is used (rule conflicting_reading)"
     ]

@@ -73,7 +73,8 @@ def test_a_change_is_built(
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("INVENTORY_MAX_AGE_YEARS", "3"), ("INVENTORY_DETECTORS", "lstm_autoencoder")]
+    ("setting", "value"),
+    [("INVENTORY_MAX_AGE_YEARS", "3"), ("INVENTORY_DETECTORS", "lstm_autoencoder"), ("INVENTORY_CURRENCY", "GBP")],
 )
 def test_a_new_setting_is_built(
     data_dir: Path, project: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch, setting: str, value: str

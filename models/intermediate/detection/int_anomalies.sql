@@ -214,6 +214,21 @@ valued as (
 
 ),
 
+-- A name may be any text. In a message it is short, in one line, and no stop in it ends a sentence.
+product_labels as (
+
+    select
+        store_location,
+        product_id,
+        trim(regexp_replace(regexp_replace(product_name, '\p{Cf}', '', 'g'), '[\s\p{Cc}\p{Z}]+', ' ', 'g'), ' .;') as name,
+        regexp_replace(
+            case when length(name) > 40 then rtrim(name[:39]) || '…' else name end, '([.;]) ', '\1' || chr(160), 'g'
+        ) as short_name,
+        concat_ws(' ', product_id, nullif(nullif(short_name, ''), product_id)) as product_label
+    from current_stock
+
+),
+
 store_values as (
 
     select
@@ -243,19 +258,28 @@ final as (
         findings.store_location,
         findings.category,
         findings.product_id,
+        coalesce(product_labels.product_label, findings.product_id) as product_label,
         findings.event_timestamp,
         findings.observed_value,
         findings.expected_value,
         detectors.threshold,
-        detectors.threshold_unit,
         findings.score,
         findings.evidence,
+        {{ message_text(finding_of('detectors.message'), 'findings', 'current_stock') }} as finding,
         also_found.also_found_by,
         -- a state has no cooldown: it holds until it clears
         detectors.cooldown_days is null as is_state
     from findings
     inner join detectors
         on findings.detector = detectors.detector
+    left join current_stock
+        on
+            findings.store_location = current_stock.store_location
+            and findings.product_id = current_stock.product_id
+    left join product_labels
+        on
+            findings.store_location = product_labels.store_location
+            and findings.product_id = product_labels.product_id
     left join store_values
         on findings.store_location = store_values.store_location
     left join also_found

@@ -23,7 +23,6 @@ final as (
         'rule-based' as method,  -- noqa: RF04
         severity,
         threshold,
-        threshold_unit,
         true as published,
         notification_type,
         cooldown_days,

@@ -46,8 +46,11 @@ final as (
                 then format('{:,.0f} back in {}; {}', product_flows.units_in, described.period, described.expectation)
             when 'receipt'
                 then format(
-                    '{} after its last delivery; deliveries bring {:,.0f} ± {:,.0f} every {:.0f} days',
-                    described.period, described.expected, described.spread, described.usual_days
+                    '{} its last delivery; deliveries bring {:,.0f} ± {:,.0f} every {:.0f} days',
+                    case when described.days = 1 then 'the day after' else described.period || ' after' end,
+                    described.expected,
+                    described.spread,
+                    described.usual_days
                 )
             when 'receipts'
                 then format(

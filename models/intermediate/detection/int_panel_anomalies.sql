@@ -27,14 +27,22 @@ final as (
         abs(detections.observed - detections.expected) * demand_panel.avg_price as value_off,
         cast(detections.tail_probability as double) as tail_probability,
         format(
-            '{}; {:,.0f} to {:,.0f} were expected, and {} sold {}',
+            '{} were expected, and {} sold {}',
             case detections.kind
-                when 'flat_line' then 'on one day, as on those before it'
-                when 'level_shift' then 'on one day, after others that were off to the same side'
-                else 'on one day'
+                -- a day may be within its range, after many on the same side of what was expected
+                when 'level_shift'
+                    then format(
+                        'on one day, after several that were off in the same direction; about {:,.0f} a day',
+                        detections.expected
+                    )
+                else
+                    format(
+                        'on one day{}; {:,.0f} to {:,.0f}',
+                        case detections.kind when 'flat_line' then ', as on those before it' else '' end,
+                        detections.expected_low,
+                        detections.expected_high
+                    )
             end,
-            detections.expected_low,
-            detections.expected_high,
             case when demand_panel.category is null then 'the other stores' else 'its peers' end,
             {{ against_usual('detections.peer_ratio') }}
         ) as evidence,

@@ -150,9 +150,7 @@ ranked as (
                 detector asc,
                 store_location asc,
                 product_id asc
-        ) as fact_rank,
-        -- the first sentence says what was found, the others what to do
-        coalesce(nullif(regexp_extract(message, '(?s)^(.*?[.])( |$)', 1), ''), message) as finding
+        ) as fact_rank
     from valued
 
 ),
@@ -175,6 +173,7 @@ grouped as (
         end as store_location,
         case when count(distinct category) = 1 then min(category) end as category,
         case when count(distinct product_id) = 1 then min(product_id) end as product_id,
+        case when count(distinct product_id) = 1 then min(product_label) end as product_label,
         arg_min(notification_type, fact_rank) as notification_type,
         arg_min(detector, fact_rank) as detector,
         min(severity_rank) as severity_rank,
@@ -182,9 +181,10 @@ grouped as (
         max(case when is_single then own_value_at_risk else ranked_value end) as value_at_risk,
         count(distinct row(store_location, product_id)) filter (where product_id is not null) as product_count,
         arg_min(message, fact_rank) as first_message,
-        arg_min(product_id, fact_rank) as first_product,
-        string_agg(finding, ' It also ' order by fact_rank) filter (where fact_rank > 1) as other_findings,
-        list(product_id order by fact_rank) filter (where product_id is not null) as products,
+        arg_min(product_label, fact_rank) as first_product,
+        string_agg(' It also ' || finding || '.', '' order by fact_rank) filter (where fact_rank > 1)
+            as other_findings,
+        list(product_label order by fact_rank) filter (where product_label is not null) as products,
         {{ exact_sum('daily_units_out') }} as daily_units_out,
         max(lead_time_days) as lead_time_days,
         cast(sum(suggested_order) as bigint) as suggested_order,
@@ -237,7 +237,7 @@ worded as (
                     reason,
                     {{ rate_text('daily_units_out') }},
                     lead_time_days,
-                    coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
+                    {{ money_text('value_at_risk') }},
                     advice
                 )
             when 'missed_delivery'
@@ -245,17 +245,19 @@ worded as (
                     '{}: {}. A delivery may not have come. Sales at risk until one does: {}. {}',
                     reason,
                     product_names,
-                    coalesce(format('{:,.0f}', value_at_risk), 'unknown'),
+                    {{ money_text('value_at_risk') }},
                     advice
                 )
             when 'overdue_order'
                 then format(
-                    '{}{}. Sales at risk until it comes: {}. Ask the supplier, then enter the new date, or cancel '
-                    || 'the order and order again.',
+                    '{}{}. {} Ask the supplier, then enter the new date, or cancel the order and order again.',
                     reason,
                     -- a single product stands before the message
                     case when product_id is null then ': ' || product_names else '' end,
-                    coalesce(format('{:,.0f}', value_at_risk), 'unknown')
+                    case
+                        when value_at_risk = 0 then 'No sales are at risk yet.'
+                        else format('Sales at risk until it comes: {}.', {{ money_text('value_at_risk') }})
+                    end
                 )
             when 'silence'
                 then format(
@@ -268,12 +270,13 @@ worded as (
                     '{}: {}. Look for one cause, such as a scanner or a file. {} {}',
                     reason, product_names, first_product, first_message
                 )
-            else concat_ws(
-                ' ',
-                concat_ws(' It also ', first_message, other_findings),
-                case region when 'Unknown' then 'It ' else format('In {}, it ', region) end
-                || format('{}: ask the supplier.', reason)
-            )
+            else
+                concat(
+                    first_message,
+                    other_findings,
+                    -- a store does not learn what other stores hold
+                    case when region is not null then ' Ask the supplier whether it can deliver.' end
+                )
         end as message
     from named
 
@@ -294,6 +297,7 @@ final as (
         worded.store_location,
         worded.category,
         worded.product_id,
+        worded.product_label,
         worded.product_count,
         worded.message,
         worded.value_at_risk,

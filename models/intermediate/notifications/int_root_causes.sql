@@ -56,7 +56,11 @@ region_stock_outs as (
         shelves.product_id,
         case
             when count(shortages.anomaly_id) = count(*)
-                then format('is out of stock in all {} stores that sell it', count(*))
+                then
+                    format(
+                        'is out of stock in {} stores that sell it',
+                        case count(*) when 2 then 'both' else format('all {}', count(*)) end
+                    )
             else format('is out of stock in {} of the {} stores that sell it', count(shortages.anomaly_id), count(*))
         end as reason
     from shelves
@@ -115,14 +119,14 @@ overdue_orders as (
         anomalies.anomaly_id,
         current_stock.supplier,
         format(
-            'waits for what was due{} since {}',
-            coalesce(' from ' || current_stock.supplier, ''),
+            'has waited since {} for a delivery{}',
             strftime(
                 min(anomalies.event_timestamp) over (
                     partition by anomalies.store_location, current_stock.supplier
                 ),
                 '%-d %B'
-            )
+            ),
+            coalesce(' from ' || current_stock.supplier, '')
         ) as reason
     from anomalies
     inner join current_stock

@@ -52,26 +52,19 @@ final as (
         anomalies.evidence,
         also_found.also_found_by,
         anomalies.is_state,
-        case anomalies.method
-            when 'rule-based'
-                then format(
-                    '{} · {}: {} {}, limit {} (rule {})',
-                    coalesce(
-                        anomalies.product_id,
-                        case when anomalies.store_location is not null then 'All products' end,
-                        'All stores'
-                    ),
-                    anomalies.detector_label,
-                    {{ three_digits('anomalies.score') }},
-                    anomalies.threshold_unit,
-                    {{ three_digits('anomalies.threshold') }},
-                    anomalies.detector
-                )
-            when 'text' then anomalies.product_id || ' · note ' || anomalies.evidence
-            else
-                coalesce(anomalies.product_id, anomalies.category, 'All products') || ' · ' || anomalies.detector_label
-                || ': ' || concat_ws(' ', format('{:,.0f} units', anomalies.observed_value), anomalies.evidence)
-        end || coalesce('; also found by: ' || also_found.also_found_by, '') as description
+        format(
+            '{} ({}{})',
+            concat_ws(
+                ' ',
+                coalesce(anomalies.product_label, anomalies.category, anomalies.store_location),
+                anomalies.finding
+            ),
+            case
+                when anomalies.method = 'rule-based' then 'rule ' || anomalies.detector
+                else anomalies.detector_label
+            end,
+            coalesce('; also found by: ' || also_found.also_found_by, '')
+        ) as description
     from anomalies
     left join also_found
         on anomalies.anomaly_id = also_found.anomaly_id

@@ -107,8 +107,9 @@ dated as (
                             )
                         when abs(judged.value_at_risk - judged.first_value_at_risk) > judged.first_value_at_risk / 10
                             then format(
-                                '; at risk were {:,.0f}, now {:,.0f}',
-                                judged.first_value_at_risk, judged.value_at_risk
+                                '; at risk were {}, now {}',
+                                {{ money_text('judged.first_value_at_risk') }},
+                                {{ money_text('judged.value_at_risk') }}
                             )
                     end,
                     '.'
@@ -134,7 +135,7 @@ worded as (
                     when cause = 'region_stock_out' then region
                     else store_location
                 end,
-                coalesce(product_id, category),
+                coalesce(product_label, product_id, category),
                 case when cause = 'intake' then message end
             ),
             case when cause <> 'intake' then message end
@@ -201,7 +202,7 @@ final as (
         notification,
         concat_ws(
             ' ',
-            coalesce(product_id, category),
+            coalesce(product_label, product_id, category, store_location),
             coalesce(nullif(regexp_extract(message, '(?s)^(.*?)([.]$|[.;] )', 1), ''), message)
         ) as headline,
         first_seen_at,

@@ -80,6 +80,7 @@ final as (
         empty_days.store_location,
         current_stock.category,
         empty_days.product_id,
+        current_stock.product_name,
         empty_days.event_date,
         empty_days.weeks_ago,
         empty_days.empty_us / 3600e6 as out_of_stock_hours,

@@ -57,20 +57,19 @@ digests as (
     select
         mode(waiting_episodes.notification_type order by waiting_episodes.notification_type asc) as notification_type,
         format(
-            'INFO · {} · Also open, less urgent: {:,}, with {} at risk in all. The greatest: {}.',
+            'INFO · {} · {:,} more {} open and less urgent. At risk in all: {}. The most urgent: {}.',
             coalesce(waiting_episodes.store_location, 'All stores'),
             count(*),
-            coalesce(
-                format(
-                    '{:,.0f}',
-                    coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))
-                ),
-                'an unknown value'
-            ),
+            case count(*) when 1 then 'is' else 'are' end,
+            {{ money_text('coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))') }},
             array_to_string(
                 list(
                     waiting_episodes.headline
-                    || coalesce(format(' (at risk {:,.0f})', waiting_episodes.value_at_risk), '')
+                    || case
+                        when waiting_episodes.value_at_risk > 0
+                            then format(' (at risk: {})', {{ money_text('waiting_episodes.value_at_risk') }})
+                        else ''
+                    end
                     order by waiting_episodes.store_rank
                 )[:3],
                 '; '

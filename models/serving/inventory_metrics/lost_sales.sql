@@ -12,6 +12,7 @@ final as (
         store_location,
         category,
         product_id,
+        product_name,
         out_of_stock_hours,
         lost_units,
         lost_value,

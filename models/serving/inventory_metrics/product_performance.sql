@@ -12,6 +12,7 @@ final as (
         store_location,
         category,
         product_id,
+        product_name,
         quantity,
         units_out,
         units_in,
