@@ -144,7 +144,7 @@ LISTS: dict[str, Listing] = {
         "Lost sales",
         "What would have gone out in the hours without stock of seven days, at the pace and price of each product.",
         (
-            PRODUCT,
+            *(PRODUCT, PRODUCT_NAME),
             Column("lost_value", "Lost sales", "money", summed=True),
             Column("out_of_stock_hours", "Hours without stock", "number"),
             Column("lost_units", "Lost units", "number", summed=True),

@@ -45,19 +45,6 @@ def notifications(
     return [with_state(each, states.get(each.episode_id), now) for each in published]
 
 
-def product_names(connection: Tables, episodes: Iterable[Episode]) -> dict[str, str]:
-    """What the products of notifications are called, as far as the shop says."""
-    products = {f"product_{number}": each.product_id for number, each in enumerate(episodes)}
-    if not products:
-        return {}
-    found = connection.execute(
-        "SELECT DISTINCT product_id, product_name FROM current_stock WHERE product_name IS NOT NULL "
-        f"AND product_id IN ({', '.join(f':{name}' for name in products)})",
-        products,
-    )
-    return dict(found.fetchall())
-
-
 @dataclass(frozen=True)
 class Change:
     """A figure now and a week before; None where it is not known."""

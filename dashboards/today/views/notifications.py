@@ -11,7 +11,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from dashboards.today.queries import notifications, product_names
+from dashboards.today.queries import notifications
 from dashboards.today.views.answers import page_count, page_number, render
 from dashboards.today.views.blueprint import DATA_DIR, SNOOZES, published, signed_in, today
 from notify.actions import ActionError, actions_of, current_states, new_action, record_action
@@ -52,7 +52,6 @@ def notification_list() -> Any:
         chosen = [each for each in found if (each.needs_attention if status == "waiting" else each.status == status)]
         first = (number - 1) * CARDS_PER_PAGE
         shown = chosen[first : first + CARDS_PER_PAGE]
-        names = product_names(connection, shown)
     return render(
         "notifications.html",
         title=STATUSES[status],
@@ -60,7 +59,6 @@ def notification_list() -> Any:
         store=store,
         count=len(chosen),
         notifications=shown,
-        names=names,
         page=number,
         pages=page_count(len(chosen), CARDS_PER_PAGE, number),
         done=DONE.get(request.args.get("done", "")),
@@ -72,12 +70,9 @@ def notification_list() -> Any:
 def notification(episode_id: str) -> Any:
     """One notification and what was done about it."""
     found = _seen(episode_id)
-    with published() as connection:
-        names = product_names(connection, [found])
     return render(
         "notification.html",
         notification=found,
-        names=names,
         actions=actions_of(DATA_DIR, episode_id),
         done=DONE.get(request.args.get("done", "")),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import abort, request
 
-from dashboards.today.queries import days, notifications, orders, product_names, summaries, time_zone, total
+from dashboards.today.queries import days, notifications, orders, summaries, time_zone, total
 from dashboards.today.views.answers import render
 from dashboards.today.views.blueprint import DATA_DIR, published, signed_in, today
 from dashboards.today.views.notifications import DONE
@@ -33,7 +33,6 @@ def page() -> Any:
         to_order = orders(connection, "store_location" if len(shown) > 1 else "category", store)
         zone = time_zone(connection, store)
         waiting = [each for each in open_now if each.needs_attention]
-        names = product_names(connection, waiting[:SHOWN_AT_ONCE])
     waiting_by_store = Counter(each.store_location for each in waiting)
     return render(
         "today.html",
@@ -44,7 +43,6 @@ def page() -> Any:
         summary=total(shown) if shown else None,
         compared=compared,
         waiting=waiting,
-        names=names,
         shown_at_once=SHOWN_AT_ONCE,
         zone=zone,
         by_status=Counter(each.status for each in open_now),
