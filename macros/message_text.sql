@@ -12,6 +12,9 @@
         'lead_time_days': 'coalesce(' ~ current_stock ~ '.lead_time_days, 0)',
         'order_advice': order_advice(current_stock),
         'value_at_risk': money_text(current_stock ~ '.value_at_risk'),
+        'latest_level': "coalesce(format('{:,} units', " ~ current_stock ~ ".quantity), 'unknown')",
+        'latest_price':
+            "coalesce(format('{:,.2f}', " ~ current_stock ~ ".price) || ' ' || " ~ currency() ~ ", 'unknown')",
         'stock_value': money_text(current_stock ~ '.stock_value'),
         'currency': currency(),
     } -%}
