@@ -148,6 +148,7 @@ final as (
         episodes.store_location,
         episodes.category,
         episodes.product_id,
+        episodes.headline,
         changes.change_kind,
         changes.person,
         changes.assignee,

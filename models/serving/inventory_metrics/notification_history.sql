@@ -13,6 +13,7 @@ final as (
         change_number,
         changed_at,
         change_kind,
+        headline,
         status,
         person,
         assignee,

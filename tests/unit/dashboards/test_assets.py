@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -54,6 +56,37 @@ def test_a_pages_exposure_lists_what_its_charts_and_filters_read():
     }
     read = {address: {f"ref('{table}')" for table in tables} for address, tables in tables_of_pages().items()}
     assert exposed == read
+
+
+def computed(assets: dict[str, dict[str, Any]], table: str, column: str, **row: str | None) -> str:
+    """What a column that a dataset computes says of a row."""
+    (dataset,) = [each for each in of_kind(assets, "datasets").values() if each["table_name"] == table]
+    (found,) = [each for each in dataset["columns"] if each["column_name"] == column]
+    columns = ", ".join(f":{name} AS {name}" for name in row)
+    with closing(sqlite3.connect(":memory:")) as database:
+        ((value,),) = database.execute(f"SELECT {found['expression']} FROM (SELECT {columns})", row)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("store", "said", "shown"),
+    [
+        ("Store_A", "Store_A · P1 Train is out of stock.", "P1 Train is out of stock."),
+        ("Store_A", "Store_A · Toys saw 9 units go out.", "Toys saw 9 units go out."),
+        ("Store_A", "Store_A has sent no reading.", "Store_A has sent no reading."),
+        ("N/A", "North · P1 Train is out of stock.", "North · P1 Train is out of stock."),
+        ("N/A", "The intake could not read 2 messages.", "The intake could not read 2 messages."),
+    ],
+)
+def test_a_message_leaves_out_what_stands_beside_it(assets, store, said, shown):
+    row = {"severity": "high", "store_location": store, "notification": f"HIGH · {said}"}
+    assert computed(assets, "notification_episodes", "message", **row) == shown
+
+
+@pytest.mark.parametrize("table", ["current_stock", "product_performance"])
+@pytest.mark.parametrize(("name", "shown"), [("Wooden train", "P1 Wooden train"), (None, "P1")])
+def test_a_product_is_shown_by_id_and_name(assets, table, name, shown):
+    assert computed(assets, table, "product", product_id="P1", product_name=name) == shown
 
 
 def test_at_most_eight_charts_stand_above_the_tabs():
