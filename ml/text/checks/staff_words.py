@@ -64,7 +64,7 @@ def fit(past: pd.DataFrame, seed: int) -> Judge:
 
         def reason(place: int) -> str:
             kinds = sorted({KINDS[known(word) or ""] for word in remarks[place]})
-            return f"remarks on {' and '.join(kinds)} ({', '.join(dict.fromkeys(remarks[place]))[:40]})"
+            return f"mentions {' and '.join(kinds)} ({', '.join(dict.fromkeys(remarks[place]))[:40]})"
 
         return Finding(raw, reason)
 

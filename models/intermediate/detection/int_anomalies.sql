@@ -220,10 +220,10 @@ product_labels as (
     select
         store_location,
         product_id,
-        trim(regexp_replace(regexp_replace(product_name, '\p{Cf}', '', 'g'), '[\s\p{Cc}\p{Z}]+', ' ', 'g'), ' .;') as name,
-        regexp_replace(
-            case when length(name) > 40 then rtrim(name[:39]) || '…' else name end, '([.;]) ', '\1' || chr(160), 'g'
-        ) as short_name,
+        regexp_replace(product_name, '\p{Cf}', '', 'g') as visible_name,
+        trim(regexp_replace(visible_name, '[\s\p{Cc}\p{Z}]+', ' ', 'g'), ' .;') as one_line,
+        case when length(one_line) > 40 then rtrim(one_line[:39]) || '…' else one_line end as shortened,
+        regexp_replace(shortened, '([.;]) ', '\1' || chr(160), 'g') as short_name,
         concat_ws(' ', product_id, nullif(nullif(short_name, ''), product_id)) as product_label
     from current_stock
 

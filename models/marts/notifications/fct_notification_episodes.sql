@@ -94,7 +94,7 @@ dated as (
         case
             when judged.is_found_open and judged.severity_reached_at <= as_of.as_of - interval '1 day'
                 then concat(
-                    ' Since ',
+                    ' Open since ',
                     case
                         when judged.severity_reached_at > as_of.as_of - interval '6 days'
                             then dayname(judged.severity_reached_at)

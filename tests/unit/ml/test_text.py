@@ -51,7 +51,7 @@ def test_staff_notes_among_product_names_alert_and_names_do_not():
     assert set(found.index[found["alert"]]) == set(places)
     assert found["score"].between(0, 1).all()
     assert ((found["reason"] != "") == found["alert"]).all()
-    assert "remarks on damage (damaged)" in found.loc[150, "reason"]
+    assert "mentions damage (damaged)" in found.loc[150, "reason"]
 
 
 def test_a_name_that_changes_a_little_is_no_anomaly():
