@@ -232,11 +232,12 @@ worded as (
         case cause
             when 'region_stock_out'
                 then format(
-                    '{}. Daily depletion there was {} units in all, and a delivery takes {:.0f} days. '
-                    || 'Sales at risk until then: {}. {}',
+                    '{}. Daily depletion there was {} units in all, and a new order takes {:.0f} {}. '
+                    || 'Sales at risk until a delivery: {}. {}',
                     reason,
                     {{ rate_text('daily_units_out') }},
                     lead_time_days,
+                    case when lead_time_days = 1 then 'day' else 'days' end,
                     {{ money_text('value_at_risk') }},
                     advice
                 )
