@@ -214,16 +214,16 @@ valued as (
 
 ),
 
--- A name may be any text. In a message it is short, in one line, and no stop in it ends a sentence.
+-- A name may be any text. In a message it is short, in one line, and without stops that would end the sentence.
 product_labels as (
 
     select
         store_location,
         product_id,
         regexp_replace(product_name, '\p{Cf}', '', 'g') as visible_name,
-        trim(regexp_replace(visible_name, '[\s\p{Cc}\p{Z}]+', ' ', 'g'), ' .;') as one_line,
-        case when length(one_line) > 40 then rtrim(one_line[:39]) || '…' else one_line end as shortened,
-        regexp_replace(shortened, '([.;]) ', '\1' || chr(160), 'g') as short_name,
+        regexp_replace(visible_name, '[\s\p{Cc}\p{Z}]+', ' ', 'g') as one_line,
+        trim(regexp_replace(one_line, '[.;]+( |$)', '\1', 'g')) as without_stops,
+        case when length(without_stops) > 40 then rtrim(without_stops[:39]) || '…' else without_stops end as short_name,
         concat_ws(' ', product_id, nullif(nullif(short_name, ''), product_id)) as product_label
     from current_stock
 
