@@ -47,6 +47,8 @@
                     case
                         when {{ current_stock }}.suggested_order > 0
                             then format('Order {:,} more now.', {{ current_stock }}.suggested_order)
+                        when {{ current_stock }}.next_delivery_at is null
+                            then 'Ask the supplier when it comes, and order no more.'
                         else 'That is enough: order no more.'
                     end
                 )
