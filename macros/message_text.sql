@@ -70,14 +70,3 @@
 {% macro finding_of(template) %}
     regexp_extract({{ template }}, '(?s)^(.*?)([.] |[.]?$)', 1)
 {%- endmacro %}
-
-
-{# An amount with its currency. #}
-{% macro money_text(amount) %}
-    coalesce(format('{:,.0f}', {{ amount }}) || ' ' || {{ currency() }}, 'unknown')
-{%- endmacro %}
-
-
-{% macro currency() %}
-    {{- dbt.string_literal(dbt.escape_single_quotes(env_var('INVENTORY_CURRENCY', 'EUR'))) -}}
-{% endmacro %}

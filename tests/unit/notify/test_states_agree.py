@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 from tests.unit.notify.published import EPISODE
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MACROS = ("utc", "build_time")
+MACROS = ("utc", "build_time", "money_text")
 MODELS = ROOT / "models"
 STAGED = MODELS / "staging/notification_actions/stg_notification_actions__actions.sql"
 EPISODES = MODELS / "marts/notifications/fct_notification_episodes.sql"
@@ -146,7 +146,8 @@ KNOWN = """
     select
         'e' as episode_id, 'product' as cause, 'stock' as notification_type, 'out_of_stock' as detector,
         'high' as severity, 2 as severity_rank, null as region, false as is_covered_by_region,
-        'Store_A' as store_location, 'Toys' as category, 'P1' as product_id, 'is out of stock.' as message,
+        'Store_A' as store_location, 'Toys' as category, 'P1' as product_id, 'P1' as product_label,
+        'is out of stock.' as message,
         1 as product_count, 1 as first_product_count, 5.0 as value_at_risk, 5.0 as first_value_at_risk,
         1 as occurrence_count, $seen::timestamptz::timestamp as first_seen_at,
         $seen::timestamptz::timestamp as last_seen_at, $reached::timestamptz::timestamp as severity_reached_at,
@@ -182,6 +183,7 @@ def rendered(model: Path, data_dir: Path, time: float) -> str:
     return jinja2.Template(macros + model.read_text()).render(
         var=lambda name: {"as_of": f"{at(time):%Y-%m-%d %H:%M:%S.%f}", "notifications_per_store": 10}[name],
         ref=lambda name: name,
+        env_var=lambda _, default: default,
         source=lambda *_: f"read_parquet('{quoted(files)}')",
         data_files_exist=lambda _: any(data_dir.glob(f"{FOLDER}*/*/*.parquet")),
     )

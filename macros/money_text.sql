@@ -1,0 +1,9 @@
+{# An amount with its currency. #}
+{% macro money_text(amount) %}
+    coalesce(format('{:,.0f}', {{ amount }}) || ' ' || {{ currency() }}, 'unknown')
+{%- endmacro %}
+
+
+{% macro currency() -%}
+    '{{ env_var("INVENTORY_CURRENCY", "EUR") | replace("'", "''") }}'
+{%- endmacro %}
