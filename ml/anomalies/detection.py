@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -79,18 +79,19 @@ def detect(
     blocks = _blocks(table, train_end)
     everyone, referred = np.arange(len(table.unique_ids)), _references(table)
     references = _stages(table, referred, season, blocks, referred, None)
-    found = []
-    for name, file in files.items():
-        fitted = _fitted(file.fit, references[-1], blocks, seed, getattr(file, "THRESHOLD", None))
-        for first in range(0, len(everyone), SERIES_AT_A_TIME):
-            chosen = everyone[first : first + SERIES_AT_A_TIME]
-            innovations = _stages(table, chosen, season, blocks, referred, references)[-1]
-            found.append(
-                _detected(
-                    table, chosen, innovations, fitted, share, max(season // 6, SHORTEST_EPISODE), all_rows
-                ).assign(method=name)
-            )
-    return pd.concat(found, ignore_index=True)[DETECTION_COLUMNS]
+    fitted = {
+        name: _fitted(file.fit, references[-1], blocks, seed, getattr(file, "THRESHOLD", None))
+        for name, file in files.items()
+    }
+    cooldown = max(season // 6, SHORTEST_EPISODE)
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in files}
+    for first in range(0, len(everyone), SERIES_AT_A_TIME):
+        chosen = everyone[first : first + SERIES_AT_A_TIME]
+        innovations = _stages(table, chosen, season, blocks, referred, references)[-1]
+        for name, parts in found.items():
+            part = _detected(table, chosen, innovations, fitted[name], share, cooldown, all_rows)
+            parts.append(part.assign(method=name))
+    return pd.concat(chain.from_iterable(found.values()), ignore_index=True)[DETECTION_COLUMNS]
 
 
 class _Block(NamedTuple):
@@ -161,11 +162,12 @@ def _stages(
 
     `references`: the result for the series `referred`; None while it is being computed.
     """
-    if references is not None and np.array_equal(chosen, referred):
-        return references
-    stages = [smooth(table.y[chosen], table.labelled[chosen], season)]
     is_same = np.full(len(table.unique_ids), -1)
     is_same[referred] = np.arange(len(referred))
+    if references is not None and (is_same[chosen] >= 0).all():
+        # both in the order of the table
+        return [stage.of(slice(is_same[chosen[0]], is_same[chosen[-1]] + 1)) for stage in references]
+    stages = [smooth(table.y[chosen], table.labelled[chosen], season)]
     for stage in range(max(len(table.groups), 1)):
         others = (references or stages)[stage]
         if table.groups:

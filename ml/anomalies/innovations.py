@@ -48,6 +48,10 @@ class Innovations(NamedTuple):
         """The periods from `start` up to, but not, `end`."""
         return Innovations(*(array[:, start:end] for array in self))
 
+    def of(self, series: slice) -> Innovations:
+        """Some of the series."""
+        return Innovations(*(array[series] for array in self))
+
 
 LARGEST_LOGARITHM = 700.0  # beyond, a float overflows
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
-from ml.anomalies import detect, detectors
+from ml.anomalies import detect, detection, detectors
 from ml.anomalies.calibration import Tail, allowed_share, clean_tail, tail_probability, thresholds
 from ml.anomalies.episodes import first_of_episode
 from ml.anomalies.series_table import read_series
@@ -193,6 +193,15 @@ def test_training_ends_where_it_is_told_to(wrong):
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_again_is_bit_identical(wrong, detector):
     pd.testing.assert_frame_equal(find(wrong, detector), find(wrong, detector), check_exact=True)
+
+
+@pytest.mark.parametrize("references", [4, 500])
+@pytest.mark.parametrize("peers", [["store", "category"], []])
+def test_series_in_parts_give_what_all_give_at_once(wrong, peers, references, monkeypatch):
+    monkeypatch.setattr(detection, "REFERENCES", references)
+    at_once = find(wrong, peers=peers, all_rows=True)
+    monkeypatch.setattr(detection, "SERIES_AT_A_TIME", 3)
+    pd.testing.assert_frame_equal(at_once, find(wrong, peers=peers, all_rows=True), check_exact=True)
 
 
 def test_known_anomalies_are_not_learned_from():
