@@ -1,1 +1,1 @@
-"""What `inventory build --shards` runs on a Spark cluster: shards of stores, and the fits of single series."""
+"""What `inventory build --shards` runs on a Spark cluster: shards of stores, and fits of single series and stores."""

@@ -1,4 +1,5 @@
-"""Fits of single series in Spark's tasks: joblib, which spreads them over this machine's cores, hands them to Spark."""
+"""Fits of single series and stores in Spark's tasks: joblib, which spreads them over this machine's cores, hands them
+to Spark."""
 
 from __future__ import annotations
 

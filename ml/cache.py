@@ -36,6 +36,30 @@ def cached(
     """
     if cache_dir is None:
         return compute()
+    return _stored(cache_dir, parameters, frames, compute, code, libraries)[1]
+
+
+def cached_file(
+    cache_dir: Path,
+    parameters: tuple[object, ...],
+    frames: list[pd.DataFrame],
+    compute: Callable[[], pd.DataFrame],
+    *,
+    code: Path,
+    libraries: Sequence[str],
+) -> Path:
+    """The file in which `cached` keeps the result, for who reads more results than fit into memory."""
+    return _stored(cache_dir, parameters, frames, compute, code, libraries)[0]
+
+
+def _stored(
+    cache_dir: Path,
+    parameters: tuple[object, ...],
+    frames: list[pd.DataFrame],
+    compute: Callable[[], pd.DataFrame],
+    code: Path,
+    libraries: Sequence[str],
+) -> tuple[Path, pd.DataFrame]:
     digest = hashlib.sha256(repr((parameters, [(name, version(name)) for name in libraries])).encode())
     for source in [*sorted(code.rglob("*.py")), *sorted(SHARED.glob("*.py"))]:
         digest.update(source.read_bytes())
@@ -50,7 +74,7 @@ def cached(
             path.unlink(missing_ok=True)
         else:
             path.touch()
-            return result
+            return path, result
     # dbt runs models in threads, and two that import scikit-learn or what builds on it at once may deadlock: its import
     # is circular (narwhals)
     with IMPORTING:
@@ -58,7 +82,7 @@ def cached(
     result = compute()
     write_table(result, path)
     _prune(cache_dir)
-    return result
+    return path, result
 
 
 def _prune(cache_dir: Path) -> None:

@@ -1,7 +1,8 @@
 """Demand first: forecast what goes out of each product, and roll its level forward with the deliveries it usually gets.
 
 A model of the level sees deliveries as shocks. Here they follow from what is on the shelf: the lower a level, counted
-in days of its own demand, the likelier a delivery, by what came to the category's products at such levels before.
+in days of its own demand, the likelier a delivery, by what came to the category's products at such levels before. Each
+store learns from itself alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ml.cache import cached
+from ml.cache import cached_file
 
 CODE = Path(__file__).parent
 LIBRARIES = ("numpy", "pandas")
@@ -21,35 +22,36 @@ SEASON = 7
 HISTORY_DAYS = 365  # older deliveries say little about today's rules
 PACE_DAYS = 21  # three whole weeks: more of them lag behind a season, fewer are noisy
 PROFILE_DAYS = 182  # weekdays, promotions and deliveries change slowly
-COVER_BINS = 24
+COVER_BINS = 16  # more would be too fine for a store whose products seldom sell
 PATHS = 32  # of each product; a category's sum needs few
 SHRINKAGE = 20.0  # product-days of a category at which its own deliveries weigh as much as everybody's
 OWN_DELIVERIES = 2.0  # deliveries of a product at which it weighs as much as its category
 LEAST_PACE = 0.02  # units a day: whoever sells less has no days of supply to count in
-FLOW_COLUMNS = ["unique_id", "store_location", "category", "ds", "units_out", "units_in", "opening_level"]
+FLOW_COLUMNS = ["unique_id", "category", "ds", "units_out", "units_in", "opening_level"]
 ROLLED_COLUMNS = ["unique_id", "ds", "cutoff", "units_out", "level"]
 
 
 def roll_forward(
+    store: str,
     flows: pd.DataFrame,
     promotions: pd.DataFrame,
     *,
     cutoffs: Sequence[pd.Timestamp],
     horizon: int,
     seed: int,
-    cache_dir: Path | None = None,
-) -> pd.DataFrame:
-    """Expected units out and level of each product on each day of the horizon, at each cutoff.
+    cache_dir: Path,
+) -> list[Path]:
+    """Expected units out and level of each product of a store on each day of the horizon, at each cutoff.
 
-    `flows` has a row per product and day with a reading: `unique_id, store_location, category, ds, units_out, units_in`
-    (units since the reading before) and `opening_level`. `promotions` has `unique_id, ds` for each day on promotion,
-    past and planned. Returns `unique_id, ds, cutoff, units_out, level` in units, for the products that were read by the
-    cutoff; the same bytes for the same arguments. What a cutoff yields depends on no later reading, so a later build
-    takes it from the cache.
+    `flows` has a row per product and day with a reading: `unique_id, category, ds, units_out, units_in` (units since
+    the reading before) and `opening_level`. `promotions` has `unique_id, ds` for each day on promotion, past and
+    planned. Returns a Parquet file of the cache for each cutoff that has a reading before it, since all stores'
+    forecasts may not fit into memory: ROLLED_COLUMNS, in units, for the products that were read by the cutoff; the same
+    bytes for the same arguments. What a cutoff yields depends on no later reading, so a later build finds its file.
     """
     flows = flows[FLOW_COLUMNS].sort_values(["unique_id", "ds"], ignore_index=True)
     promotions = promotions[["unique_id", "ds"]].sort_values(["unique_id", "ds"])
-    parts = []
+    files = []
     for cutoff in sorted(cutoffs):
         known = _known(flows, cutoff)
         if known.empty:
@@ -57,10 +59,17 @@ def roll_forward(
         last = cutoff + pd.Timedelta(days=horizon)
         planned = promotions[promotions["ds"].between(known["ds"].min(), last)]
         planned = planned[planned["unique_id"].isin(known["unique_id"])]
-        roll = partial(_roll, known, planned, cutoff, horizon, seed)
-        parameters = ("demand first", cutoff, horizon, seed)
-        parts.append(cached(cache_dir, parameters, [known, planned], roll, code=CODE, libraries=LIBRARIES))
-    return pd.concat(parts, ignore_index=True) if parts else _empty()
+        roll = partial(_roll, store, known, planned, cutoff, horizon, seed)
+        parameters = ("demand first", store, cutoff, horizon, seed)
+        files.append(cached_file(cache_dir, parameters, [known, planned], roll, code=CODE, libraries=LIBRARIES))
+    return files
+
+
+def no_forecasts() -> pd.DataFrame:
+    """What `roll_forward` makes, without rows."""
+    # DuckDB gives a column of objects no type where there is no row
+    types = {"unique_id": "string", "ds": "datetime64[ns]", "cutoff": "datetime64[ns]"}
+    return pd.DataFrame({name: pd.Series(dtype=types.get(name, "float64")) for name in ROLLED_COLUMNS})
 
 
 def _known(flows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
@@ -69,12 +78,6 @@ def _known(flows: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     before = flows[flows["ds"] < since].drop_duplicates("unique_id", keep="last")
     recent = flows[flows["ds"].between(since, cutoff)]
     return pd.concat([before, recent]).sort_values(["unique_id", "ds"], ignore_index=True)
-
-
-def _empty() -> pd.DataFrame:
-    # DuckDB gives a column of objects no type where there is no row
-    types = {"unique_id": "string", "ds": "datetime64[ns]", "cutoff": "datetime64[ns]"}
-    return pd.DataFrame({name: pd.Series(dtype=types.get(name, "float64")) for name in ROLLED_COLUMNS})
 
 
 class _Days:
@@ -107,16 +110,19 @@ def _promoted(promotions: pd.DataFrame, products: pd.Index, calendar: pd.Datetim
     return promoted
 
 
-def _roll(known: pd.DataFrame, promotions: pd.DataFrame, cutoff: pd.Timestamp, horizon: int, seed: int) -> pd.DataFrame:
+def _roll(
+    store: str, known: pd.DataFrame, promotions: pd.DataFrame, cutoff: pd.Timestamp, horizon: int, seed: int
+) -> pd.DataFrame:
     """The forecasts at one cutoff, from what is known at it."""
     products = known.drop_duplicates("unique_id", keep="last").set_index("unique_id")
     days = pd.date_range(max(known["ds"].min(), cutoff - pd.Timedelta(days=HISTORY_DAYS)), cutoff)
     history = _Days(known, products.index, days)
     calendar = pd.date_range(days[0], periods=len(days) + horizon)
     promoted = _promoted(promotions, products.index, calendar)
-    category, store = (pd.factorize(products[column])[0] for column in ("category", "store_location"))
+    category = pd.factorize(products["category"])[0]
     weekday = calendar.dayofweek.to_numpy()
-    random = np.random.Generator(np.random.Philox(key=[seed, cutoff.toordinal()]))
+    # each store draws numbers of its own, or their sum would stray like one store
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, cutoff.toordinal(), *store.encode()])))
     out, into, level = history.out, history.into, history.level
     past = slice(max(0, len(days) - PROFILE_DAYS), len(days))
 
@@ -131,14 +137,13 @@ def _roll(known: pd.DataFrame, promotions: pd.DataFrame, cutoff: pd.Timestamp, h
 
     usual = pd.DataFrame(demand.T).rolling(PACE_DAYS, min_periods=SEASON).mean().to_numpy().T
     edges, chance, size, low = _deliveries(level, into, np.maximum(usual, LEAST_PACE), past, category)
-    on_weekdays = _delivery_weekdays(into[:, past], weekday[past], store)
+    on_weekdays = _delivery_weekdays(into[:, past], weekday[past])
     unit = np.maximum(pace, LEAST_PACE)[:, None]
     levels = np.repeat(level[:, -1:], PATHS, axis=1)
     mean_levels = np.empty_like(expected)
     for step in range(horizon):
         hazard = chance[category[:, None], np.searchsorted(edges, levels / unit / low[:, None])]
-        hazard = hazard * on_weekdays[store, weekday[len(days) + step]][:, None]
-        arrives = random.random(levels.shape) < hazard
+        arrives = random.random(levels.shape) < hazard * on_weekdays[weekday[len(days) + step]]
         sold = random.poisson(np.repeat(expected[:, step : step + 1], PATHS, axis=1))
         levels = np.maximum(levels - sold, 0) + np.where(arrives, size[:, None] * unit, 0)
         mean_levels[:, step] = levels.mean(axis=1)
@@ -146,7 +151,7 @@ def _roll(known: pd.DataFrame, promotions: pd.DataFrame, cutoff: pd.Timestamp, h
         {
             "unique_id": np.repeat(products.index, horizon),
             "ds": np.tile(calendar[ahead], len(products)),
-            "cutoff": cutoff,
+            "cutoff": cutoff.as_unit("ns"),
             "units_out": expected.ravel(),
             "level": mean_levels.ravel(),
         }
@@ -218,9 +223,8 @@ def _deliveries(
     return edges, (deliveries + SHRINKAGE * everybody) / (days + SHRINKAGE), size, low
 
 
-def _delivery_weekdays(into: np.ndarray, weekday: np.ndarray, store: np.ndarray) -> np.ndarray:
-    """How likely a delivery is on each weekday, relative to the store's mean day."""
-    count = store.max() + 1
-    arrived = np.stack([(into[:, weekday == day] > 0).sum(axis=1) for day in range(SEASON)], axis=1)
-    by_store = np.stack([np.bincount(store, arrived[:, day], count) for day in range(SEASON)], axis=1) + 1.0
-    return by_store / by_store.mean(axis=1, keepdims=True)
+def _delivery_weekdays(into: np.ndarray, weekday: np.ndarray) -> np.ndarray:
+    """How likely a delivery is on each weekday, relative to the mean day."""
+    arrived = np.array([(into[:, weekday == day] > 0).sum() for day in range(SEASON)]) + 1.0
+    relative: np.ndarray = arrived / arrived.mean()
+    return relative

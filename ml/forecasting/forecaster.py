@@ -10,6 +10,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from ml.parallel import worker_count
+
 
 class ForecastConfig(NamedTuple):
     """The settings of a forecaster: periods in a season, pandas frequency, random seed, and the names of the
@@ -46,14 +48,14 @@ def repeat_season(y: np.ndarray, horizon: int, season: int) -> np.ndarray:
 def each_series(
     fit: SeriesForecast, history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig, *, seasons_needed: float
 ) -> pd.DataFrame:
-    """Run a one-series forecast over all series, on both cores where that pays.
+    """Run a one-series forecast over all series, on all cores where that pays.
 
     A series that is too short (under `seasons_needed` seasons), constant, or that the method fails on gets the last
     season repeated, with the reason.
     """
     histories = dict(tuple(history.groupby("unique_id", sort=False)))
     jobs = [(histories[name], frame) for name, frame in future.groupby("unique_id", sort=False) if name in histories]
-    workers = 2 if len(jobs) >= 8 else 1
+    workers = worker_count(len(jobs))
     # a worker collects its garbage after each batch, which takes as long as a fit
     parts = Parallel(n_jobs=workers, batch_size=max(len(jobs) // (2 * workers), 1))(
         delayed(_one_series)(fit, past, ahead, config, seasons_needed) for past, ahead in jobs

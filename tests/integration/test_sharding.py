@@ -31,6 +31,38 @@ OF_THE_BUILD = {"build_history", "anomaly_rules_history", "replenishment_policie
 OF_THIS_BUILD = {path.stem for path in (ROOT / "models/intermediate/this_build").glob("*.sql")}  # what it took in
 
 
+# forecasts of stores: arguments are the master and the folder for results
+SPREAD = """
+import os, sys
+from functools import partial
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from cluster.fits import fits_in_tasks
+from ingest.refining.spark_job import session
+from ml.forecasting.demand_first import roll_forward
+from ml.parallel import each_store
+
+def read(store):
+    chance = np.random.default_rng(len(store))
+    flows = pd.DataFrame({"ds": pd.date_range("2026-03-01", periods=80), "unique_id": store, "category": "Toys"})
+    flows["units_out"], flows["opening_level"] = chance.poisson(4.0, 80), chance.poisson(60.0, 80)
+    return flows.assign(units_in=flows["units_out"]), flows.loc[::9, ["unique_id", "ds"]]
+
+def forecast(name):
+    of_store = partial(roll_forward, cutoffs=[pd.Timestamp("2026-05-10")], horizon=28, seed=7)
+    each_store(partial(of_store, cache_dir=Path(sys.argv[2]) / name), stores, read)
+
+stores = ["S" * length for length in range(1, 10)]
+forecast("here")
+spark = session(sys.argv[1])
+with fits_in_tasks(spark):
+    forecast("there")
+    print(*each_store(lambda *_: os.getcwd(), stores, read), sep="\\n")
+spark.stop()
+"""
+
+
 def write_events(path: Path) -> None:
     """Five products a store that sell and come in, with repeats, conflicts, spikes and one product that nobody has."""
     chance = random.Random(7)
@@ -216,6 +248,24 @@ def test_a_build_in_shards_is_the_build_of_one_machine_though_an_executor_dies(h
     assert published(here) == published(there)
     assert checkpoint(here) == checkpoint(there)
     assert not list(there.glob("warehouse/.tmp-*"))
+
+
+def test_what_joblib_spreads_runs_in_tasks_and_comes_to_the_same(cluster, tmp_path):
+    python = INVENTORY.with_name("python")
+    result = subprocess.run(
+        [python, "-c", SPREAD, cluster.master, tmp_path],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    worked_in = {Path(line) for line in result.stdout.splitlines()}
+    assert worked_in
+    assert all(folder.is_relative_to(cluster.work) for folder in worked_in)
+    here, there = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("here", "there"))
+    assert len(here) == 9
+    assert here == there
 
 
 @pytest.mark.timeout(1800)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ml.forecasting import demand_first
-from ml.forecasting.demand_first import ROLLED_COLUMNS, roll_forward
+from ml.forecasting.demand_first import ROLLED_COLUMNS, no_forecasts, roll_forward
 
 START = pd.Timestamp("2026-01-05")  # a Monday
 NOTHING_PLANNED = pd.DataFrame({"unique_id": pd.Series(dtype=object), "ds": pd.Series(dtype="datetime64[ns]")})
@@ -32,13 +36,17 @@ def shop(
             level += arrived
             if level <= order_at and due <= day:
                 due = day + 3
-            rows.append((f"A/P{product:02d}", "A", "Toys", START + pd.Timedelta(days=day), sold, arrived, opening))
-    names = ["unique_id", "store_location", "category", "ds", "units_out", "units_in", "opening_level"]
+            rows.append((f"A/P{product:02d}", "Toys", START + pd.Timedelta(days=day), sold, arrived, opening))
+    names = ["unique_id", "category", "ds", "units_out", "units_in", "opening_level"]
     return pd.DataFrame(rows, columns=names).astype({"units_out": float, "units_in": float, "opening_level": float})
 
 
-def rolled(flows: pd.DataFrame, promotions: pd.DataFrame = NOTHING_PLANNED, horizon: int = 28) -> pd.DataFrame:
-    return roll_forward(flows, promotions, cutoffs=[flows["ds"].max()], horizon=horizon, seed=7)
+def rolled(flows: pd.DataFrame, promotions: pd.DataFrame = NOTHING_PLANNED, **other: Any) -> pd.DataFrame:
+    """What is forecast for store A, 28 days from the last reading unless asked otherwise."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked: dict[str, Any] = {"cutoffs": [flows["ds"].max()], "horizon": 28, "cache_dir": Path(folder)} | other
+        files = roll_forward("A", flows, promotions, seed=7, **asked)
+        return pd.concat(map(pd.read_parquet, files), ignore_index=True) if files else no_forecasts()
 
 
 def test_levels_stay_where_the_usual_deliveries_keep_them():
@@ -83,7 +91,7 @@ def test_an_empty_shelf_does_not_lower_what_is_asked_for():
 def read_weekly(daily: pd.DataFrame) -> pd.DataFrame:
     """The flows as they are known from one reading a week, on Sundays."""
     weekly = daily.assign(week=(daily["ds"] - START).dt.days // 7)
-    return weekly.groupby(["unique_id", "store_location", "category", "week"], as_index=False).agg(
+    return weekly.groupby(["unique_id", "category", "week"], as_index=False).agg(
         ds=("ds", "last"),
         units_out=("units_out", "sum"),
         units_in=("units_in", "sum"),
@@ -99,41 +107,45 @@ def test_readings_once_a_week_are_spread_over_their_days():
 def test_cutoffs_before_the_first_reading_change_nothing():
     flows = shop(products=6, days=60)
     cutoffs = [START - pd.Timedelta(days=20), START + pd.Timedelta(days=40)]
-    both, later = (
-        roll_forward(flows, NOTHING_PLANNED, cutoffs=asked, horizon=28, seed=7) for asked in (cutoffs, cutoffs[1:])
-    )
+    both, later = (rolled(flows, cutoffs=asked) for asked in (cutoffs, cutoffs[1:]))
     pd.testing.assert_frame_equal(both, later, check_exact=True)
 
 
 @pytest.mark.parametrize("flows", [shop(products=6), read_weekly(shop(products=6))], ids=["daily", "weekly"])
 def test_the_same_arguments_give_the_same_bytes_and_no_later_day_is_looked_at(flows):
     cutoff = START + pd.Timedelta(days=109)  # five days after a weekly reading
-    whole = roll_forward(flows, NOTHING_PLANNED, cutoffs=[cutoff], horizon=28, seed=7)
-    cut = roll_forward(flows[flows["ds"] <= cutoff], NOTHING_PLANNED, cutoffs=[cutoff], horizon=28, seed=7)
+    whole = rolled(flows, cutoffs=[cutoff])
+    cut = rolled(flows[flows["ds"] <= cutoff], cutoffs=[cutoff])
     pd.testing.assert_frame_equal(whole, cut, check_exact=True)
-    later = roll_forward(flows, NOTHING_PLANNED, cutoffs=[flows["ds"].max(), cutoff], horizon=28, seed=7)
+    later = rolled(flows, cutoffs=[flows["ds"].max(), cutoff])
     pd.testing.assert_frame_equal(whole, later[later["cutoff"] == cutoff].reset_index(drop=True), check_exact=True)
 
 
 def test_a_new_reading_refits_no_earlier_cutoff_and_the_cache_gives_the_bytes_of_the_fit(tmp_path, monkeypatch):
     flows, cutoffs = shop(products=6), [START + pd.Timedelta(days=day) for day in (81, 109)]
     promotions = pd.DataFrame({"unique_id": "A/P01", "ds": pd.date_range(START, periods=170)})
-    fitted = roll_forward(flows, promotions, cutoffs=cutoffs, horizon=28, seed=7, cache_dir=tmp_path)
-    pd.testing.assert_frame_equal(
-        fitted, roll_forward(flows, promotions, cutoffs=cutoffs, horizon=28, seed=7), check_exact=True
-    )
+    fitted = rolled(flows, promotions, cutoffs=cutoffs, cache_dir=tmp_path)
+    pd.testing.assert_frame_equal(fitted, rolled(flows, promotions, cutoffs=cutoffs), check_exact=True)
     monkeypatch.setattr(demand_first, "_roll", lambda *_: pytest.fail("fitted again"))
     is_today = flows["ds"] == flows["ds"].max()
     changed = flows.assign(units_out=flows["units_out"] + is_today)
     shuffled = changed.sample(frac=1, random_state=3)  # a database gives rows in any order
-    again = roll_forward(shuffled, promotions[::-1], cutoffs=cutoffs, horizon=28, seed=7, cache_dir=tmp_path)
+    again = rolled(shuffled, promotions[::-1], cutoffs=cutoffs, cache_dir=tmp_path)
     pd.testing.assert_frame_equal(fitted, again, check_exact=True)
+
+
+def test_stores_draw_numbers_of_their_own(tmp_path):
+    flows = shop(products=6)
+    asked = {"cutoffs": [flows["ds"].max()], "horizon": 28, "seed": 7, "cache_dir": tmp_path}
+    one, other = (pd.read_parquet(*roll_forward(store, flows, NOTHING_PLANNED, **asked)) for store in ("A", "B"))
+    assert (one["units_out"] == other["units_out"]).all()
+    assert (one["level"] != other["level"]).mean() > 0.9
 
 
 @pytest.mark.parametrize("days", [0, 1, 3, 8])
 def test_short_histories_give_finite_forecasts(days):
     flows = shop(products=2, days=days)
-    made = roll_forward(flows, NOTHING_PLANNED, cutoffs=[START + pd.Timedelta(days=10)], horizon=5, seed=7)
+    made = rolled(flows, cutoffs=[START + pd.Timedelta(days=10)], horizon=5)
     assert list(made.columns) == ROLLED_COLUMNS
     assert len(made) == (10 if days else 0)
     assert np.isfinite(made[["units_out", "level"]].to_numpy(dtype=float)).all()
