@@ -8,8 +8,8 @@ from typing import TypeVar
 from joblib import Parallel, delayed, effective_n_jobs
 
 JOBS_WORTH_WORKERS = 8  # to start processes takes as long as some fits
-STORES_PER_WORKER = 4  # that are read at once, so that no worker waits for the next one
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -18,13 +18,12 @@ def worker_count(jobs: int) -> int:
     return int(effective_n_jobs(-1)) if jobs >= JOBS_WORTH_WORKERS else 1
 
 
-def each_store(work: Callable[..., T], stores: Sequence[str], read: Callable[[str], tuple[object, ...]]) -> list[T]:
-    """What `work(store, *read(store))` returns for each store. Some stores are in memory at a time, never all."""
-    workers = worker_count(len(stores))
-    at_once = STORES_PER_WORKER * workers
+def spread(work: Callable[..., T], keys: Sequence[K], read: Callable[[K], tuple[object, ...]]) -> list[T]:
+    """What `work(*read(key))` returns for each key. Only one for each worker is in memory at a time, never all."""
+    workers = worker_count(len(keys))
     done: list[T] = []
-    with Parallel(n_jobs=workers) as parallel:
-        for first in range(0, len(stores), at_once):
+    with Parallel(n_jobs=workers, batch_size=1) as parallel:
+        for first in range(0, len(keys), workers):
             # read here: joblib would read in a thread of its own, and lose errors
-            done += parallel([delayed(work)(store, *read(store)) for store in stores[first : first + at_once]])
+            done += parallel([delayed(work)(*read(key)) for key in keys[first : first + workers]])
     return done

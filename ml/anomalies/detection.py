@@ -18,6 +18,7 @@ from ml.anomalies.peers import OWN_COUNTS_UP_TO, without_group, without_learned
 from ml.anomalies.series_table import SeriesTable, column_of, periods_per_week, read_series
 from ml.anomalies.signs import with_signs
 from ml.frames import DETECTION_COLUMNS, empty_detections
+from ml.parallel import spread
 from ml.registry import load
 
 WARM_UP = 56  # values that a series must have before one can be unusual: at first, much happens for the first time
@@ -28,6 +29,7 @@ SHORTEST_WEEK = 7  # periods; alerts on periods shorter than a day come in episo
 SERIES_AT_A_TIME = 1000
 REFERENCES = 500  # series that represent all: others have them as peers, and detectors learn from them
 
+Place = tuple[np.ndarray, np.ndarray]  # rows and columns
 # innovations to scores, series by periods
 Score = Callable[[Innovations], np.ndarray]
 
@@ -36,8 +38,8 @@ class Detector(Protocol):
     """Learns what is usual, and returns a function that scores each value, series by periods: 0 or more, the higher the
     less usual. A score may depend on its own period and on the CONTEXT periods before, on no later one and on no other
     series. `past` holds up to REFERENCES series up to the block that is to be scored. Its rows may be NaN, and
-    `learned` marks what may be learned from. The same past and seed give the same scores. Thresholds are calibrated,
-    unless the file states a THRESHOLD."""
+    `learned` marks what may be learned from. The same past and seed give the same scores. The function returned may be
+    sent to another process. Thresholds are calibrated, unless the file states a THRESHOLD."""
 
     def __call__(self, past: Innovations, seed: int) -> Score: ...
 
@@ -74,24 +76,31 @@ def detect(
     if not len(table.unique_ids):
         return empty_detections()
     share = allowed_share(alert_budget, min(periods_per_week(freq), SHORTEST_WEEK))
+    cooldown = max(season // 6, SHORTEST_EPISODE)
     if train_end is not None and table.asked["ds"].min() > train_end:
         raise ValueError(f"nothing to learn from: train_end ({train_end}) lies before the first row")
     blocks = _blocks(table, train_end)
-    everyone, referred = np.arange(len(table.unique_ids)), _references(table)
+    count, referred = len(table.unique_ids), _references(table)
     references = _stages(table, referred, season, blocks, referred, None)
     fitted = {
         name: _fitted(file.fit, references[-1], blocks, seed, getattr(file, "THRESHOLD", None))
         for name, file in files.items()
     }
-    cooldown = max(season // 6, SHORTEST_EPISODE)
-    found: dict[str, list[pd.DataFrame]] = {name: [] for name in files}
-    for first in range(0, len(everyone), SERIES_AT_A_TIME):
-        chosen = everyone[first : first + SERIES_AT_A_TIME]
+
+    def read(first: int) -> tuple[pd.DataFrame, Place, Innovations]:
+        chosen = np.arange(first, min(first + SERIES_AT_A_TIME, count))
+        within = slice(*np.searchsorted(table.rows, [first, first + SERIES_AT_A_TIME]))
         innovations = _stages(table, chosen, season, blocks, referred, references)[-1]
-        for name, parts in found.items():
-            part = _detected(table, chosen, innovations, fitted[name], share, cooldown, all_rows)
-            parts.append(part.assign(method=name))
-    return pd.concat(chain.from_iterable(found.values()), ignore_index=True)[DETECTION_COLUMNS]
+        return table.asked[within], (table.rows[within] - first, table.columns[within]), innovations
+
+    def judge(asked: pd.DataFrame, at: Place, innovations: Innovations) -> list[pd.DataFrame]:
+        return [
+            _detected(asked, at, innovations, blocks, share, cooldown, all_rows).assign(method=name)
+            for name, blocks in fitted.items()
+        ]
+
+    found = spread(judge, range(0, count, SERIES_AT_A_TIME), read)
+    return pd.concat(chain.from_iterable(zip(*found, strict=True)), ignore_index=True)[DETECTION_COLUMNS]
 
 
 class _Block(NamedTuple):
@@ -180,15 +189,15 @@ def _stages(
 
 
 def _detected(
-    table: SeriesTable,
-    chosen: np.ndarray,
+    asked: pd.DataFrame,
+    at: Place,
     innovations: Innovations,
     blocks: list[_Block],
     share: float,
     cooldown: int,
     all_rows: bool,
 ) -> pd.DataFrame:
-    """The detection frame of some series by one detector, without the column `method`."""
+    """The detection frame of some series by one detector, without the column `method`. `at` places what is asked."""
     scores, limits = np.zeros(innovations.y.shape), np.full(innovations.y.shape, np.inf)
     tails = np.ones(innovations.y.shape)
     counted = innovations.learned & (innovations.seen >= WARM_UP / 2)
@@ -209,20 +218,17 @@ def _detected(
     driven = np.full(relative.shape, None, dtype=object)
     driven[series, periods] = driver
     reported = first_of_episode(alerts, named, cooldown)
+    named[~reported], driven[~reported] = None, None
     relative = np.where(reported, relative, highest_of_episode(relative, cooldown))
 
-    within = slice(*np.searchsorted(table.rows, [chosen[0], chosen[-1] + 1]))
-    asked = table.asked[within]
-    at = (table.rows[within] - chosen[0], table.columns[within])
     if not all_rows:
         kept = reported[at]
         asked, at = asked[kept], (at[0][kept], at[1][kept])
-    is_alert = reported[at]
     return asked.assign(
         score=relative[at],
-        alert=is_alert,
-        kind=np.where(is_alert, named[at], None),
-        driver=np.where(is_alert, driven[at], None),
+        alert=reported[at],
+        kind=named[at],
+        driver=driven[at],
         observed=innovations.y[at],
         **expectations(innovations, *at),
         tail_probability=tails[at],

@@ -31,7 +31,7 @@ OF_THE_BUILD = {"build_history", "anomaly_rules_history", "replenishment_policie
 OF_THIS_BUILD = {path.stem for path in (ROOT / "models/intermediate/this_build").glob("*.sql")}  # what it took in
 
 
-# forecasts of stores: arguments are the master and the folder for results
+# forecasts of stores and scores of series, here and in tasks: arguments are the master and the folder for results
 SPREAD = """
 import os, sys
 from functools import partial
@@ -40,25 +40,32 @@ import numpy as np
 import pandas as pd
 from cluster.fits import fits_in_tasks
 from ingest.refining.spark_job import session
+from ml.anomalies import detect, detection
 from ml.forecasting.demand_first import roll_forward
-from ml.parallel import each_store
+from ml.parallel import spread
 
 def read(store):
     chance = np.random.default_rng(len(store))
     flows = pd.DataFrame({"ds": pd.date_range("2026-03-01", periods=80), "unique_id": store, "category": "Toys"})
     flows["units_out"], flows["opening_level"] = chance.poisson(4.0, 80), chance.poisson(60.0, 80)
-    return flows.assign(units_in=flows["units_out"]), flows.loc[::9, ["unique_id", "ds"]]
+    return store, flows.assign(units_in=flows["units_out"]), flows.loc[::9, ["unique_id", "ds"]]
 
-def forecast(name):
-    of_store = partial(roll_forward, cutoffs=[pd.Timestamp("2026-05-10")], horizon=28, seed=7)
-    each_store(partial(of_store, cache_dir=Path(sys.argv[2]) / name), stores, read)
+def run(name):
+    folder = Path(sys.argv[2]) / name
+    of_store = partial(roll_forward, cutoffs=[pd.Timestamp("2026-05-10")], horizon=28, seed=7, cache_dir=folder)
+    spread(of_store, stores, read)
+    panel = pd.concat([flows.assign(y=flows["units_out"]) for _, flows, _ in map(read, stores)])
+    detectors = ["isolation_forest", "seasonal_smoothing"]
+    found = detect(panel, detectors=detectors, season=7, seed=7, alert_budget=0.02, all_rows=True)
+    found.to_parquet(folder / "found.parquet")
 
 stores = ["S" * length for length in range(1, 10)]
-forecast("here")
+detection.SERIES_AT_A_TIME = 1
+run("here")
 spark = session(sys.argv[1])
 with fits_in_tasks(spark):
-    forecast("there")
-    print(*each_store(lambda *_: os.getcwd(), stores, read), sep="\\n")
+    run("there")
+    print(*spread(lambda *_: os.getcwd(), stores, read), sep="\\n")
 spark.stop()
 """
 
@@ -264,7 +271,7 @@ def test_what_joblib_spreads_runs_in_tasks_and_comes_to_the_same(cluster, tmp_pa
     assert worked_in
     assert all(folder.is_relative_to(cluster.work) for folder in worked_in)
     here, there = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("here", "there"))
-    assert len(here) == 9
+    assert len(here) == 10
     assert here == there
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from duckdb import ColumnExpression, ConstantExpression
 
 from ml.forecasting.demand_first import FLOW_COLUMNS, no_forecasts, roll_forward
-from ml.parallel import each_store
+from ml.parallel import spread
 
 CALIBRATION_WINDOWS = 3
 
@@ -25,6 +25,7 @@ def model(dbt, session):
     def read(store):
         is_of_store = ColumnExpression("store_location") == ConstantExpression(store)
         return (
+            store,
             flows.filter(is_of_store).project(", ".join(FLOW_COLUMNS)).df(),
             promotion_days.filter(is_of_store).project("unique_id, ds").df(),
         )
@@ -36,5 +37,5 @@ def model(dbt, session):
         seed=settings["seed"],
         cache_dir=Path(settings["cache_dir"]),
     )
-    files = [str(file) for file in chain.from_iterable(each_store(of_store, stores, read))]
+    files = [str(file) for file in chain.from_iterable(spread(of_store, stores, read))]
     return session.read_parquet(files) if files else no_forecasts()

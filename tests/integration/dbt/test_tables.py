@@ -91,7 +91,7 @@ def test_a_published_forecast_stays_and_gets_its_actuals(events: list[Event], tm
     build(data_dir)
     after = _forecasts(data_dir)
     assert before.items() <= after.items()
-    of_products = 1
+    of_products = len({event.store_location for event in events})
     assert len({*(data_dir / "forecast_cache").iterdir()} - fits) == len(names_of(forecasters)) + of_products
     with duckdb.connect(str(data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
         filled = connection.execute(

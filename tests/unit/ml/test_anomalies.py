@@ -200,7 +200,7 @@ def test_again_is_bit_identical(wrong, detector):
 def test_series_in_parts_give_what_all_give_at_once(wrong, peers, references, monkeypatch):
     monkeypatch.setattr(detection, "REFERENCES", references)
     at_once = find(wrong, peers=peers, all_rows=True)
-    monkeypatch.setattr(detection, "SERIES_AT_A_TIME", 3)
+    monkeypatch.setattr(detection, "SERIES_AT_A_TIME", 2)
     pd.testing.assert_frame_equal(at_once, find(wrong, peers=peers, all_rows=True), check_exact=True)
 
 

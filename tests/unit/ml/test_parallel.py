@@ -1,4 +1,4 @@
-"""Stores whose work is spread over workers."""
+"""Work that is spread over workers, store by store."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import operator
 import pytest
 from joblib import parallel_config
 
-from ml.parallel import STORES_PER_WORKER, each_store, worker_count
+from ml.parallel import spread, worker_count
 
 STORES = [f"Store_{number}" for number in range(40)]
 
 
 @pytest.mark.parametrize("stores", [[], STORES[:3], STORES])
 def test_results_come_in_the_order_of_the_stores(stores):
-    assert each_store(operator.add, stores, lambda store: (store[::-1],)) == [store + store[::-1] for store in stores]
+    assert spread(operator.add, stores, lambda store: (store, "!")) == [f"{store}!" for store in stores]
 
 
 def test_never_all_stores_are_in_memory():
@@ -28,10 +28,10 @@ def test_never_all_stores_are_in_memory():
         return (store,)
 
     with parallel_config(backend="threading"):
-        each_store(lambda store, _: waiting.remove(store), STORES, read)
-        at_once = STORES_PER_WORKER * worker_count(len(STORES))
+        spread(waiting.remove, STORES, read)
+        workers = worker_count(len(STORES))
     assert not waiting
-    assert most <= at_once < len(STORES)
+    assert most <= workers < len(STORES)
 
 
 @pytest.mark.parametrize("number", [0, 39])
@@ -42,4 +42,4 @@ def test_a_store_that_cannot_be_read_fails_the_rest(number):
         return (store,)
 
     with pytest.raises(OSError, match="the disk is gone"):
-        each_store(operator.add, STORES, read)
+        spread(str.lower, STORES, read)
