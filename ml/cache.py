@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -48,7 +49,7 @@ def cached_file(
     code: Path,
     libraries: Sequence[str],
 ) -> Path:
-    """The file in which `cached` keeps the result, for who reads more results than fit into memory."""
+    """The file in which `cached` keeps the result, for callers with more results than fit into memory."""
     return _stored(cache_dir, parameters, frames, compute, code, libraries)[0]
 
 
@@ -85,7 +86,9 @@ def _stored(
     return path, result
 
 
+@cache
 def _prune(cache_dir: Path) -> None:
+    """Once a process: it looks at every file, and a build may write tens of thousands."""
     oldest = time.time() - DAYS_KEPT * 86_400
     for path in cache_dir.glob("*.parquet*"):  # and what killed writers left unfinished
         with suppress(FileNotFoundError):  # another build may remove it, too
