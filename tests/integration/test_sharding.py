@@ -117,14 +117,29 @@ def write_later_readings(path: Path) -> None:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
+def write_orders(data_dir: Path) -> None:
+    """One supplier, who delivers to each store in his own time, and has not delivered the latest orders."""
+    (data_dir / "products.csv").write_text("product_id,supplier\n*,Wholesale\n")
+    lines = ["order_id,product_id,store_location,quantity_ordered,ordered_at,received_at"]
+    for usual, store in enumerate(STORES, start=2):
+        for day in range(DAYS - 3):
+            ordered_at = START + timedelta(days=day)
+            received_at = ordered_at + timedelta(days=usual + day % 3) if day < DAYS - 20 else ""
+            lines.append(f"{store} {day},P{day % 5},{store},{10 + day},{ordered_at},{received_at}")
+    (data_dir / "orders.csv").write_text("\n".join(lines) + "\n")
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder that one machine built."""
     data_dir = tmp_path_factory.mktemp("here")
     write_events(data_dir / "events.ndjson")
     (data_dir / "stores.csv").write_text(REGIONS)
+    write_orders(data_dir)
     load(data_dir / "events.ndjson", data_dir)
     build(data_dir)
+    with duckdb.connect(str(warehouse(data_dir)), read_only=True) as connection:
+        assert connection.execute("select distinct lead_time_from from current_stock").fetchall() == [("orders",)]
     return data_dir
 
 
