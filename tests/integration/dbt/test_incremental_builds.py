@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 
 import duckdb
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 from tests.integration.dbt.project import ROOT, Project, Tables, copy_project
 from tests.integration.oracle import Event
@@ -87,11 +85,11 @@ def rows(project: Project, *names: str) -> Tables:
         return {name: connection.execute(f"select * from {name} order by all").fetchall() for name in names}
 
 
-# Few stores, products and timestamps, so that readings meet: repeats, conflicts, spikes that a later batch unmasks or
-# explains, moves between categories, prices that are carried over several batches.
-STORES = st.sampled_from(["Store_A", "Store_B", "Store d'Or"])
-PRODUCTS = st.sampled_from(["P1", "P'2", "P3"])
-STEPS = st.integers(0, 26)
+# Few products and timestamps, so that readings meet: repeats, conflicts, spikes that a later batch unmasks or explains,
+# moves between categories, prices that are carried over several batches.
+STORES = [f"{name} {number}" for number in range(5) for name in ("Store_A", "Store_B", "Store d'Or")]
+PRODUCTS = ["P1", "P'2", "P3"]
+STEPS = 27
 
 
 def reading(
@@ -100,57 +98,52 @@ def reading(
     return Event(store, product, category, quantity, price, START + timedelta(hours=23 * step))
 
 
-SINGLE_READINGS = st.builds(
-    Event,
-    store_location=STORES,
-    product_id=PRODUCTS,
-    category=st.sampled_from(["Toys", "Toys", "Toys", "Home"]),
-    quantity=st.sampled_from([-3, 0, 0, 4, 5, 6, 7, 60, 70, 80, 4_006_381_333_931]),
-    price=st.sampled_from([None, None, "1.50", "2.25", "999999999.99"]),
-    timestamp=st.builds(
-        lambda step, seconds: START + timedelta(hours=23 * step, seconds=seconds),
-        STEPS,
-        st.sampled_from([0, 0, 0, 1, 1800]),
-    ),
-).map(lambda event: [event])
-# all of a store reads 0 once or several times, and then about as before
-CLOSURES = st.builds(
-    lambda store, step, length, level: [
-        reading(store, product, quantity, step + place)
-        for place, quantity in enumerate([level, *[0] * length, level - 1])
-        for product in ("P1", "P'2", "P3")
-    ],
-    *(STORES, STEPS, st.integers(1, 6), st.sampled_from([2, 30, 60])),
-)
-# a product that is steady for long, fresh goods for long, and then falls to 0, rises, or is read and priced far beyond
-# its past, for one reading or for more than five days
-LONG_HISTORIES = st.builds(
-    lambda store, product, step, usual, odd, odd_price, times: [
-        reading(store, product, quantity, step / 2 + place / 2, price=price)
-        for place, (quantity, price) in enumerate(
-            [
-                *[(level, "1.50") for level in usual] * 6,
-                *[(odd, odd_price)] * times,
-                (usual[0], "2.25"),
-                (usual[1], None),
-            ]
+def single_reading(chance: random.Random) -> list[Event]:
+    return [
+        Event(
+            store_location=chance.choice(STORES),
+            product_id=chance.choice(PRODUCTS),
+            category=chance.choice(["Toys", "Toys", "Toys", "Home"]),
+            quantity=chance.choice([-3, 0, 0, 4, 5, 6, 7, 60, 70, 80, 4_006_381_333_931]),
+            price=chance.choice([None, None, "1.50", "2.25", "999999999.99"]),
+            timestamp=START + timedelta(hours=23 * chance.randrange(STEPS), seconds=chance.choice([0, 0, 0, 1, 1800])),
         )
-    ],
-    *(STORES, PRODUCTS, STEPS, st.sampled_from([[50, 48], [40, 0], [2, 40]]), st.sampled_from([0, 600, 94_011])),
-    *(st.sampled_from([None, "1.50", "39900.00"]), st.sampled_from([1, 1, 12])),
-)
-SCENES = st.lists(
-    st.one_of(SINGLE_READINGS, SINGLE_READINGS, SINGLE_READINGS, CLOSURES, LONG_HISTORIES), min_size=40, max_size=60
-)
+    ]
 
 
-# an example takes five builds: a failing one is reported as it is, not shrunk
-@settings(max_examples=5, phases=(Phase.explicit, Phase.generate))
-@given(scenes=SCENES, chance=st.randoms(use_true_random=False))
-def test_any_batches_give_the_tables_of_a_full_refresh(impatient_project, scenes, chance):
+def closure(chance: random.Random) -> list[Event]:
+    """All of a store reads 0 once or several times, and then about as before."""
+    store, step, level = chance.choice(STORES), chance.randrange(STEPS), chance.choice([2, 30, 60])
+    return [
+        reading(store, product, quantity, step + place)
+        for place, quantity in enumerate([level, *[0] * chance.randint(1, 6), level - 1])
+        for product in PRODUCTS
+    ]
+
+
+def long_history(chance: random.Random) -> list[Event]:
+    """A product that is steady for long, or fresh goods for long, and then falls to 0, rises, or is read and priced far
+    beyond its past, for one reading or for more than five days."""
+    store, product, step = chance.choice(STORES), chance.choice(PRODUCTS), chance.randrange(STEPS)
+    usual = chance.choice([[50, 48], [40, 0], [2, 40]])
+    odd = (chance.choice([0, 600, 94_011]), chance.choice([None, "1.50", "39900.00"]))
+    levels = [*[(level, "1.50") for level in usual] * 6, *[odd] * chance.choice([1, 1, 12])]
+    levels += [(usual[0], "2.25"), (usual[1], None)]
+    return [
+        reading(store, product, quantity, (step + place) / 2, price=price)
+        for place, (quantity, price) in enumerate(levels)
+    ]
+
+
+SCENES = [single_reading, single_reading, single_reading, closure, long_history]
+
+
+def test_any_batches_give_the_tables_of_a_full_refresh(impatient_project):
+    """Stores have their histories for themselves, so that one run of many stores tries as much as many runs of few."""
     project = impatient_project
     start_anew(project)
-    events = [event for scene in scenes for event in scene]
+    chance = random.Random(7)
+    events = [event for _ in range(250) for event in chance.choice(SCENES)(chance)]
     chance.shuffle(events)
     batches = [events[place::4] for place in range(4)]
     # arrival is one thing, the batch in which a reading is refined another: a partition may lag
