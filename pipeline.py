@@ -172,21 +172,24 @@ def _build_in_shards(data_dir: Path, master: str, shards: int, refresh: list[str
     from cluster.shards import ShardError, built_shards
     from ingest.refining.spark_job import session
 
-    readings = compiled_readings(data_dir)
+    manifest = run_dbt(data_dir, "parse")  # once: the variables of the build, which name the shards, shape no model
+    readings = compiled_readings(data_dir, manifest)
     spark = session(master)
     try:
         with built_shards(spark, data_dir, readings, shards) as warehouses, fits_in_tasks(spark):
             variables = json.dumps({"shards": [str(warehouse) for warehouse in warehouses]})
-            run_dbt(data_dir, *BUILD, "after_shards", "--vars", variables, *refresh)
+            run_dbt(data_dir, *BUILD, "after_shards", "--vars", variables, *refresh, manifest=manifest)
     except ShardError as error:
         raise BuildError(str(error)) from error
     finally:
         spark.stop()
 
 
-def compiled_readings(data_dir: Path) -> str:
+def compiled_readings(data_dir: Path, manifest: Manifest | None = None) -> str:
     """The query of the staging model of readings, which needs no other table."""
-    compiled = run_dbt(data_dir, "compile", "--select", "stg_inventory_events__readings", "--log-level", "none")
+    compiled = run_dbt(
+        data_dir, "compile", "--select", "stg_inventory_events__readings", "--log-level", "none", manifest=manifest
+    )
     return str(compiled.results[0].node.compiled_code)
 
 

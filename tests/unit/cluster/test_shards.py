@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster import shards
-from cluster.shards import shards_of
+from cluster.shards import ShardError, built_shards, shards_of
 from ingest.refining import tasks
 
 
@@ -23,6 +23,14 @@ def test_no_shard_is_empty_and_the_order_of_stores_does_not_matter(count):
     shards = shards_of(stores, count)
     assert set(shards.values()) == set(range(count))
     assert shards_of(dict(reversed(stores.items())), count) == shards
+
+
+def test_more_shards_than_stores_are_refused_before_anything_is_built(tmp_path: Path) -> None:
+    readings = "select unnest(['Nord', 'West']) as store_location, timestamp '2026-06-30' as event_timestamp"
+    refused = pytest.raises(ShardError, match=r"^3 shards are more than the 2 stores\. Build with --shards 2\.$")
+    with refused, built_shards(None, tmp_path, readings, 3):  # type: ignore[arg-type]
+        pytest.fail("something was built")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_time_limit_that_spark_meets_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
