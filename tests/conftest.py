@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from dev import postgresql_server
 from dev.postgresql_server import Postgresql
 from dev.pulsar_broker import Broker, BrokerError, distribution, free_port, running
+from ingest.durable_files import file_lock
 from tests.serving import Site
 
 # the machines that run the tests are busy: an example may be slow, and a run is to be repeatable
@@ -48,30 +50,61 @@ def make(target: str, data_dir: Path, **environment: str) -> subprocess.Complete
 
 
 @pytest.fixture(scope="session")
-def tiny_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Events of the tiny profile, the same in every run."""
-    events = tmp_path_factory.mktemp("events") / "tiny.ndjson"
-    subprocess.run(
-        [ROOT / ".venv/bin/inventory", "generate-data", "--profile", "tiny", "--end", "2026-06-30", "--out", events],
-        check=True,
-        capture_output=True,
-    )
-    return events
+def folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all processes of a run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, tiny_events: Path) -> Path:
-    """A data folder that `make pipeline` filled from the tiny events: landing to published SQLite files."""
-    data_dir = tmp_path_factory.mktemp("built")
-    result = make("pipeline", data_dir, INVENTORY_EVENTS=str(tiny_events))
-    assert result.returncode == 0, result.stdout + result.stderr
+def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """A folder that the first process of a run to want it fills, while the others wait. They only read it."""
+    data_dir, is_filled = folder / "data", folder / "is_filled"
+    with file_lock(folder, "filling it", wait=True):
+        if not is_filled.exists():
+            fill(data_dir)
+            is_filled.touch()
     return data_dir
 
 
 @pytest.fixture(scope="session")
-def site(built: Path) -> Iterator[Site]:
-    """A Superset that serves the built data folder. Tests that change its users or files take a copy of it."""
-    site = Site(built, free_port())
+def tiny_events(folder_of_the_run: Path) -> Path:
+    """Events of the tiny profile, the same in every run."""
+
+    def generate(folder: Path) -> None:
+        profile = ["--profile", "tiny", "--end", "2026-06-30", "--out", folder / "tiny.ndjson"]
+        subprocess.run([ROOT / ".venv/bin/inventory", "generate-data", *profile], check=True, capture_output=True)
+
+    return made_once(folder_of_the_run / "events", generate) / "tiny.ndjson"
+
+
+@pytest.fixture(scope="session")
+def built(folder_of_the_run: Path, tiny_events: Path) -> Path:
+    """A data folder that `make pipeline` filled from the tiny events: landing to published SQLite files."""
+
+    def build(data_dir: Path) -> None:
+        result = make("pipeline", data_dir, INVENTORY_EVENTS=str(tiny_events))
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return made_once(folder_of_the_run / "built", build)
+
+
+@pytest.fixture(scope="session")
+def applied_site(folder_of_the_run: Path, built: Path) -> Site:
+    """A Superset with the built tables, its users and charts. It does not serve: tests take copies and start them."""
+
+    def apply(data_dir: Path) -> None:
+        shutil.copytree(built / "export", data_dir / "export", dirs_exist_ok=True)
+        first = Site(data_dir, free_port())
+        first.start()
+        first.run("stop")
+
+    return Site(made_once(folder_of_the_run / "applied", apply), free_port())
+
+
+@pytest.fixture(scope="session")
+def site(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A Superset that serves the built tables, for tests that leave its users and files as they are."""
+    site = applied_site.copy(tmp_path_factory.mktemp("site"))
     site.start()
     yield site
     site.run("stop")
@@ -98,15 +131,27 @@ def postgresql() -> Iterator[Postgresql]:
         yield server
 
 
-# what takes long to make and is made once a run: its tests run in one process, the longest group first
-SHARED = ("broker", "built", "spark", "postgresql")
-# files that take long and share nothing: they start early, so that the short ones fill up both processes' last minute
-LONG = (
-    "test_sharding",
+# servers that are started once a run: their tests run in one process
+SHARED = ("site", "broker", "postgresql")
+# the groups that take minutes start first, the longest before the others, so that short ones fill up the last minute of
+# every process
+LONGEST_FIRST = (
+    "broker",
     "test_chaos",
+    "test_sharding",
+    "site",
     "test_incremental_builds",
-    "test_metrics",
+    "test_crafted_requests",
+    "test_pipeline",
+    "test_refinement",
     "test_hostile_readings",
+    "test_tables",
+    "test_changed_dashboards",
+    "test_simulation",
+    "test_episodes",
+    "test_metrics",
+    "test_withdrawals",
+    "test_server",
     "test_unit_tests",
 )
 
@@ -114,14 +159,13 @@ LONG = (
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Let `pytest -n` hand out whole groups: the tests of one shared fixture, or of one file."""
-    first = (*SHARED, *LONG)
 
     def group(item: pytest.Function) -> str:
         return next((name for name in SHARED if name in item.fixturenames), item.path.stem)
 
     def place(item: pytest.Function) -> tuple[int, bool]:
         name = group(item)
-        return first.index(name) if name in first else len(first), UNIT in item.path.parents
+        return (*LONGEST_FIRST, name).index(name), UNIT in item.path.parents
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))

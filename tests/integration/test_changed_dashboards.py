@@ -33,8 +33,8 @@ class Before:
 
 
 @pytest.fixture(scope="module")
-def before(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:
-    own = site.copy(tmp_path_factory.mktemp("changed"))
+def before(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:
+    own = applied_site.copy(tmp_path_factory.mktemp("changed"))
     own.start()
     password = own.password(REMOVED)
     removed, demoted, admin = own.signed_in(REMOVED), own.signed_in("regional"), own.signed_in("admin")
@@ -165,8 +165,8 @@ def stores_seen(client: Client, site: Site) -> set[str]:
     return stores
 
 
-def test_a_new_store_is_seen_by_who_sees_all_or_its_region_as_soon_as_it_is_published(site, tmp_path):
-    own = site.copy(tmp_path)
+def test_a_new_store_is_seen_by_who_sees_all_or_its_region_as_soon_as_it_is_published(applied_site, tmp_path):
+    own = applied_site.copy(tmp_path)
     access_file = own.project / "dashboards/access.yml"
     access = yaml.safe_load(access_file.read_text())
     access["users"]["nora"] = {"name": "Nora North", "roles": ["Manager"], "regions": ["North"]}

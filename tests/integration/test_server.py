@@ -17,8 +17,8 @@ from tests.serving import Site
 
 
 @pytest.fixture(scope="module")
-def own(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    own = site.copy(tmp_path_factory.mktemp("server"))
+def own(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    own = applied_site.copy(tmp_path_factory.mktemp("server"))
     yield own
     own.run("stop")
 

@@ -16,9 +16,9 @@ _addresses = count(1)
 
 
 @pytest.fixture(scope="module")
-def behind_proxy(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def behind_proxy(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server of its own, so that what fails here locks nobody out elsewhere."""
-    own = site.copy(tmp_path_factory.mktemp("behind_proxy"))
+    own = applied_site.copy(tmp_path_factory.mktemp("behind_proxy"))
     own.start(SUPERSET_TRUSTED_PROXIES="1")
     yield own
     own.run("stop")

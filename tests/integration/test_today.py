@@ -27,9 +27,9 @@ NEWEST = "(select max(event_date) from daily_stock)"
 
 
 @pytest.fixture(scope="module")
-def own(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def own(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server of its own, with a hostile notification and product in Store_B."""
-    own = site.copy(tmp_path_factory.mktemp("today"))
+    own = applied_site.copy(tmp_path_factory.mktemp("today"))
     with closing(sqlite3.connect(own.data_dir / "export/inventory_metrics.db")) as file, file:
         file.execute(
             "insert into notification_episodes (episode_id, severity, severity_rank, status, store_location, category, "

@@ -19,10 +19,10 @@ Answers = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def answers(site: Site) -> Answers:
+def answers(applied_site: Site) -> Answers:
     """What came of each request, by the layers that stood."""
     asked = subprocess.run(
-        [PYTHON, "-m", "tests.integration.access.superset_process", site.data_dir],
+        [PYTHON, "-m", "tests.integration.access.superset_process", applied_site.data_dir],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -142,16 +142,21 @@ class Chaos:
         ballast.unlink()
 
 
-def run(broker: Broker, folder: Path, minutes: float, seed: int, longest_stop: float) -> dict[str, Any]:
+def run(
+    broker: Broker, folder: Path, minutes: float, seed: int, longest_stop: float, *, fitted: Path | None = None
+) -> dict[str, Any]:
     """Disturb a data folder; return what was done, and in what it differs from an undisturbed run.
 
-    That is one frequent build of the same landed files, from the same tables, in the same place.
+    That is one frequent build of the same landed files, from the same tables, in the same place. Fits of the tiny
+    history are taken from the caches of the data folder `fitted`.
     """
     data_dir, before, disturbed = folder / "disk/data", folder / "before", folder / "disturbed"
     topic = f"persistent://public/default/chaos-{seed}-{os.getpid()}"
     brokers.create_topic(broker, topic)
     with ExitStack() as stack:
         stack.enter_context(small_disk(data_dir))
+        for cache in fitted.glob("*_cache") if fitted else ():
+            shutil.copytree(cache, data_dir / cache.name)
         build_tiny(data_dir, folder / "tiny.ndjson")
         shutil.copytree(data_dir, before, symlinks=True)
         received = stack.enter_context(receiver(data_dir))

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +29,9 @@ def url(postgresql: Postgresql) -> str:
 
 
 @pytest.fixture(scope="module")
-def own(site: Site, url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def own(site: Site, built: Path, url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The same site, with the tables in PostgreSQL. Its start runs the query of every chart."""
-    export = [ROOT / ".venv/bin/inventory", "export", "--data-dir", str(site.data_dir), "--to", url]
+    export = [ROOT / ".venv/bin/inventory", "export", "--data-dir", str(built), "--to", url]
     exported = subprocess.run(export, cwd=ROOT, capture_output=True, text=True, check=False)
     assert exported.returncode == 0, exported.stderr
     own = site.copy(tmp_path_factory.mktemp("on_postgresql"))
