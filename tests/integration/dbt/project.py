@@ -14,6 +14,10 @@ ROOT = Path(__file__).parents[3]
 
 Tables = dict[str, list[tuple[object, ...]]]
 
+# The arguments of `inventory build`: the generic tests of a model run with it, in one query. By themselves, all of them
+# take half a minute of processor time.
+WHOLE = ("--selector", "whole", "--exclude-resource-type", "unit_test")
+
 # What dbt has parsed, by the setting of variables, which shape it. It names the data folder, so all of them go by the
 # name of one link. To parse takes about eight seconds, a build of a few readings hardly more.
 LINKS = TemporaryDirectory(prefix="dbt-tests-")
@@ -97,6 +101,12 @@ def copy_project(folder: Path) -> None:
 def build(data_dir: Path, *arguments: str, steps: str = "run", with_seeds: bool = True) -> None:
     """One build of a data folder; see `Project`."""
     Project(data_dir).build(*arguments, steps=steps, with_seeds=with_seeds)
+
+
+def take_fits(fitted: Path, data_dir: Path) -> None:
+    """Let a data folder have what was fitted in another one. Models are fitted again only to data that differ."""
+    for cache in fitted.glob("*_cache"):
+        shutil.copytree(cache, data_dir / cache.name)
 
 
 def served(data_dir: Path) -> Tables:

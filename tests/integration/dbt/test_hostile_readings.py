@@ -17,7 +17,7 @@ import pytest
 
 from publish.destinations.sqlite import SqliteFiles
 from publish.export import publish
-from tests.integration.dbt.project import Project, served
+from tests.integration.dbt.project import WHOLE, Project, served
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
 
@@ -101,7 +101,7 @@ def beset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("beset") / "a shop's data"
     write_raw(data_dir, [*usual(), *hostile()])
     (data_dir / "warehouse").rmdir()
-    Project(data_dir).build("--exclude-resource-type", "unit_test", steps="build", with_seeds=False)
+    Project(data_dir).build(*WHOLE, steps="build", with_seeds=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
         publish(data_dir, SqliteFiles(data_dir / "export"))

@@ -21,7 +21,7 @@ from ingest.simulation.catalogue import Profile
 from ingest.simulation.generate_data import generate
 from ingest.simulation.store import LONGEST_LEAD
 from publish import export
-from tests.integration.dbt.project import build
+from tests.integration.dbt.project import WHOLE, build
 
 END = date(2025, 6, 30)
 
@@ -41,7 +41,7 @@ def publish(data_dir: Path, events: Path) -> None:
             f"where error is null and topic = '{events.name}') to '{raw}/part.parquet'"
         )
     update_features(data_dir / "raw")
-    build(data_dir, "--exclude-resource-type", "unit_test", steps="build", with_seeds=False)
+    build(data_dir, *WHOLE, steps="build", with_seeds=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET_PATH", str(data_dir / "dbt"))
         exported = CliRunner().invoke(export.command, ["--data-dir", str(data_dir)])

@@ -12,7 +12,7 @@ import pytest
 
 from ml.forecasting import forecasters
 from ml.registry import names_of
-from tests.integration.dbt.project import Tables, build, served
+from tests.integration.dbt.project import WHOLE, Tables, build, served, take_fits
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import random_events, write_raw
 
@@ -36,7 +36,7 @@ def events() -> list[Event]:
 def full(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> Path:
     data_dir = tmp_path_factory.mktemp("full")
     write_raw(data_dir, events)
-    build(data_dir, "--exclude-resource-type", "unit_test", steps="build", with_seeds=False)
+    build(data_dir, *WHOLE, steps="build", with_seeds=False)
     return data_dir
 
 
@@ -45,6 +45,7 @@ def test_no_served_table_depends_on_order_or_repeats(full: Path, events: list[Ev
     arrivals = events + chance.sample(events, len(events) // 2)
     chance.shuffle(arrivals)
     write_raw(tmp_path, arrivals)
+    take_fits(full, tmp_path)
     build(tmp_path)
     expected, found = served(full), served(tmp_path)
     assert len(expected["dashboard_notifications"]) > 2
@@ -61,8 +62,9 @@ def test_an_earlier_state_is_what_its_readings_alone_would_give(
     now, then = tmp_path / "now", tmp_path / "then"
     write_raw(now, events)
     write_raw(then, [event for event in events if event.timestamp <= as_of])
-    for data_dir in (now, then):
-        build(data_dir, "--vars", f"as_of: '{as_of}'", "--select", *tables)
+    build(now, "--vars", f"as_of: '{as_of}'", "--select", *tables)
+    take_fits(now, then)
+    build(then, "--vars", f"as_of: '{as_of}'", "--select", *tables)
     rebuilt, alone = _built(now), _built(then)
     assert rebuilt == alone
     assert max(row[-1] for row in rebuilt["metrics"]) == datetime(2026, 2, 1, 10)

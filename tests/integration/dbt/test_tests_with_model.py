@@ -9,7 +9,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.integration.dbt.project import Project, copy_project
+from tests.integration.dbt.project import WHOLE, Project, copy_project
 from tests.integration.oracle import Event
 from tests.integration.test_metrics import write_raw
 
@@ -37,8 +37,7 @@ def project_dir(tmp_path: Path) -> Path:
 
 def build(project_dir: Path) -> Project:
     project = Project(project_dir / "data", project_dir)
-    arguments = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-    project.build("--selector", "whole", *arguments, steps="build", with_seeds=False)
+    project.build(*WHOLE, "--indirect-selection", "cautious", steps="build", with_seeds=False)
     return project
 
 

@@ -33,6 +33,7 @@ from dev import pulsar_broker as brokers
 from dev.pulsar_broker import Broker
 from ingest.pulsar.connection import connected, settings
 from ingest.pulsar.publisher import publish
+from tests.integration.dbt.project import take_fits
 from tests.inventory_process import ROOT, environment, inventory, inventory_command
 
 RATE = 10.0  # events a second
@@ -155,8 +156,8 @@ def run(
     brokers.create_topic(broker, topic)
     with ExitStack() as stack:
         stack.enter_context(small_disk(data_dir))
-        for cache in fitted.glob("*_cache") if fitted else ():
-            shutil.copytree(cache, data_dir / cache.name)
+        if fitted:
+            take_fits(fitted, data_dir)
         build_tiny(data_dir, folder / "tiny.ndjson")
         shutil.copytree(data_dir, before, symlinks=True)
         received = stack.enter_context(receiver(data_dir))
