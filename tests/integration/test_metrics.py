@@ -13,7 +13,7 @@ import pytest
 from ingest.refining.features import update_features
 from ingest.sql import quoted
 
-from .dbt.project import Project, Tables
+from .dbt.project import Project, Tables, take_fits
 from .oracle import Event, Metrics, accepted_readings, metrics
 from .suspects import suspect_prices, suspects
 
@@ -128,6 +128,7 @@ def test_every_row_of_metrics_is_what_the_definitions_say_in_any_order_and_doubl
     project = Project(tmp_path / "shuffled")
     write_raw(project.data_dir, shuffled[:half])
     build(project, *patience)
+    take_fits(tmp_path / "plain", project.data_dir)
     write_raw(project.data_dir, shuffled[half:], batch_id=1, entries=list(range(half, len(shuffled))))
     doubled = build(project, *patience)
     for table in SERVED:

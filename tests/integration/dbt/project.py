@@ -106,7 +106,7 @@ def build(data_dir: Path, *arguments: str, steps: str = "run", with_seeds: bool 
 def take_fits(fitted: Path, data_dir: Path) -> None:
     """Let a data folder have what was fitted in another one. Models are fitted again only to data that differ."""
     for cache in fitted.glob("*_cache"):
-        shutil.copytree(cache, data_dir / cache.name)
+        shutil.copytree(cache, data_dir / cache.name, dirs_exist_ok=True)
 
 
 def served(data_dir: Path) -> Tables:
