@@ -67,7 +67,7 @@ def _trend(described: Parts, dataset: Parts, _: Parts) -> Parts:
 
 def _table(described: Parts, dataset: Parts, shown_columns: dict[str, Column]) -> Parts:
     columns, metrics = described["columns"], described.get("metrics", [])
-    widths = dict.fromkeys(SENTENCES, 220) | {"product": 170} | described.get("widths", {})
+    widths = dict.fromkeys(SENTENCES, 220) | {"product": 200} | described.get("widths", {})
     config: dict[str, Parts] = {}
     for column in columns:
         config[column] = {}

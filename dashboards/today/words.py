@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,8 +65,8 @@ def place(notification: Episode) -> str:
 def sentences(notification: Episode) -> tuple[str, str]:
     """What has happened, without the severity and place that stand beside it; then evidence, consequence, next step."""
     text = notification.notification.removeprefix(f"{notification.severity.upper()} · ")
-    first, _, rest = text.removeprefix(f"{place(notification)} · ").partition(". ")
-    return (f"{first}.", rest) if rest else (first, "")
+    first, *rest = re.split("[.;] ", text.removeprefix(f"{place(notification)} · "), maxsplit=1)
+    return (f"{first}.", rest[0][:1].upper() + rest[0][1:]) if rest else (first, "")
 
 
 def time(timestamp: datetime) -> str:

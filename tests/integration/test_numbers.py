@@ -112,7 +112,7 @@ def test_a_region_is_the_sum_of_its_products(shown):
 
 def test_the_heat_map_counts_what_the_list_shows(shown):
     charts, one = shown
-    cells = charts.rows("Where shelves run empty (white, no fresh reading)")
+    cells = charts.rows("Where shelves run empty (white: unknown)")
     fresh = (
         "select {{}} from {{}} where is_stale = 0 and store_location = '{store_location}' and category = '{category}'"
     )
