@@ -243,7 +243,7 @@ worded as (
                 )
             when 'missed_delivery'
                 then format(
-                    '{}: {}. A delivery may not have come. Sales at risk until one does: {}. {}',
+                    '{}. They are {}. A delivery may not have come. Sales at risk until one does: {}. {}',
                     reason,
                     product_names,
                     {{ money_text('value_at_risk') }},
@@ -262,13 +262,13 @@ worded as (
                 )
             when 'silence'
                 then format(
-                    '{} for {:,.0f} hours or more: {}. What is shown for them is old. Check the scanner or the '
-                    || 'connection.',
+                    '{} for {:,.0f} hours or more. They are {}. What is shown for them is old. '
+                    || 'Check the scanner or the connection.',
                     reason, silent_hours, product_names
                 )
             when 'same_day_fault'
                 then format(
-                    '{}: {}. Look for one cause, such as a scanner or a file. {} {}',
+                    '{}. They are {}. Look for one cause, such as a scanner or a file. {} {}',
                     reason, product_names, first_product, first_message
                 )
             else

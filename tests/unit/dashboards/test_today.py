@@ -56,7 +56,7 @@ def test_a_change_is_a_share_of_what_was(change, said):
     [
         ("Store_A", "N/A", "Store_A · P1 is out. Order 1.5. Now.", "Store_A", "P1 is out.", "Order 1.5. Now."),
         ("N/A", "North", "North · P1 is out in all 2 stores.", "North", "P1 is out in all 2 stores.", ""),
-        ("Store_A", "N/A", "Store_A · P1 lost 9; 2 were usual. Count.", "Store_A", "P1 lost 9.", "2 were usual. Count."),
+        ("Store_A", "N/A", "Store_A · P1 lost 9; 2 are usual. See.", "Store_A", "P1 lost 9.", "2 are usual. See."),
         ("Store_A", "N/A", "Store_A · P1 had two; one is used. See.", "Store_A", "P1 had two.", "One is used. See."),
         ("N/A", "Unknown", "All stores · P1 is out. Call.", "All stores", "P1 is out.", "Call."),
         ("N/A", "N/A", "3 messages could not be read. See.", "All stores", "3 messages could not be read.", "See."),
