@@ -212,5 +212,5 @@ def test_what_lies_far_beyond_its_own_past_is_reported_and_left_out(beset: Path)
         "'absurd_%' and product_id in ('digits', 'dear today') order by product_id",
     )
     assert [product for product, _ in reported] == ["dear today", "digits"]
-    assert "a price of 45,000.00, where it usually cost up to 4.50" in str(reported[0][1])
+    assert "a price of 45,000.00 EUR, where it usually cost up to 4.50" in str(reported[0][1])
     assert "was read as 94,011 units, where it usually held up to" in str(reported[1][1])
