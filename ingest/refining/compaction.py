@@ -1,7 +1,8 @@
 """`inventory compact`: fewer files in landing and raw, the same rows.
 
 A folder is replaced as a whole: a new one is built beside it from hard links and merged files, the two are exchanged in
-one step, and the old one is removed. A merged file has a new name, in the subfolder of one of the files that it merges.
+one step, and the old one is removed a moment later: a query that is just listing it would take what is not removed yet
+for the whole. A merged file has a new name, in the subfolder of one of the files that it merges.
 A query that runs meanwhile finds each row once, or fails because a file that it listed is gone. It never gets a wrong
 count, and works when it is run again.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,6 +37,7 @@ from ingest.refining.raw import batch_id_of
 
 FULL_BYTES = 128_000_000  # a file of this size is left as it is
 ROWS_PER_GROUP = 122_880  # what DuckDB reads, and passes over, at a time
+SECONDS_TO_LIST = 0.5  # a folder, for a query that has opened it
 COMPACTED_TABLES = ["readings", "features"]
 T = TypeVar("T")
 
@@ -170,6 +173,7 @@ def replace(folder: Path, merges: Sequence[Merge], finish: Callable[[Path], None
     sync_tree(temporary)
     exchange(temporary, folder)  # the commit point
     sync_folder(folder.parent)
+    time.sleep(SECONDS_TO_LIST)
     shutil.rmtree(temporary)
     click.echo(f"  {folder}: {len(merged):,} files became {len(merges):,}", err=True)
 
