@@ -1,8 +1,8 @@
 {# After a model, seed or snapshot is built, all its generic tests in one query: most of a test's cost is dbt's, not the
    query's. It runs in the transaction of the table, so a table that fails a test never replaces the one before. The
-   audit gets a result of each test, as if it had run by itself. Only the selectors `whole`, `frequent`, `frequent_again`,
-   `shard` and `after_shards` leave these tests to this. A frequent build does not test what is built by batch: its tests read every
-   reading or bucket there ever was. #}
+   audit gets a result of each test, as if it had run by itself. Only the selectors `whole`, `frequent`,
+   `frequent_again`, `shard` and `after_shards` leave these tests to this. A frequent build does not test what is built
+   by batch: its tests read every reading or bucket there ever was. #}
 {% macro run_tests_with_model() %}
     {%- set selector = invocation_args_dict.get('selector') -%}
     {%- set with_model = ('whole', 'frequent', 'frequent_again', 'shard', 'after_shards') -%}
