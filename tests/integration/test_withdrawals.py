@@ -113,7 +113,7 @@ def test_tables_are_those_of_the_remaining_files_and_restored_as_they_were(spark
         shutil.rmtree(tmp_path / folder)
     refine(spark, tmp_path)
     everything = built(project)
-    assert everything["pipeline_status"][0][1:4] == (60, 3, 35)
+    assert everything["pipeline_status"][0][:3] == (60, 3, 35)
 
     assert "withdrew 20 readings and 1 rejected messages" in withdraw(tmp_path, "--source", "shop.ndjson")
     refine(spark, tmp_path)
