@@ -148,6 +148,11 @@ def time_zone(connection: Tables, store: str | None) -> tzinfo:
     return ZoneInfo(zones[0]) if len(zones) == 1 else UTC
 
 
+def store_names(connection: Tables) -> dict[str, str]:
+    """The names of the stores that have one besides their id."""
+    return dict(connection.execute("SELECT store_location, name FROM stores WHERE name <> store_location").fetchall())
+
+
 SUMMARIES = """
     WITH stock AS (
         SELECT

@@ -69,6 +69,11 @@ def sentences(notification: Episode) -> tuple[str, str]:
     return (f"{first}.", rest[0][:1].upper() + rest[0][1:]) if rest else (first, "")
 
 
+def value_label(notification: Episode) -> str:
+    """What its amount is: sales or units that may be lost, or all stock of which the record may be wrong."""
+    return "At risk" if notification.type in {"stock", "forecast", "numerical"} else "Stock concerned"
+
+
 def time(timestamp: datetime) -> str:
     """A day and time with its zone, such as 5 Nov 2026, 14:30 UTC."""
     return f"{date(timestamp)}, {timestamp:%H:%M %Z}"

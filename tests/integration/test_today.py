@@ -22,13 +22,14 @@ from tests.serving import ROOT, Client, Site
 STORE_A = "/today/?store=Store_A"
 HOSTILE = "<script>alert('x')</script>"
 FORMULA = "=HYPERLINK(1)"
+NAMES = {"Store_A": "Market Square", "Store_B": HOSTILE}
 TABLES = ("current_stock", "daily_stock", "lost_sales")
 NEWEST = "(select max(event_date) from daily_stock)"
 
 
 @pytest.fixture(scope="module")
 def own(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server of its own, with a hostile notification and product in Store_B."""
+    """A server of its own, with a hostile notification and product in Store_B, and with stores that have names."""
     own = applied_site.copy(tmp_path_factory.mktemp("today"))
     with closing(sqlite3.connect(own.data_dir / "export/inventory_metrics.db")) as file, file:
         file.execute(
@@ -42,6 +43,7 @@ def own(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         file.execute(
             "update current_stock set product_id = ? where rowid = (select min(rowid) from current_stock)", (FORMULA,)
         )
+        file.executemany("update stores set name = ? where store_location = ?", [row[::-1] for row in NAMES.items()])
     own.start()
     yield own
     own.run("stop")
@@ -193,9 +195,20 @@ def test_a_file_holds_the_rows_of_its_list(own):
     assert f"{len(rows):,} rows, " in page
 
 
+def test_a_store_is_called_by_its_id_and_its_name(own):
+    client, called = own.signed_in("regional"), "Store_A Market Square"
+    assert (STORE_A, called) in links(client.ask("/today/").text)
+    assert f"{called} only." in client.ask(STORE_A).text
+    assert f"· {called}</h1>" in client.ask("/today/notifications/?status=resolved&store=Store_A").text
+    assert called in client.ask("/today/list/stock?store_location=Store_A").text
+    assert called in client.ask(f"/today/notifications/{first_notification(client.ask(STORE_A).text)}").text
+    assert "&lt;script" not in own.signed_in("store_a").ask("/today/").text  # nothing of the other store's name
+
+
 def test_names_are_text_and_no_formulas_or_scripts(own):
     client = own.signed_in("regional")
-    for address in ("/today/", "/today/notifications/?store=Store_B", "/today/notifications/hostile"):
+    addresses = ("/today/", "/today/notifications/?store=Store_B", "/today/notifications/hostile", "/today/list/stores")
+    for address in addresses:
         page = client.ask(address).text
         assert "<script" not in page, address
         assert "&lt;script&gt;" in page, address

@@ -23,6 +23,7 @@ from dashboards.access.database_connection import published as published_in
 from dashboards.access.database_roles import COMPANY
 from dashboards.access.stores import asks_freely, stores_of
 from dashboards.today import words
+from dashboards.today.queries import store_names
 from dashboards.today.views.answers import render
 from notify.episodes import NO_SINGLE_STORE
 from serving_database import serving_database
@@ -64,7 +65,10 @@ def signed_in(view: View) -> View:
 
 @contextmanager
 def published() -> Iterator[Connection | Published]:
-    """The published tables, with the viewer's rows: one publication for a whole page, whatever is exported then."""
+    """The published tables, with the viewer's rows: one publication for a whole page, whatever is exported then.
+
+    The templates learn the names of the viewer's stores.
+    """
     from superset import security_manager
 
     roles = [role.name for role in security_manager.get_user_roles()]
@@ -72,11 +76,13 @@ def published() -> Iterator[Connection | Published]:
     if database:
         login = COMPANY if asks_freely(roles) else g.user.username
         with published_in(database, DATA_DIR / "superset", login) as tables:
+            g.store_names = store_names(tables)
             yield tables
         return
     address = f"file:{quote(str(DATA_DIR / 'export' / 'inventory_metrics.db'))}?mode=ro"
     with closing(Connection(address, uri=True, stores=stores_of(roles))) as connection:
         connection.execute("BEGIN")
+        g.store_names = store_names(connection)
         yield connection
 
 
@@ -98,6 +104,7 @@ def _context() -> dict[str, Any]:
         "words": words,
         "now": datetime.now(UTC),
         "nobody": NO_SINGLE_STORE,
+        "store_names": g.get("store_names", {}),
         "snoozes": SNOOZES,
         "style_version": STYLE_VERSION,
         "dashboards": pages.order_by(Dashboard.id).all(),

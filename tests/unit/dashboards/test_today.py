@@ -70,6 +70,15 @@ def test_a_message_has_a_place_a_headline_and_details(store, region, message, pl
     assert words.sentences(notification) == (headline, details)
 
 
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [("stock", "At risk"), ("numerical", "At risk"), ("data_quality", "Stock concerned"), ("text", "Stock concerned")],
+)
+def test_a_doubtful_record_puts_no_stock_at_risk(kind, label):
+    notification: Any = SimpleNamespace(type=kind)
+    assert words.value_label(notification) == label
+
+
 def published(**tables: list[dict[str, Any]]) -> sqlite3.Connection:
     """A published file with these rows."""
     file = sqlite3.connect(":memory:")
