@@ -122,6 +122,7 @@ def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
         **settings,
         "INVENTORY_DATA_DIR": ".",  # by the same path in every shard, the project has to be parsed once only
         "INVENTORY_SHARD_MEMORY": _memory_per_core(),
+        "LOKY_MAX_CPU_COUNT": "1",  # other tasks have the other cores
         "DBT_TARGET_PATH": str(folder / PARSED.rpartition("/")[0]),
         "DBT_LOG_PATH": str(folder / "dbt/logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
