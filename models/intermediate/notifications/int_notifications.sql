@@ -68,6 +68,7 @@ valued as (
         current_stock.daily_units_out,
         current_stock.lead_time_days,
         current_stock.suggested_order,
+        current_stock.next_delivery_at,
         store_values.stock_value as store_value,
         {{ message_text('detectors.message', 'anomalies', 'current_stock') }} as message,
         coalesce(current_stock.category, anomalies.category) as current_category,
@@ -139,9 +140,15 @@ final as (
         daily_units_out,
         lead_time_days,
         suggested_order,
-        -- Models rank by value themselves. A shelf that is empty tomorrow is as good as empty.
+        -- Models rank by value themselves. A shelf that is empty tomorrow is as good as empty. Where the next delivery is
+        -- enough, nothing is left to do but to ask for it sooner, which only much at risk is worth.
         method in ('rule-based', 'text') as is_ranked_by_value,
         case
+            when
+                detector in ('out_of_stock', 'runs_out_before_delivery')
+                and suggested_order = 0
+                and next_delivery_at is not null
+                then 'medium'
             when detector = 'runs_out_before_delivery' and quantity < daily_units_out then 'critical'
             else severity
         end as severity
