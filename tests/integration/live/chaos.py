@@ -301,7 +301,7 @@ def wait_until_caught_up(data_dir: Path, count: int) -> bool:
     """Wait until all events are published to readers."""
     until = time.monotonic() + SECONDS_TO_CATCH_UP
     while time.monotonic() < until:
-        time.sleep(2)
+        time.sleep(5)  # to ask costs as much as the stages use meanwhile
         # compaction may take a file that was listed
         with suppress(subprocess.CalledProcessError, sqlite3.Error, FileNotFoundError):
             stages = json.loads(inventory(data_dir, "status", "--json"))["stages"]
