@@ -28,7 +28,7 @@ READINGS_PER_DAY = 4
 CATEGORIES = 5
 NEW_READINGS = 10_000
 MEMORY_LIMIT = "8GB"
-# everything that is computed from readings by SQL; forecasts and outliers are Python
+# everything that is computed from readings by SQL; forecasts and anomalies of models are Python
 ON_MODELS = ("int_forecasts+", "int_panel_detections+", "int_unexplained_flows+", "int_text_detections+")
 CORE = (
     *("int_accepted_readings", "int_stock_dips", "int_store_closures", "int_suspect_readings", "int_stock_levels"),

@@ -254,7 +254,7 @@
     {%- if reading_count != checkpoint.reading_count -%}
         {%- do exceptions.raise_compiler_error(
             'Raw has ' ~ reading_count ~ ' readings up to batch ' ~ checkpoint.last_batch_id ~ ', the tables were built from '
-            ~ checkpoint.reading_count ~ ': raw was made anew. Run `dbt build --full-refresh`.'
+            ~ checkpoint.reading_count ~ ': raw was rebuilt. Run `dbt build --full-refresh`.'
         ) -%}
     {%- endif -%}
     {%- if settings | replace("''", "'") != checkpoint.settings -%}

@@ -15,7 +15,6 @@ from dashboards.assets.kinds import HEIGHTS, MARKS
 
 Parts = dict[str, Any]
 COLUMNS = 12
-PERIOD = "period"  # the one filter over time, not over a column
 MENU_HEIGHT = 6
 
 

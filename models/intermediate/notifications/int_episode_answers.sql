@@ -13,8 +13,6 @@ final as (
 
     select
         episode_id,
-        count(*) as action_count,
-        min(acted_at) as first_acted_at,
         coalesce(
             arg_max(action = 'expected', row(acted_at, arrival)) filter (where action <> 'assign'), false
         ) as is_expected,

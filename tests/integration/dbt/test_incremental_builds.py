@@ -342,14 +342,14 @@ def test_a_model_built_alone_still_takes_in_what_the_models_before_it_lacked(pro
     assert rows(project, "int_stock_metrics") == alone
 
 
-def test_raw_that_was_made_anew_is_not_added_to(project):
+def test_raw_that_was_rebuilt_is_not_added_to(project):
     start_anew(project)
     write_raw(project.data_dir, [event(10, 0), event(9, 1)])
     project.build(*SELECTION)
     shutil.rmtree(project.data_dir / "raw")
     write_raw(project.data_dir, [event(10, 0)])
     write_raw(project.data_dir, [event(9, 1)], batch_id=1)
-    with pytest.raises(AssertionError, match="raw was made anew"):
+    with pytest.raises(AssertionError, match="raw was rebuilt"):
         project.build(*SELECTION)
     project.build("--full-refresh", *SELECTION)
     assert len(rows(project, "inventory")["inventory"]) == 2

@@ -20,7 +20,6 @@ from tests.conftest import ROOT
 
 # nobody may read these through the connection of Store_A
 SECRETS = ("Store_B", "b-only", "late-secret", "unlisted-secret", "company-secret", "published.db", "CREATE ")
-OWN = "a-only"
 
 
 @pytest.fixture(scope="module")
