@@ -38,6 +38,15 @@ class MessageId(NamedTuple):
     entry_id: int
     batch_index: int
 
+    @classmethod
+    def parse(cls, text: str) -> MessageId:
+        """The id that `str` wrote, as in the names of landed files and the offsets of Spark."""
+        ledger_id, entry_id, batch_index = map(int, text.split("."))
+        return cls(ledger_id, entry_id, batch_index)
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
+
 
 class LandedFile(NamedTuple):
     """A landed file and what its name says."""
@@ -158,15 +167,10 @@ def _slug(topic: str) -> str:
 
 def landed_name(topic: str, partition: int, first: MessageId, last: MessageId) -> str:
     """The name of the file that holds a partition's messages from the first id to the last."""
-    return "~".join([_slug(topic), str(partition), ".".join(map(str, first)), ".".join(map(str, last))]) + ".parquet"
+    return "~".join([_slug(topic), str(partition), str(first), str(last)]) + ".parquet"
 
 
 def landed_file(path: Path) -> LandedFile:
     """Read a landed file's name."""
     topic, partition, first, last, *_ = path.name.removesuffix(".parquet").split("~")
-    return LandedFile(path, unquote(topic), int(partition), _message_id(first), _message_id(last))
-
-
-def _message_id(text: str) -> MessageId:
-    ledger_id, entry_id, batch_index = map(int, text.split("."))
-    return MessageId(ledger_id, entry_id, batch_index)
+    return LandedFile(path, unquote(topic), int(partition), MessageId.parse(first), MessageId.parse(last))

@@ -98,13 +98,13 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         ahead = {
             partition: last
             for partition, last in newest.items()
-            if partition not in start or _message_id(start[partition]) < _message_id(last)
+            if partition not in start or MessageId.parse(start[partition]) < MessageId.parse(last)
         }
         return dict(sorted({**start, **ahead}.items()))
 
     def partitions(self, start: Offset, end: Offset) -> Sequence[Span]:
         return [
-            Span(partition, _message_id(start[partition]) if partition in start else None, _message_id(last))
+            Span(partition, MessageId.parse(start[partition]) if partition in start else None, MessageId.parse(last))
             for partition, last in end.items()
             if start.get(partition) != last
         ]
@@ -115,7 +115,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
         for partition, last in end.items():
             # an offset is the last message of its entry, so the entry as a whole is acknowledged
-            ledger_id, entry_id, _ = _message_id(last)
+            ledger_id, entry_id, _ = MessageId.parse(last)
             with suppress(pulsar.PulsarException):
                 self._consumer(partition).acknowledge_cumulative(
                     pulsar.MessageId(partition_number(partition), ledger_id, entry_id, -1)
@@ -129,7 +129,7 @@ class PulsarStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         for partition in self._connected().get_topic_partitions(self._topic):
             last = last_published(self._consumer(partition))
             if last is not None:
-                found[partition] = ".".join(map(str, last))
+                found[partition] = str(last)
         return found
 
     def _connected(self) -> pulsar.Client:
@@ -196,7 +196,7 @@ def _read(client: pulsar.Client, span: Span) -> Iterator[Any]:
             message = reader.read_next(SECONDS_TO_ARRIVE * 1000)
         except pulsar.Timeout as error:
             raise PulsarError(
-                f"{span.partition_topic}: the messages up to {'.'.join(map(str, span.last))} did not arrive within "
+                f"{span.partition_topic}: the messages up to {span.last} did not arrive within "
                 f"{SECONDS_TO_ARRIVE} s. Check that the broker runs and that nobody deleted them; then run it again."
             ) from error
         place = message.message_id()
@@ -205,8 +205,3 @@ def _read(client: pulsar.Client, span: Span) -> Iterator[Any]:
             yield message
         if id_ >= span.last:
             return
-
-
-def _message_id(text: str) -> MessageId:
-    ledger_id, entry_id, batch_index = map(int, text.split("."))
-    return MessageId(ledger_id, entry_id, batch_index)
