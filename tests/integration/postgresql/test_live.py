@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from pipeline import publish
 from publish.progress import progress, record, start_now
 from serving_database import VARIABLE
 from tests.unit.publish.warehouse import change, write_warehouse
-
-SECONDS = 60
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -53,13 +51,6 @@ def in_database(url: str) -> int:
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("select max(total_quantity) from inventory_metrics.daily_stock")
         return int(cursor.fetchone()[0])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def is_served(data_dir: Path) -> bool:

@@ -242,10 +242,3 @@ def run(broker: Broker | None, *arguments: str, data_dir: Path, **environment: A
         text=True,
         check=False,
     )
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    given_up = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < given_up, "it did not come about in time"
-        time.sleep(0.1)

@@ -14,6 +14,7 @@ import pytest
 from dev import pulsar_broker as brokers
 from ingest.pulsar.connection import SUBSCRIPTION, connected, settings
 from ingest.pulsar.publisher import publish
+from tests.waiting import wait_until
 
 from .loading import (
     EXACT,
@@ -30,7 +31,6 @@ from .loading import (
     send,
     start,
     stop,
-    wait_until,
 )
 
 

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cluster.shard import PREFIX, task_folder
+from tests.waiting import wait_until
 
 BUILDING = """
 import sys
@@ -23,13 +22,6 @@ from cluster.shard import build_shard
 data_dir, folder = map(Path, sys.argv[1:])
 list(build_shard(data_dir, folder, "2026-06-30", {}, "0"))
 """
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    given_up = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < given_up, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def is_running(process: int) -> bool:

@@ -20,7 +20,7 @@ from live.compacting import compaction
 from live.supervisor import Stage, Supervisor
 from live.whole_build import FOLDER as REHEARSAL
 from tests.unit.ingest.refining.test_compaction import files, raw_rows, write_batch
-from tests.unit.live.test_supervisor import wait_until
+from tests.waiting import wait_until
 
 
 def bring(data_dir: Path, *batch_ids: int) -> None:

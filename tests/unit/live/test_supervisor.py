@@ -21,6 +21,7 @@ import pytest
 from live import child, supervisor
 from live.supervisor import Stage, Supervisor
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -47,13 +48,6 @@ def keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     stop.set()
     for each in running:
         each.join()
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    given_up = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < given_up, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def test_a_stage_that_ends_starts_again_and_says_why_it_ended(keep: Callable[..., Stage]) -> None:

@@ -49,6 +49,13 @@ def load_file(source: Path, data_dir: Path, *options: str) -> Loaded:
     )
 
 
+def load_lines(data_dir: Path, name: str, *lines: bytes) -> Loaded:
+    """Write a file of these lines into a data folder and load it there."""
+    source = data_dir / name
+    source.write_bytes(b"\n".join(lines) + b"\n")
+    return load_file(source, data_dir)
+
+
 def load_bytes(folder: Path, name: str, content: bytes, *options: str) -> Loaded:
     """Write a file and load it into a landing of its own."""
     source = folder / name

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import load
 from ingest.events import NOTES, READINGS
 from ingest.landing import withdraw
 from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.commit import land as land_rows
 from ingest.landing.printable import printable
 from ingest.landing.quarantine import command
+from tests.unit.ingest.landing.loading import load_file, load_lines
 from tests.unit.ingest.test_events import EVENT
 
 TOPIC = "persistent://public/default/readings"
@@ -29,17 +29,6 @@ def quarantine(data_dir: Path, *arguments: object, exit_code: int = 0) -> str:
     result = CliRunner().invoke(command, [*map(str, arguments), "--data-dir", str(data_dir)])
     assert result.exit_code == exit_code, result.output
     return result.output
-
-
-def load_file(source: Path, data_dir: Path) -> str:
-    result = CliRunner().invoke(load.command, ["--source", str(source), "--data-dir", str(data_dir)])
-    return result.output
-
-
-def load_lines(data_dir: Path, name: str, *lines: bytes) -> str:
-    source = data_dir / name
-    source.write_bytes(b"\n".join(lines) + b"\n")
-    return load_file(source, data_dir)
 
 
 def land_messages(folder: Path, *messages: bytes, contract=READINGS) -> None:
@@ -91,7 +80,7 @@ def test_exported_lines_load_when_they_are_corrected(tmp_path):
     ]
     assert all(row["reason"].startswith("not_json: ") for row in rows)
     out.write_bytes(GOOD + b"\n" + GOOD + b"\n")
-    assert "landed 2 readings, quarantined 0" in load_file(out, tmp_path / "corrected")
+    assert "landed 2 readings, quarantined 0" in load_file(out, tmp_path / "corrected").output
 
 
 def test_lines_of_a_csv_file_stand_under_their_header(tmp_path):
@@ -111,7 +100,7 @@ def test_lines_of_a_csv_file_stand_under_their_header(tmp_path):
             ("5", "6"),
         ]
     out.write_bytes(out.read_bytes().replace(b"five", b"5"))
-    assert "landed 3 readings, quarantined 0" in load_file(out, tmp_path)
+    assert "landed 3 readings, quarantined 0" in load_file(out, tmp_path).output
 
 
 def test_lines_in_another_encoding_are_shown_and_exported_as_text(tmp_path):

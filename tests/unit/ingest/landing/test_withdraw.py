@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import load
 from ingest.durable_files import file_lock
 from ingest.events import READINGS
 from ingest.landing.commit import TIMESTAMP, land, to_table
 from ingest.landing.withdraw import command
 from ingest.landing.withdrawals import MessageRange, Withdrawals, in_ranges, record, recorded, withdrawals
+from tests.unit.ingest.landing.loading import load_file, load_lines
 from tests.unit.ingest.test_events import EVENT
 
 TOPIC = "persistent://public/default/readings"
@@ -29,12 +29,6 @@ def withdraw(data_dir: Path, *arguments: str, exit_code: int = 0) -> str:
     result = CliRunner().invoke(command, [*arguments, "--data-dir", str(data_dir)])
     assert result.exit_code == exit_code, result.output
     return result.output
-
-
-def load_lines(data_dir: Path, name: str, *lines: bytes) -> str:
-    source = data_dir / name
-    source.write_bytes(b"\n".join(lines) + b"\n")
-    return CliRunner().invoke(load.command, ["--source", str(source), "--data-dir", str(data_dir)]).output
 
 
 def land_topic(data_dir: Path, *ledger_ids: int, published: datetime) -> None:
@@ -90,7 +84,7 @@ def test_of_several_files_of_one_name_the_path_names_one(tmp_path):
         source = tmp_path / shop / "stock.ndjson"
         source.parent.mkdir()
         source.write_bytes((GOOD + b"\n") * count + shop.encode())
-        CliRunner().invoke(load.command, ["--source", str(source), "--data-dir", str(tmp_path)])
+        load_file(source, tmp_path)
     south = str(tmp_path / "south" / "stock.ndjson")
     assert "withdrew 2 readings" in withdraw(tmp_path, "--source", south)
     assert withdrawn_ids(tmp_path) == [(2, 1), (2, 2), (2, 3)]
