@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 BYTES_PER_TASK = 64_000_000  # of raw, some three million readings
 SECONDS_BETWEEN_REPORTS = 5
-SETTINGS = ("INVENTORY_DETECTORS", "INVENTORY_MAX_AGE_YEARS")  # what the project reads from the environment
+# what the project reads from the environment: where a task had others than the driver, it would parse for itself
+SETTINGS = ("INVENTORY_CURRENCY", "INVENTORY_DETECTORS", "INVENTORY_MAX_AGE_YEARS")
 
 
 class ShardError(Exception):

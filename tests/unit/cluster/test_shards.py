@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster import shards
-from cluster.shards import ShardError, built_shards, shards_of
+from cluster.shards import SETTINGS, ShardError, built_shards, shards_of
 from ingest.refining import tasks
+from tests.conftest import ROOT
 
 
 def test_shards_have_about_as_many_readings_each():
@@ -41,3 +43,10 @@ def test_a_time_limit_that_spark_meets_is_not_waited_for(tmp_path: Path, monkeyp
     monkeypatch.setattr(tasks, "in_tasks", lambda *_: Job())
     with pytest.raises(TimeoutError, match="timed out"):
         shards._build(None, tmp_path, tmp_path, "2026-06-30", {}, 2)  # type: ignore[arg-type]
+
+
+def test_a_task_gets_all_settings_that_the_project_reads() -> None:
+    folders = [ROOT / "models", ROOT / "macros"]
+    files = [path for folder in folders for path in folder.rglob("*.*") if path.suffix in {".sql", ".yml"}]
+    read = {name for file in files for name in re.findall(r"env_var\(['\"](\w+)['\"]", file.read_text())}
+    assert read == {*SETTINGS, "INVENTORY_DATA_DIR"}  # a task has a data folder of its own
