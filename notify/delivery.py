@@ -1,4 +1,4 @@
-"""Delivery: what is new for each person, as one digest, to each of his addresses by Apprise."""
+"""Delivery: what is new for each person, as one digest, to each of their addresses by Apprise."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person, his addresses, and the stores whose episodes he may see, as in access.yml."""
+    """A person, their addresses, and the stores whose episodes they may see, as in access.yml."""
 
     name: str
     send_to: list[Address]
@@ -44,7 +44,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: list[str] = []
 
     def may_see(self, episode: Episode, region_of: dict[str, str]) -> bool:
-        """Whether the row rules show him the episode: an episode of no single store is for who sees its whole region,
+        """Whether the row rules show them the episode: an episode of no single store is for who sees its whole region,
         or everything. Who sees it does not get the same of each store."""
         if self.stores == "all":
             return not episode.is_covered_by_region

@@ -1,6 +1,6 @@
 """The connection to a published file: what its user may see is all that it shows, whatever the SQL.
 
-For a user who may not write SQL, temporary views with the tables' names hold his rows, and SQLite's authorizer
+For a user who may not write SQL, temporary views with the tables' names hold their rows, and SQLite's authorizer
 refuses the tables themselves. The authorizer learns only the name of the view or common table expression that reads a
 table, and any query can give that name to one of its own. So each view reads through an expression whose name is drawn
 again for each connection.

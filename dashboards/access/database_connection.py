@@ -1,4 +1,4 @@
-"""The connection to the serving database: the rows of who asks, by his role, and limits in plain words."""
+"""The connection to the serving database: the rows of who asks, by their role, and limits in plain words."""
 
 from __future__ import annotations
 

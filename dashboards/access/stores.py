@@ -1,4 +1,4 @@
-"""From a person to the stores that he sees. The connection and Superset's row rules both ask here."""
+"""From a person to the stores that they see. The connection and Superset's row rules both ask here."""
 
 from __future__ import annotations
 

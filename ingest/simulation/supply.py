@@ -66,7 +66,7 @@ def write_supply(supply: Supply, path: Path) -> None:
 def write_order_events(supply: Supply, placed: list[list[Orders]], days: int, path: Path) -> None:
     """The orders of the last of `days` and of all later ones, as events in the order of their times.
 
-    `placed` holds each chunk's orders of each store. A supplier promises the day on which he delivers, but for the
+    `placed` holds each chunk's orders of each store. A supplier promises the day of the delivery, but for the
     deliveries that are late.
     """
     catalogue = supply.catalogue

@@ -74,7 +74,7 @@ def replace(cursor: Any, database: ServingDatabase, written: dict[Name, Publishe
             cursor.execute(f"alter table {STAGED}.{name} set schema {schema}")
     for (schema, name), table in written.items():
         if table.view_of:
-            # with the rights of its reader, who sees the rows that he sees of the table
+            # with the rights of its reader, who sees the same rows as of the table
             cursor.execute(
                 f"create view {schema}.{name} with (security_invoker) as select * from {schema}.{table.view_of}"
             )

@@ -50,7 +50,7 @@ ALL_OF_A_PAGE = 4500  # a height in which charts below the fold are drawn, too
 
 @dataclass
 class Visitor:
-    """Somebody who is signed in, and what went wrong before his eyes."""
+    """Somebody who is signed in, and what went wrong before their eyes."""
 
     page: Page
     site: Site

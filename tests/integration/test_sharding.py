@@ -118,7 +118,7 @@ def write_later_readings(path: Path) -> None:
 
 
 def write_orders(data_dir: Path) -> None:
-    """One supplier, who delivers to each store in his own time, and has not delivered the latest orders."""
+    """One supplier, whose deliveries take longer to each next store, and who has not delivered the latest orders."""
     (data_dir / "products.csv").write_text("product_id,supplier\n*,Wholesale\n")
     lines = ["order_id,product_id,store_location,quantity_ordered,ordered_at,received_at"]
     for usual, store in enumerate(STORES, start=2):

@@ -1,4 +1,4 @@
-"""Superset and /today on PostgreSQL show what they show on SQLite, and each manager his rows only."""
+"""Superset and /today on PostgreSQL show what they show on SQLite, and each manager their own rows only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever SQL a person sends to PostgreSQL, he sees his rows and no others."""
+"""Whatever SQL a person sends to PostgreSQL, they see their own rows and no others."""
 
 from __future__ import annotations
 
