@@ -99,7 +99,12 @@ class FileOptions:
 
 AS_IT_COMES = FileOptions()
 TOTAL_LINE = Rejection("total_line", "it sums other rows up and is no reading")
-_TOTAL = re.compile(r"\W*(grand |sub)?-?(total|totals|sum|summe|gesamt|totaal|totale|итого|合計|合计)\b", re.IGNORECASE)
+# the words of shops, and what the pivot tables of spreadsheets call their last row
+_TOTAL = re.compile(
+    r"\W*(total g[eé]n[eé]ral|total geral|totale complessivo|suma końcowa|общий итог|(grand |sub)?-?"
+    r"(totals?|sum|summe|gesamt(summe|ergebnis)?|(eind|sub)?totaal|totale|razem|итого|合計|合计|総計|总计))\b",
+    re.IGNORECASE,
+)
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 

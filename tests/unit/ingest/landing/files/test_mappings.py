@@ -470,6 +470,22 @@ def test_a_fault_in_the_options_is_named_with_the_way_out(tmp_path, options, mes
     assert not list(tmp_path.rglob("*.parquet"))
 
 
+@pytest.mark.parametrize(
+    "total",
+    [
+        *("Grand Total", "Gesamtergebnis", "Gesamtsumme:", "Total général", "Total general", "Total Geral"),
+        *("Totale complessivo", "Eindtotaal", "Suma końcowa", "Razem", "Общий итог", "総計", "总计"),
+    ],
+)
+def test_the_last_row_of_a_pivot_table_is_no_product(tmp_path, total):
+    rows = [["Total war", 5], ["Gesamtergebnisse II", 6], [total, 11]]
+    source = table(tmp_path / "pivot.csv", ["Item", "Units"], *rows)
+    options = ["--columns", "product_id=Item,quantity=Units", "--set", "category=Games,store_location=East"]
+    output = run(tmp_path, source, *options, "--as-of", AS_OF)
+    assert "1 total_line" in output
+    assert landed(tmp_path, "product_id, quantity") == [("Total war", 5), ("Gesamtergebnisse II", 6)]
+
+
 def test_a_preview_shows_events_and_rejections_and_writes_nothing(tmp_path):
     rows = [[f"P{number}", "East", number, ""] for number in range(12)] + [["P\x1b[2J", "East", "x", ""]] * 3
     source = table(tmp_path / "count.csv", ["sku", "store_location", "quantity", "note"], *rows)
