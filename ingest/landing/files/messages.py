@@ -23,13 +23,13 @@ from ingest.landing.files.rows import (
     AS_IT_COMES,
     TOTAL_LINE,
     Addends,
-    ErrorValue,
     EventFile,
     FileOptions,
     Row,
     SourceError,
     as_name,
     is_total,
+    shows_error,
 )
 from ingest.times import PLAIN, TimeError, read_time
 
@@ -130,7 +130,7 @@ class Interpreter:
             value = event.get(name)
             if isinstance(value, bytes):
                 return Rejection("not_utf8", f"{name}: bytes that are no text in UTF-8")
-            if isinstance(value, ErrorValue):
+            if shows_error(value):
                 return Rejection("wrong_type", f"{name}: the cell shows {value}")
         for name in self._numbers:
             value = event.get(name)

@@ -31,6 +31,13 @@ class ErrorValue(str):
     """What the cell of a spreadsheet shows where its formula failed: #N/A, say."""
 
 
+# what stands there once the sheet is saved as text: in English, German, French, Spanish, Italian, Dutch and Portuguese
+_ERROR_TEXT = re.compile(
+    r"#(N/[ABD]|NV|SPILL!|CALC!|[¡¿]?(NULL?|NULO|DIV/0|DEEL/0|VALUE|WERT|VALEUR|VALORE?|WAARDE|REF|BEZUG|RIF|VERW|NAME|"
+    r"NOME?|NOMBRE|NAAM|N[UÚ]M|ZAHL|GETAL)[!?])"
+)
+
+
 class Addends(tuple[Any, ...]):
     """What several rows say of one level: values to be read as numbers and added up."""
 
@@ -133,6 +140,13 @@ def is_total(values: dict[str, Any], needed: Sequence[object]) -> bool:
     if match is None:
         return False
     return any(value in (None, "") for value in needed) if needed else not re.search(r"\w", match.string[match.end() :])
+
+
+def shows_error(value: object) -> bool:
+    """Whether a cell, or what was saved of it as text, shows that its formula failed."""
+    return isinstance(value, ErrorValue) or (
+        isinstance(value, str) and "#" in value and bool(_ERROR_TEXT.fullmatch(value.strip()))
+    )
 
 
 def as_name(value: Any) -> Any:

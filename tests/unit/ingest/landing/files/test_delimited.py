@@ -160,6 +160,19 @@ def test_apostrophes_that_keep_spreadsheets_from_reading_are_dropped(tmp_path):
     assert set(loaded.column("store_location")) == {"'s Hage"}
 
 
+def test_a_formula_that_failed_names_nothing(tmp_path):
+    rows = [
+        f"{product},Toys,{store},5,9.5,{TIME}" for product, store in [("#NV", "East"), ("P2", "#REF!"), ("#1", "#A")]
+    ]
+    loaded = load_text(tmp_path, "e.csv", lines(HEADER, *rows, f"P4,Toys,East,#DIV/0!,9.5,{TIME}"))
+    assert loaded.column("product_id") == ["#1"]
+    assert [row["error"] for row in loaded.bad] == [
+        "wrong_type: product_id: the cell shows #NV",
+        "wrong_type: store_location: the cell shows #REF!",
+        "wrong_type: quantity: the cell shows #DIV/0!",
+    ]
+
+
 def test_columns_may_differ_from_ours_in_upper_and_lower_case(tmp_path):
     row = f"P1,Toys,East,5,9.5,{TIME}"
     names = HEADER.replace("product_id", "Product_ID").replace("quantity", "QUANTITY")

@@ -190,7 +190,7 @@ def test_the_reason_names_what_a_cell_shows_whose_formula_failed(tmp_path):
         (3, "wrong_type: quantity: the cell shows #N/A"),
         (4, "wrong_type: product_id: the cell shows #REF!"),
         (5, "wrong_type: price: the cell shows #DIV/0!"),
-        (6, "wrong_type: quantity: '#N/A' is no number"),
+        (6, "wrong_type: quantity: the cell shows #N/A"),
     ]
     assert b'"price":"#DIV/0!"' in loaded.bad[2]["raw"]
     assert [(row["entry_id"], row["extra"]) for row in loaded.good] == [(7, '{"shelf":"#DIV/0!"}')]
