@@ -9,7 +9,7 @@
             then format('has the {{ column }} ''{}'', not a whole number from 1 on', {{ column }})
         {%- endfor %}
         when nullif(trim(unit_cost), '') is not null
-            and not coalesce(try_cast(unit_cost as decimal(18, 4)) between 0 and {{ var('accepted_price') }}, false)
+            and not coalesce({{ amount('unit_cost') }} between 0 and {{ var('accepted_price') }}, false)
             then format('has the unit_cost ''{}'', not an amount such as 4.50', unit_cost)
         when row_number() over (partition by trim(product_id) order by row_number) > 1
             then format('names {} again', trim(product_id))
@@ -37,12 +37,30 @@
 {% endmacro %}
 
 
-{# Whether a text is a number of units: whole, from 1 on, and no more than a reading may have. DuckDB would round others. #}
+{# Whether a text is a number of units: whole, from 1 on, and no more than a reading may have. DuckDB would round others. 1.000
+   is one or a thousand, so it is none. #}
 {% macro is_count(written) %}
     (
-        regexp_full_match(trim({{ written }}), '[0-9]{1,9}(\.0*)?')
+        regexp_full_match(trim({{ written }}), '[0-9]{1,9}(\.(0{0,2}|0{4,}))?|[0-9]{4,9}\.000')
         and try_cast(trim({{ written }}) as double) between 1 and {{ var('accepted_quantity') }}
     )
+{%- endmacro %}
+
+
+{# The amount of money in a column of text, with a point or a comma before the decimals; NULL where it is none. Where any row
+   of the file has a decimal comma, 1.250 may be a thousand and more, and is none. #}
+{% macro amount(column) %}
+    {%- set has_comma -%}
+        coalesce(regexp_full_match(trim({{ column }}), '-?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+),[0-9]{1,2}'), false)
+    {%- endset -%}
+    case
+        when {{ has_comma }} then try_cast(replace(replace({{ column }}, '.', ''), ',', '.') as decimal(18, 4))
+        when not (
+            bool_or({{ has_comma }}) over ()
+            and regexp_full_match(trim({{ column }}), '-?[1-9][0-9]{0,2}(\.[0-9]{3})+')
+        )
+            then try_cast({{ column }} as decimal(18, 4))
+    end
 {%- endmacro %}
 
 

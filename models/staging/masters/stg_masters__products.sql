@@ -48,7 +48,7 @@ renamed as (
         -- numerics
         try_cast(pack_size as bigint) as pack_size,
         try_cast(minimum_order as bigint) as minimum_order,
-        try_cast(unit_cost as decimal(18, 4)) as unit_cost
+        {{ amount('unit_cost') }} as unit_cost
 
     from judged
     where fault is null

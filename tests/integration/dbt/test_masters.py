@@ -228,6 +228,47 @@ def test_wrong_rows_of_products_and_orders_are_named_and_cost_no_others(project,
     assert rows(project, events) == [("J1", 7, "2026-01-01 08:00:00"), ("O1", 5, "2026-01-01 06:00:00")]
 
 
+def test_marks_in_numbers_of_products_and_orders_are_read_or_named_never_guessed(project, capfd):
+    remove_masters(project)
+    lines = [
+        "product_id;pack_size;minimum_order;unit_cost",
+        "P1;12.0;24.00;4,50",
+        "P2;1.000;;1.234,5",
+        "P3;;2.000;4,5",
+        "P4;1200.000;;0.125",
+        "P5;;;1.250",
+        "P6;;;1,250",
+    ]
+    (project.data_dir / "products.csv").write_text("\n".join(lines))
+    write_orders(
+        project,
+        [
+            ("O1", "P1", "Store_A", "5.000", "2026-01-01", "", "", ""),
+            ("O2", "P1", "Store_A", "5.0", "2026-01-01", "", "", ""),
+        ],
+    )
+    project.build("--select", "stg_masters__products", "stg_orders__events", with_seeds=False)
+    output = " ".join(capfd.readouterr().out.split())
+    for message in (
+        "row 2 has the pack_size '1.000', not a whole number",
+        "row 3 has the minimum_order '2.000', not a whole number",
+        "row 5 has the unit_cost '1.250', not an amount",
+        "row 6 has the unit_cost '1,250', not an amount",
+        "row 1 has the quantity_ordered '5.000', not a whole number",
+    ):
+        assert message in output, message
+    assert rows(
+        project,
+        "select product_id, pack_size, minimum_order, unit_cost::varchar from stg_masters__products order by all",
+    ) == [("P1", 12, 24, "4.5000"), ("P4", 1200, None, "0.1250")]
+    assert rows(project, "select order_id, quantity_ordered from stg_orders__events") == [("O2", 5)]
+
+    # where nothing says that the comma is the decimal mark
+    (project.data_dir / "products.csv").write_text("product_id,unit_cost\nP5,1.250\n")
+    project.build("--select", "stg_masters__products", with_seeds=False)
+    assert rows(project, "select unit_cost::varchar from stg_masters__products") == [("1.2500",)]
+
+
 def test_shuffled_and_doubled_order_events_give_the_same_tables(project):
     remove_masters(project)
     random = Random(7)
