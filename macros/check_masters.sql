@@ -47,7 +47,7 @@
     union all
     select format('row {} has the date ''{}'', not one such as 2026-01-31', row_number, written)
     from (unpivot master on {{ first_day }}, {{ last_day }} into name column_name value written) as dates
-    where written != '' and try_cast(written as date) is null
+    where written != '' and not {{ is_time('written') }}
 {% endmacro %}
 
 

@@ -108,6 +108,11 @@ def test_a_file_that_cannot_be_meant_stops_the_build_and_names_its_faults(projec
         ),
         ("school_holidays.csv", "country,first_day\nDE,2026-01-01\n", ["it has no column 'last_day'"]),
         (
+            "promotions.csv",  # a year of two digits is no year, and a promotion without an end has no days
+            "start_date,end_date\n26-11-20,26-11-27\n2026-01-01,infinity\n",
+            ["row 1 has the date '26-11-20'", "row 1 has the date '26-11-27'", "row 2 has the date 'infinity'"],
+        ),
+        (
             "school_holidays.csv",
             "country,first_day,last_day\nGermany,2026-01-31,2026-01-01\n*,soon,2026-01-01\n",
             [
