@@ -89,7 +89,7 @@
             master as (
                 select
                     row_number,
-                    {% for column in known %}trim({{ column }}) as {{ column }},{% endfor %}
+                    {% for column in known %}{{ tidied(column) }} as {{ column }},{% endfor %}
                 from (
                     select {% for column in known %}null::varchar as {{ column }},{% endfor %} null as row_number
                     where false

@@ -2,7 +2,7 @@
    reports these rows and staging leaves them out, so both ask here. Both give columns of text and `row_number`. #}
 {% macro product_fault() %}
     case
-        when coalesce(trim(product_id), '') = '' then 'has no product_id'
+        when coalesce({{ tidied('product_id') }}, '') = '' then 'has no product_id'
         when regexp_matches(concat(product_id, name, unit, supplier), '[[:cntrl:]]') then 'holds a control character'
         {%- for column in ['pack_size', 'minimum_order'] %}
         when nullif(trim({{ column }}), '') is not null and not {{ is_count(column) }}
@@ -11,8 +11,8 @@
         when nullif(trim(unit_cost), '') is not null
             and not coalesce({{ amount('unit_cost') }} between 0 and {{ var('accepted_price') }}, false)
             then format('has the unit_cost ''{}'', not an amount such as 4.50', unit_cost)
-        when row_number() over (partition by trim(product_id) order by row_number) > 1
-            then format('names {} again', trim(product_id))
+        when row_number() over (partition by {{ tidied('product_id') }} order by row_number) > 1
+            then format('names {} again', {{ tidied('product_id') }})
     end
 {% endmacro %}
 
@@ -21,7 +21,7 @@
 {% macro order_fault() %}
     case
         {%- for column in ['order_id', 'product_id', 'store_location'] %}
-        when coalesce(trim({{ column }}), '') = '' then 'has no {{ column }}'
+        when coalesce({{ tidied(column) }}, '') = '' then 'has no {{ column }}'
         {%- endfor %}
         when regexp_matches(concat(order_id, product_id, store_location), '[[:cntrl:]]')
             then 'holds a control character'

@@ -38,12 +38,12 @@ renamed as (
 
     select
         -- ids
-        trim(product_id) as product_id,
+        {{ tidied('product_id') }} as product_id,
 
         -- text
-        nullif(trim(name), '') as name,  -- noqa: RF04
-        nullif(trim(unit), '') as unit,
-        nullif(trim(supplier), '') as supplier,
+        nullif({{ tidied('name') }}, '') as name,  -- noqa: RF04
+        nullif({{ tidied('unit') }}, '') as unit,
+        nullif({{ tidied('supplier') }}, '') as supplier,
 
         -- numerics
         try_cast(pack_size as bigint) as pack_size,

@@ -22,9 +22,9 @@ renamed as (
     select distinct
         cast(trim(start_date) as date) as start_date,
         cast(trim(end_date) as date) as end_date,
-        coalesce(nullif(trim(store_location), ''), '*') as store_location,
-        coalesce(nullif(trim(product_id), ''), '*') as product_id,
-        coalesce(nullif(trim(category), ''), '*') as category
+        coalesce(nullif({{ tidied('store_location') }}, ''), '*') as store_location,
+        coalesce(nullif({{ tidied('product_id') }}, ''), '*') as product_id,
+        coalesce(nullif({{ tidied('category') }}, ''), '*') as category
     from promotions
 
 )

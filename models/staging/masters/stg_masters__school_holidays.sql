@@ -22,8 +22,8 @@ renamed as (
     select distinct
         cast(trim(first_day) as date) as first_day,
         cast(trim(last_day) as date) as last_day,
-        coalesce(nullif(trim(store_location), ''), '*') as store_location,
-        coalesce(nullif(trim(region), ''), '*') as region,
+        coalesce(nullif({{ tidied('store_location') }}, ''), '*') as store_location,
+        coalesce(nullif({{ tidied('region') }}, ''), '*') as region,
         coalesce(upper(nullif(trim(country), '')), '*') as country
     from school_holidays
 

@@ -23,11 +23,11 @@ renamed as (
 
     select
         -- ids
-        trim(store_location) as store_location,
+        {{ tidied('store_location') }} as store_location,
 
         -- text
-        nullif(trim(name), '') as name,  -- noqa: RF04
-        nullif(trim(region), '') as region,
+        nullif({{ tidied('name') }}, '') as name,  -- noqa: RF04
+        nullif({{ tidied('region') }}, '') as region,
         upper(nullif(trim(country), '')) as country,
         nullif(trim(time_zone), '') as time_zone
 

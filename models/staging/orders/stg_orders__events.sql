@@ -29,9 +29,9 @@ renamed as (
 
     select distinct
         -- ids
-        trim(order_id) as order_id,
-        trim(product_id) as product_id,
-        trim(store_location) as store_location,
+        {{ tidied('order_id') }} as order_id,
+        {{ tidied('product_id') }} as product_id,
+        {{ tidied('store_location') }} as store_location,
 
         -- numerics
         try_cast(quantity_ordered as bigint) as quantity_ordered,

@@ -12,6 +12,7 @@ from random import Random
 import duckdb
 import pytest
 
+from ingest.names import tidy
 from tests.integration.dbt.project import Project
 from tests.integration.dbt.test_data_folders import READING
 from tests.integration.oracle import Event
@@ -167,6 +168,36 @@ def test_a_store_has_the_holidays_of_its_country_and_its_schools(project):
             ("2026-01-06", 1, 0, 3, 0),
             ("2026-01-07", 0, 0, 7, 0),
         ]
+
+
+def test_names_are_tidied_as_those_of_readings_are(project):
+    remove_masters(project)
+    # two spaces, one that does not break, one that is invisible, an accent of its own
+    sent = "Main  Street\u00a0\u200bCafe\u0301 "
+    assert tidy(sent) == "Main Street Café"
+    files = {
+        "stores.csv": ["store_location", "name", "region"],
+        "promotions.csv": ["store_location", "category", "product_id", "start_date", "end_date"],
+        "school_holidays.csv": ["store_location", "region", "first_day", "last_day"],
+        "products.csv": ["product_id", "name", "unit", "supplier"],
+        "orders.csv": ["order_id", "product_id", "store_location", "quantity_ordered", "ordered_at"],
+    }
+    days = ("start_date", "end_date", "first_day", "last_day", "ordered_at")
+    others = {"quantity_ordered": "5"} | dict.fromkeys(days, "2026-01-01")
+    for file, columns in files.items():
+        values = [others.get(column, sent) for column in columns]
+        (project.data_dir / file).write_text(f"{','.join(columns)}\n{','.join(values)}\n")
+    names = {
+        "stg_masters__stores": "store_location, name, region",
+        "stg_masters__promotions": "store_location, category, product_id",
+        "stg_masters__school_holidays": "store_location, region",
+        "stg_masters__products": "product_id, name, unit, supplier",
+        "stg_orders__events": "order_id, product_id, store_location",
+    }
+    project.build("--select", *names, with_seeds=False)
+    for model, selected in names.items():
+        ((*found,),) = rows(project, f"select {selected} from {model}")
+        assert set(found) == {tidy(sent)}, model
 
 
 ORDER_COLUMNS = (
