@@ -65,8 +65,20 @@
         {{- return('') -}}
     {%- endif -%}
     {%- set path = env_var('INVENTORY_DATA_DIR', 'data') ~ '/' ~ file -%}
-    {%- set is_text = "select try(decode(content)) is not null from read_blob('" ~ path | replace("'", "''") ~ "')" -%}
-    {%- if not run_query(is_text).rows[0][0] -%}
+    {#- DuckDB reads no file whose rows end in both ways; inside quotes, lines may end as they like -#}
+    {%- set content = run_query("
+        select text is not null, contains(text, '\r\n') and regexp_matches(text, '(^|[^\r])\n')
+        from (
+            select regexp_replace(try(decode(content)), '\"[^\"]*\"', '', 'g') as text
+            from read_blob('" ~ path | replace("'", "''") ~ "')
+        )
+    ").rows[0] -%}
+    {%- if content[1] and file.endswith('.csv') -%}
+        {%- do exceptions.raise_compiler_error(
+            path ~ ': some of its lines end in CR LF and some in LF alone. Save it again and build again.'
+        ) -%}
+    {%- endif -%}
+    {%- if not content[0] -%}
         {%- set problem = path ~ ': it is not in UTF-8. Save it as CSV UTF-8 and build again.' -%}
         {%- if stops -%}
             {%- do exceptions.raise_compiler_error(problem) -%}

@@ -101,6 +101,11 @@ def test_a_file_that_cannot_be_meant_stops_the_build_and_names_its_faults(projec
     ("file", "content", "messages"),
     [
         ("promotions.csv", "product_id,start_date\nP1,2026-01-01\n", ["it has no column 'end_date'"]),
+        (
+            "orders.csv",  # saved by a spreadsheet, and then a program added a line
+            "order_id,product_id\r\nO1,P1\r\nO2,P1\n",
+            ["some of its lines end in CR LF and some in LF alone. Save it again and build again."],
+        ),
         ("promotions.csv", "start_date,end_date\n2026-01-31,\n", ["row 1 has no end_date"]),
         (
             "promotions.csv",
@@ -126,7 +131,7 @@ def test_a_file_that_cannot_be_meant_stops_the_build_and_names_its_faults(projec
 )
 def test_periods_that_cannot_be_meant_stop_the_build(project, capfd, file, content, messages):
     remove_masters(project)
-    (project.data_dir / file).write_text(content)
+    (project.data_dir / file).write_bytes(content.encode())
     with pytest.raises(AssertionError):
         project.build("--select", "int_as_of", with_seeds=False)
     (line,) = {line for line in capfd.readouterr().out.splitlines() if f"{file}: " in line}
