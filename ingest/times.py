@@ -23,7 +23,7 @@ EPOCH_UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))
 _TIME = re.compile(
     r"""
     (?: (?P<year>\d{4}) (?P<mark>[-/.]) (?P<month>\d{1,2}) (?P=mark) (?P<day>\d{1,2})
-      | (?P<first>\d{1,2}) (?P<between>[-/.]) (?P<second>\d{1,2}) (?P=between) (?P<last_year>\d{4})
+      | (?P<first>\d{1,2}) (?P<between>[-/.]) (?P<second>\d{1,2}) (?P=between) (?P<last_year>\d{4}|\d{2})
     )
     (?: (?: [Tt] | ,?\s+ )
         (?P<hour>\d{1,2}) : (?P<minute>\d{2}) (?: : (?P<seconds>\d{2}) (?: [.,] (?P<fraction>\d{1,12}) )? )?
@@ -33,6 +33,20 @@ _TIME = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+# 202601031015 or 20260103101500; as milliseconds since 1970 they would be of 1976, or after 2286
+_COMPACT = re.compile(r"20\d{10}(\d\d)?", re.ASCII)
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_NAMED_MONTHS = (
+    re.compile(
+        r"(?P<day>\d{1,2})[-. ]\s*(?P<month>[a-z]{3,9})[-. ]\s*(?P<year>\d{4}|\d{2})\b", re.IGNORECASE | re.ASCII
+    ),
+    re.compile(r"(?P<month>[a-z]{3,9})\.? (?P<day>\d{1,2}),? (?P<year>\d{4})\b", re.IGNORECASE | re.ASCII),
+)
+# 46025.43, the days since 1900: a column of dates that is shown as numbers
+_DAYS_OF_SPREADSHEET = re.compile(r"[2-6]\d{4}([.,]\d+)?", re.ASCII)
 _EPOCH_TEXT = re.compile(r"-?\d{9,19}(\.\d+)?", re.ASCII)
 
 
@@ -96,11 +110,13 @@ def day_order(text: str) -> str | None:
     a date, and not the same one. None where it proves nothing."""
     if text[:4].isdigit():
         return None
-    match = _TIME.fullmatch(text.strip())
-    if match is None or match["between"] in (None, "."):
+    match = _TIME.fullmatch(_with_numbered_month(text.strip()))
+    if match is None or match["between"] is None:
         return None
-    first, second = int(match["first"]), int(match["second"])
-    if first == second or min(first, second) > 12:
+    first, second, year = int(match["first"]), int(match["second"]), match["last_year"]
+    if len(year) == 2 and int(year) <= 31 and second <= 12:  # the year may as well come first
+        return "either"
+    if match["between"] == "." or first == second or min(first, second) > 12:
         return None
     return "day" if first > 12 else "month" if second > 12 else "either"
 
@@ -126,13 +142,14 @@ def read_time(value: object, time_format: TimeFormat = PLAIN) -> Timestamp:
 
 
 def _from_text(text: str, time_format: TimeFormat) -> Timestamp:
+    if _COMPACT.fullmatch(text):
+        return _in_utc(datetime.strptime(text, "%Y%m%d%H%M%S" if len(text) == 14 else "%Y%m%d%H%M"), time_format.zone)
     if _EPOCH_TEXT.fullmatch(text):
         return Timestamp(_from_epoch(float(text) if "." in text else int(text)))
+    text = _with_numbered_month(text)
     match = _TIME.fullmatch(text)
     if match is None:
-        with suppress(ValueError):  # 20260131 and the like
-            return _day_start(date.fromisoformat(text), time_format.zone)
-        return _in_utc(datetime.fromisoformat(text), time_format.zone)
+        return _from_iso(text, time_format.zone)
     year, month, day = _date_parts(match, text, time_format.day_first)
     if match["hour"] is None:
         return _day_start(date(year, month, day), time_format.zone)
@@ -145,19 +162,41 @@ def _from_text(text: str, time_format: TimeFormat) -> Timestamp:
     return _in_utc(local + timedelta(days=extra_day, microseconds=micros), time_format.zone)
 
 
+def _with_numbered_month(text: str) -> str:
+    """A text that begins with 3-Jan-2026 or January 3, 2026, with 3.1.2026 instead."""
+    for match in filter(None, (pattern.match(text) for pattern in _NAMED_MONTHS)):
+        for number, month in enumerate(_MONTHS, start=1):
+            if month.startswith(match["month"].lower()):
+                return f"{match['day']}.{number}.{match['year']}{text[match.end() :]}"
+    return text
+
+
+def _from_iso(text: str, zone: tzinfo) -> Timestamp:
+    """A time in one of the rarer spellings of ISO 8601, such as 20260131."""
+    with suppress(ValueError):
+        return _day_start(date.fromisoformat(text), zone)
+    with suppress(ValueError):
+        return _in_utc(datetime.fromisoformat(text), zone)
+    counted = _DAYS_OF_SPREADSHEET.fullmatch(text)
+    why = ", but the days that a spreadsheet counts: show the column as dates and save it again" if counted else ""
+    raise TimeError("wrong_type", f"{text[:40]!r} is no time such as 2026-01-31 18:30{why}")
+
+
 def _date_parts(match: re.Match[str], text: str, day_first: bool | None) -> tuple[int, int, int]:
     if match["year"]:
         return int(match["year"]), int(match["month"]), int(match["day"])
     year, first, second = int(match["last_year"]), int(match["first"]), int(match["second"])
     order = day_order(text)
-    if match["between"] == "." or (day_first is None and order in ("day", None)):
-        day_first = True
-    elif day_first is None and order == "month":
-        day_first = False
-    if day_first is None:
+    if day_first is None and order == "either":
         raise TimeError(
             "ambiguous_date", f"{text!r}: load it with --day-first or --month-first, or write 2026-01-31T18:30:00Z"
         )
+    if match["between"] == ".":
+        day_first = True
+    elif day_first is None:
+        day_first = order != "month"
+    if year < 100:
+        year += 2000
     return (year, second, first) if day_first else (year, first, second)
 
 

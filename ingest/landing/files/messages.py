@@ -132,6 +132,8 @@ class Interpreter:
                 return Rejection("not_utf8", f"{name}: bytes that are no text in UTF-8")
             if shows_error(value):
                 return Rejection("wrong_type", f"{name}: the cell shows {value}")
+        if isinstance(event.get(TIME_COLUMN), int | float | Decimal):  # 20260131 may have been stored as a number
+            event[TIME_COLUMN] = as_name(event[TIME_COLUMN])
         for name in self._numbers:
             value = event.get(name)
             if name == "price" and isinstance(value, str) and not value.strip():

@@ -37,6 +37,13 @@ DAY = datetime(2026, 1, 3, tzinfo=UTC)
         ("2026-01-02 24:00:00 UTC", DAY),
         ("2026-01-03T10:15:00,5", AT.replace(microsecond=500_000)),
         ("2026-01-03T10:15:00.123456789Z", AT.replace(microsecond=123_457)),
+        ("202601031015", AT),
+        ("20260103101500", AT),
+        ("3-Jan-2026", DAY),
+        ("3. January 2026 10:15", AT),
+        ("Jan 3, 2026 10:15 AM", AT),
+        ("03 SEPT 2026", DAY.replace(month=9)),
+        ("01/13/26 10:15", AT.replace(day=13)),
         (str(int(AT.timestamp())), AT),
         (int(AT.timestamp()), AT),
         (AT.timestamp() + 0.25, AT.replace(microsecond=250_000)),
@@ -60,6 +67,13 @@ def test_spellings(text, time):
         ("10:15", "wrong_type"),
         ("03/01/2026", "ambiguous_date"),
         ("03-01-2026", "ambiguous_date"),
+        ("03.01.26", "ambiguous_date"),  # or the 26th of January 2003
+        ("3-Jan-26", "ambiguous_date"),
+        ("11/11/26", "ambiguous_date"),
+        ("13/01/26", "ambiguous_date"),
+        ("3 Mai 2026", "wrong_type"),
+        ("3 J 2026", "wrong_type"),
+        ("20261303101500", "wrong_type"),
         ("9999-12-31T24:00", "out_of_range"),
         (float("nan"), "out_of_range"),
         (10**21, "out_of_range"),
@@ -107,6 +121,17 @@ def test_day_and_month():
     assert read_time("01/03/2026", TimeFormat(day_first=False)).time == DAY
     with pytest.raises(TimeError):
         read_time("13/01/2026", TimeFormat(day_first=False))
+
+
+@pytest.mark.parametrize("text", ["03.01.26", "3/1/26", "3-Jan-26", "03-01-26 00:00"])
+def test_a_year_of_two_digits_comes_last_where_somebody_says_what_comes_first(text):
+    assert read_time(text, TimeFormat(day_first=True)).time == DAY
+    assert read_time("01/03/26", TimeFormat(day_first=False)).time == DAY
+
+
+def test_days_that_a_spreadsheet_counts_say_how_to_save_them():
+    with pytest.raises(TimeError, match=r"'46025\.5' is no time .*: show the column as dates and save it again"):
+        read_time("46025.5")
 
 
 def load(tmp_path, *times, options=()):

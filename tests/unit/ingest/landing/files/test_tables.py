@@ -85,6 +85,13 @@ def test_parquet_types(tmp_path, name, array):
             "event_timestamp",
             AT.replace(microsecond=123456),
         ),
+        ({"event_timestamp": pa.array([20260102])}, "event_timestamp", datetime(2026, 1, 2, tzinfo=UTC)),
+        ({"event_timestamp": pa.array([20260102030405.0])}, "event_timestamp", AT),
+        (
+            {"event_timestamp": pa.array([Decimal("1767323045.500")])},
+            "event_timestamp",
+            AT.replace(microsecond=500_000),
+        ),
         ({"product_id": pa.array([123])}, "product_id", "123"),
         ({"product_id": pa.array([123.0])}, "product_id", "123"),
         ({"shelf": pa.array([{"row": 1, "tags": ["a", None]}])}, "extra", '{"shelf":{"row":1,"tags":["a",null]}}'),
