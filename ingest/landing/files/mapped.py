@@ -29,15 +29,15 @@ BETWEEN_PARTS = " / "
 
 
 def open_events(path: Path, fields: Sequence[str], options: FileOptions) -> EventFile:
-    """Open a file and map its columns to the fields of an event, where the options say how or only upper and lower case
-    differ. Raises SourceError."""
+    """Open a file and map its columns to the fields of an event, where the options say how or their names differ in
+    spelling only. Raises SourceError."""
     file = open_file(path, options)
-    if options.mapping is None and options.as_of is None and not _differs_in_case(file.columns or fields, fields):
+    if options.mapping is None and options.as_of is None and not _is_spelled_otherwise(file.columns or fields, fields):
         return file
     return MappedFile(file, fields, options)
 
 
-def _differs_in_case(columns: Sequence[str], fields: Sequence[str]) -> bool:
+def _is_spelled_otherwise(columns: Sequence[str], fields: Sequence[str]) -> bool:
     return not set(fields) <= set(columns) and all(spelled_in(columns, field) for field in fields)
 
 

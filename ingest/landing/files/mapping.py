@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ingest.landing.files.rows import DecimalMark, SourceError
+from ingest.names import tidy
 
 READY = Path(__file__).parents[1] / "mappings"
 LEVEL, STORE = "quantity", "store_location"
@@ -133,11 +134,16 @@ def save_mapping(mapping: ColumnMapping, path: Path) -> None:
 
 
 def spelled_in(columns: Collection[str], name: str) -> str | None:
-    """The column of this name, or the only one whose name differs in upper and lower case alone."""
+    """The column of this name, or the only one that differs from it in upper and lower case, and in spaces, hyphens and
+    underscores between words, alone."""
     if name in columns:
         return name
-    alike = [column for column in columns if column.casefold() == name.casefold()]
+    alike = [column for column in columns if _in_words(column) == _in_words(name)]
     return alike[0] if len(alike) == 1 else None
+
+
+def _in_words(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", tidy(name).casefold())
 
 
 def _with_wildcard(pattern: str, wildcard: str) -> str:

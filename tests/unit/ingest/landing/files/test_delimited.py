@@ -187,6 +187,12 @@ def test_columns_may_differ_from_ours_in_upper_and_lower_case(tmp_path):
     assert "the header lacks product_id, quantity" in doubtful.output
 
 
+@pytest.mark.parametrize("between", [" ", "  ", "-", "\u00a0"])
+def test_columns_may_differ_from_ours_in_what_is_between_words(tmp_path, between):
+    loaded = load_text(tmp_path, "e.csv", lines(HEADER.title().replace("_", between), f"P1,Toys,East,5,9.5,{TIME}"))
+    assert loaded.column("product_id") == ["P1"], loaded.output
+
+
 def test_ragged_rows_are_quarantined_unless_what_is_over_is_empty(tmp_path):
     good = f"P1,Toys,East,5,9.5,{TIME}"
     loaded = load_text(tmp_path, "e.csv", lines(HEADER, good + ",,", good + ",x", "P1,Toys,East"))

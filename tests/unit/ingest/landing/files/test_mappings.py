@@ -155,6 +155,13 @@ def test_a_file_with_times_and_prices_of_its_own_needs_no_more_than_names(tmp_pa
     assert "times of its own, in read at" in output
 
 
+def test_a_column_is_found_however_its_accents_are_composed(tmp_path):
+    source = table(tmp_path / "count.csv", ["Item", "Gescha\u0308ft", "Units"], ["P1", "East", 5])
+    options = ["--columns", "product_id=item,store_location=Gesch\u00e4ft,quantity=Units", "--set", "category=Toys"]
+    run(tmp_path, source, *options, "--as-of", AS_OF)
+    assert landed(tmp_path) == [("East", "P1", 5)]
+
+
 def test_json_is_mapped_by_its_keys(tmp_path):
     source = tmp_path / "items.ndjson"
     source.write_bytes(b'{"sku":"A1","qty":"4","site":{"id":7}}\n{"sku":"A2"}\nbroken\n')
