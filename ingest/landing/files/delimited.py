@@ -16,6 +16,7 @@ from ingest.landing.files.encodings import as_bytes, encoding_of, text_lines
 from ingest.landing.files.rows import FileOptions, Row, SourceError, column_names
 
 DELIMITERS = ",;\t|"
+LONGEST_TITLE = 20  # lines above the header
 LONGEST_ROW = 100  # lines; a quoted value that goes on for longer was never closed
 QUOTE_FAULT = "a quote is not closed, or is inside a quoted value"
 
@@ -66,18 +67,30 @@ class Delimited:
     def _header(self) -> tuple[str, list[str], int]:
         """The delimiter, the cells of the header, and how many lines there are up to its end.
 
-        The delimiter is what a first line `sep=;` says, else what makes the most of the header.
+        The delimiter is what a first line `sep=;` says, else what makes the most of the header. A line above it that
+        fills one cell is a title; where none fills more, the first is the header.
         """
         lines = text_lines(self._content, self.encoding)
-        declared = None
-        for number, line in enumerate(lines):
+        declared, number, header = None, 0, None
+        for line in lines:
+            number += 1
+            if number > LONGEST_TITLE and header:
+                break
             if line.lower().startswith("sep=") and len(line.rstrip("\r\n")) == len("sep=;"):
                 declared = line[4]
             elif line.strip():
                 delimiter = declared or max(DELIMITERS, key=lambda one: len(next(csv.reader([line], delimiter=one))))
                 reader = csv.reader(chain([line], lines), delimiter=delimiter)
-                return delimiter, next(reader), number + reader.line_num
-        raise SourceError(f"{self.path}: the file holds no rows. Check what writes it.")
+                found = delimiter, next(reader), number + reader.line_num - 1
+                if sum(bool(cell.strip()) for cell in found[1]) > 1:
+                    if header:
+                        self.remarks.append(f"its columns are named in row {number}; what stands above is passed over")
+                    return found
+                number = found[2]
+                header = header or found
+        if header is None:
+            raise SourceError(f"{self.path}: the file holds no rows. Check what writes it.")
+        return header
 
     def _records(self) -> Iterator[_Record]:
         """The rows, a quoted value over several lines joined, each with the number of its first line."""

@@ -147,6 +147,22 @@ def test_ghost_rows_and_repeated_headers_are_passed_over(tmp_path):
     assert "1 repeated headers" in loaded.output
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        ["Stock on hand"],
+        ["Stock, Main Street;;;;;", ";;;;;", "Printed: 20.11.2026;"],
+        ['"sep=;"'],
+        ['"Stock;', 'of today"'],
+    ],
+)
+def test_a_title_above_the_header_is_passed_over(tmp_path, above):
+    row, broken = f"P1;Toys;East;5;9,5;{TIME}", f"P2;Toys;East;x;9,5;{TIME}"
+    loaded = load_text(tmp_path, "e.csv", lines(*above, SEMICOLONS, row, broken))
+    assert [one["entry_id"] for one in loaded.good] == [len(above) + 2], loaded.output
+    assert f"its columns are named in row {len(above) + 1}; what stands above is passed over" in loaded.output
+
+
 def test_columns_without_a_name_are_kept_by_their_place(tmp_path):
     row = f"P1,Toys,East,5,9.5,{TIME}"
     loaded = load_text(tmp_path, "e.csv", lines(f",{HEADER},,", f"0,{row},,", f"1,{row}", f",{row},x,"))
