@@ -79,9 +79,7 @@ class Delimited:
             if line.lower().startswith("sep=") and len(line.rstrip("\r\n")) == len("sep=;"):
                 declared = line[4]
             elif line.strip():
-                delimiter = declared or max(DELIMITERS, key=lambda one: len(next(csv.reader([line], delimiter=one))))
-                reader = csv.reader(chain([line], lines), delimiter=delimiter)
-                found = delimiter, next(reader), number + reader.line_num - 1
+                found = self._named_in(line, lines, number, declared)
                 if sum(bool(cell.strip()) for cell in found[1]) > 1:
                     if header:
                         self.remarks.append(f"its columns are named in row {number}; what stands above is passed over")
@@ -91,6 +89,20 @@ class Delimited:
         if header is None:
             raise SourceError(f"{self.path}: the file holds no rows. Check what writes it.")
         return header
+
+    def _named_in(
+        self, line: str, next_lines: Iterator[str], number: int, delimiter: str | None
+    ) -> tuple[str, list[str], int]:
+        """The delimiter of a line, its cells, and the number of the line that they end in. Raises SourceError."""
+        try:
+            delimiter = delimiter or max(DELIMITERS, key=lambda one: len(next(csv.reader([line], delimiter=one))))
+            reader = csv.reader(chain([line], islice(next_lines, LONGEST_ROW)), delimiter=delimiter)
+            cells = next(reader)
+            if reader.line_num > LONGEST_ROW:
+                raise csv.Error(f"{LONGEST_ROW} lines on")
+        except csv.Error as error:
+            raise SourceError(f"{self.path}: row {number} names no columns: {_fault(error)}. Mend it.") from error
+        return delimiter, cells, number + reader.line_num - 1
 
     def _records(self) -> Iterator[_Record]:
         """The rows, a quoted value over several lines joined, each with the number of its first line."""
@@ -114,7 +126,7 @@ class Delimited:
             except StopIteration:
                 return
             except csv.Error as error:
-                cells = f"{QUOTE_FAULT} ({error})"
+                cells = _fault(error)
                 rows = self._reader(lines_of_a_row())
             if len(current) > 1 and (isinstance(cells, str) or len(cells) != len(self.columns)):
                 # a stray quote joined these lines: only the line that opens it is lost
@@ -135,6 +147,13 @@ class _Record(NamedTuple):
     number: int
     cells: list[str] | str
     text: str
+
+
+def _fault(error: csv.Error) -> str:
+    """What is wrong with a row that the csv module cannot read."""
+    if "field limit" in str(error):
+        return f"a value is longer than {csv.field_size_limit():,} characters, or a quote before it is not closed"
+    return f"{QUOTE_FAULT} ({error})"
 
 
 def _without_guard(cell: str) -> str:

@@ -124,6 +124,22 @@ def test_an_unclosed_quote_before_quoted_rows_costs_its_line_only(tmp_path):
     assert [row["entry_id"] for row in loaded.bad] == [3]
 
 
+def test_a_value_that_is_too_long_costs_its_line_only(tmp_path):
+    row = f"P1,Toys,East,5,9.5,{TIME}"
+    loaded = load_text(tmp_path, "e.csv", lines(HEADER + ",note", f"{row},{'x' * 200_000}", row + ","))
+    assert len(loaded.good) == 1
+    reason = "a value is longer than 131,072 characters, or a quote before it is not closed"
+    assert [row["error"] for row in loaded.bad] == [f"not_csv: {reason}"]
+
+
+@pytest.mark.parametrize("first", ["x" * 200_000, HEADER + "," + "x" * 200_000, '"Stock on hand'])
+def test_a_first_line_that_cannot_be_read_is_named(tmp_path, first):
+    loaded = load_text(tmp_path, "e.csv", lines(first, HEADER, *[f"P1,Toys,East,5,9.5,{TIME}"] * 500))
+    assert loaded.exit_code == 1
+    assert "e.csv: row 1 names no columns: a" in loaded.output
+    assert not loaded.rows
+
+
 def test_a_value_over_several_lines_is_one_value(tmp_path):
     loaded = load_text(
         tmp_path,
