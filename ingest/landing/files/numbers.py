@@ -16,7 +16,7 @@ _MARK = {"point": r"\.", "comma": ","}
 _NUMBER = {
     mark: re.compile(
         rf"""
-        (?P<sign>[+\-\u2212]?)
+        (?P<sign>[+\-\u2212]?) \s*
         (?P<whole> [1-9]\d{{0,2}} (?P<between>{_THOUSANDS[mark]}) \d{{3}} (?: (?P=between) \d{{3}} )* | \d* )
         (?: {_MARK[mark]} (?P<decimals>\d*) )?
         (?: [eE] (?P<exponent> [+-]?\d{{1,3}} ) )?
@@ -25,6 +25,8 @@ _NUMBER = {
     )
     for mark in ("point", "comma")
 }
+# how bookkeeping (12) and SAP 12- write -12
+_NEGATIVE = re.compile(r"\((?P<in_brackets>[\d.,'\u2019\s]+)\)|(?P<before_sign>[\d.,'\u2019\s]+)[-\u2212]", re.ASCII)
 
 
 @lru_cache(maxsize=65_536)
@@ -40,7 +42,11 @@ def decimal_mark(text: str) -> str | None:
 @lru_cache(maxsize=65_536)
 def read_number(text: str, mark: DecimalMark) -> Decimal | None:
     """The number that a text writes with this decimal mark; None where it writes none."""
-    match = _NUMBER[mark].fullmatch(text.strip().replace("\u00a0", " ").replace("\u202f", " "))
+    text = text.strip().replace("\u00a0", " ").replace("\u202f", " ")
+    negative = _NEGATIVE.fullmatch(text)
+    if negative:
+        text = f"-{(negative['in_brackets'] or negative['before_sign']).strip()}"
+    match = _NUMBER[mark].fullmatch(text)
     if match is None or not (match["whole"] or match["decimals"]):
         return None
     whole = re.sub(r"\D", "", match["whole"])

@@ -276,10 +276,18 @@ def prices(tmp_path, *texts, options=()):
         (["1 234,5", "1'234,25", "-3"], [1234.5, 1234.25, -3]),
         (["1\u00a0234.5", "1\u202f234", "+3."], [1234.5, 1234, 3]),
         (["1e3", "1.5E-1", ""], [1000, 0.15, None]),
+        (["12-", "(12)", "( 1.234,5 )", "1.234,50 -", "- 12,5"], [-12, -12, -1234.5, -1234.5, -12.5]),
     ],
 )
 def test_numbers_are_read_as_the_file_writes_them(tmp_path, texts, expected):
     assert prices(tmp_path, *texts).column("price") == expected
+
+
+@pytest.mark.parametrize("text", ["-12-", "(-12)", "(12", "12)", "()", "-", "1-2", "(12)-", "--12", "12-5"])
+def test_what_is_no_number_is_rejected(tmp_path, text):
+    loaded = prices(tmp_path, "5", text)
+    assert loaded.column("price") == [5]
+    assert loaded.bad[0]["error"] == f"wrong_type: price: {text!r} is no number"
 
 
 def test_a_number_that_may_be_two_is_refused_until_somebody_says_which(tmp_path):
