@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.landing.files.numbers import decimal_mark
+from ingest.landing.files.numbers import decimal_mark, split_currency
 from ingest.landing.files.rows import Addends, DecimalMark, EventFile, FileOptions, Row, SourceError
 from ingest.times import TimeFormat, day_order
 
@@ -62,6 +62,8 @@ def conventions_of(file: EventFile, rows: Iterable[Row], options: FileOptions) -
             if isinstance(row.values, dict):
                 for name in NUMBER_COLUMNS:
                     value = row.values.get(name)
+                    if name == "price" and isinstance(value, str):
+                        value, _ = split_currency(value)
                     for number in value if isinstance(value, Addends) else [value]:
                         marks.add(number, row.number)
                 orders.add(row.values.get(TIME_COLUMN), row.number)

@@ -17,7 +17,7 @@ from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.landing.files.mapped import open_events
 from ingest.landing.files.mapping import recognised
-from ingest.landing.files.numbers import read_number
+from ingest.landing.files.numbers import CURRENCY_VARIABLE, currency, is_currency, read_number, split_currency
 from ingest.landing.files.opening import read_rows
 from ingest.landing.files.rows import (
     AS_IT_COMES,
@@ -103,6 +103,7 @@ class Interpreter:
         self._decimal = conventions.decimal
         self._time_format = conventions.time_format
         self._scale = conventions.quantity_scale
+        self._currency = currency()
         self._json_as_it_is = self._time_format == PLAIN and self._scale == 1
 
     def message(self, row: Row) -> bytes | Rejection:
@@ -187,6 +188,12 @@ class Interpreter:
 
     def _read(self, name: str, text: str) -> Decimal | int:
         """The number that a text writes. Raises _NumberError."""
+        if name == "price":
+            text, mark = split_currency(text)
+            if not is_currency(mark, self._currency):
+                raise _NumberError(
+                    "wrong_currency", f"price: {mark} is not {self._currency}, as {CURRENCY_VARIABLE} says"
+                )
         number = self._number(text)
         if number is None:
             doubtful = self._decimal and any(map(str.isdigit, text))

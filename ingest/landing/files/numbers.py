@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from decimal import Decimal
 from functools import lru_cache
@@ -27,6 +28,48 @@ _NUMBER = {
 }
 # how bookkeeping (12) and SAP 12- write -12
 _NEGATIVE = re.compile(r"\((?P<in_brackets>[\d.,'\u2019\s]+)\)|(?P<before_sign>[\d.,'\u2019\s]+)[-\u2212]", re.ASCII)
+
+CURRENCY_VARIABLE, CURRENCY = "INVENTORY_CURRENCY", "EUR"
+# which currencies a sign stands for
+_SIGNS = {
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP"),
+    "US$": ("USD",),
+    "R$": ("BRL",),
+    "€": ("EUR",),
+    "£": ("GBP", "EGP"),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "₩": ("KRW",),
+    "₺": ("TRY",),
+    "kr": ("DKK", "NOK", "SEK", "ISK"),
+    "zł": ("PLN",),
+    "Kč": ("CZK",),
+    "Fr.": ("CHF",),
+}
+LONGEST_PRICE = 64  # characters; in a longer text the search for a mark would take its time
+_MARK_OF_CURRENCY = "|".join([*map(re.escape, _SIGNS), "[A-Z]{3}"])
+_WITH_CURRENCY = re.compile(
+    rf"(?P<sign>-?)(?P<before>{_MARK_OF_CURRENCY})\s*(?P<then>.*\d.*)|(?P<first>.*\d.*?)\s*(?P<after>{_MARK_OF_CURRENCY})"
+)
+
+
+def currency() -> str:
+    """The currency of all prices."""
+    return os.environ.get(CURRENCY_VARIABLE) or CURRENCY
+
+
+@lru_cache(maxsize=65_536)
+def split_currency(text: str) -> tuple[str, str]:
+    """A price without the sign or code of a currency, and that; the text and nothing where it has none."""
+    match = _WITH_CURRENCY.fullmatch(text.strip()) if len(text) <= LONGEST_PRICE else None
+    if match is None:
+        return text, ""
+    return match["first"] or match["sign"] + match["then"], match["before"] or match["after"]
+
+
+def is_currency(mark: str, code: str) -> bool:
+    """Whether a mark beside a price, or none, means the currency of this code."""
+    return mark in ("", code) or code in _SIGNS.get(mark, ())
 
 
 @lru_cache(maxsize=65_536)

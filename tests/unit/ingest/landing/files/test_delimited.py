@@ -283,6 +283,32 @@ def test_numbers_are_read_as_the_file_writes_them(tmp_path, texts, expected):
     assert prices(tmp_path, *texts).column("price") == expected
 
 
+@pytest.mark.parametrize(
+    ("currency", "texts"),
+    [
+        ("", ["€ 9,50", "9,50 €", "9,50€", "EUR 9,50", "9,5\u00a0EUR"]),
+        ("USD", ["$9.50", "US$9.50", "USD 9.50", "9.50 USD"]),
+        ("CAD", ["$9.50"]),
+        ("CHF", ["Fr. 9.50", "CHF 9.50"]),
+        ("SEK", ["9,50 kr"]),
+    ],
+)
+def test_a_price_may_name_its_currency(tmp_path, monkeypatch, currency, texts):
+    monkeypatch.setenv("INVENTORY_CURRENCY", currency)
+    assert prices(tmp_path, *texts).column("price") == [9.5] * len(texts)
+
+
+def test_a_price_in_another_currency_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setenv("INVENTORY_CURRENCY", "EUR")
+    loaded = prices(tmp_path, "-€1.234,50", "$9,50", "9,50 CHF", "5 Stk", "1.000 €")
+    assert loaded.column("price") == [-1234.5, 1000]
+    assert [row["error"] for row in loaded.bad] == [
+        "wrong_currency: price: $ is not EUR, as INVENTORY_CURRENCY says",
+        "wrong_currency: price: CHF is not EUR, as INVENTORY_CURRENCY says",
+        "wrong_type: price: '5 Stk' is no number with a decimal comma (--decimal says otherwise)",
+    ]
+
+
 @pytest.mark.parametrize("text", ["-12-", "(-12)", "(12", "12)", "()", "-", "1-2", "(12)-", "--12", "12-5"])
 def test_what_is_no_number_is_rejected(tmp_path, text):
     loaded = prices(tmp_path, "5", text)
