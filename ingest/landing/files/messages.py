@@ -17,7 +17,14 @@ from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.landing.files.mapped import open_events
 from ingest.landing.files.mapping import recognised
-from ingest.landing.files.numbers import CURRENCY_VARIABLE, currency, is_currency, read_number, split_currency
+from ingest.landing.files.numbers import (
+    CURRENCY_VARIABLE,
+    LONGEST_NUMBER,
+    currency,
+    is_currency,
+    read_number,
+    split_currency,
+)
 from ingest.landing.files.opening import read_rows
 from ingest.landing.files.rows import (
     AS_IT_COMES,
@@ -202,7 +209,7 @@ class Interpreter:
         return number
 
     def _number(self, text: str) -> Decimal | int | None:
-        if text.isascii() and text.isdigit():
+        if len(text) <= LONGEST_NUMBER and text.isascii() and text.isdigit():
             return int(text)
         number = read_number(text, self._decimal or "point")
         return read_number(text, "comma") if number is None and self._decimal is None else number

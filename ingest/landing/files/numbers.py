@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from ingest.landing.files.rows import DecimalMark
 
+LONGEST_NUMBER = 64  # characters; Python reads no integer of thousands of digits, and patterns would take their time
 _THOUSANDS = {"point": "[,'\u2019\\s]", "comma": "[.'\u2019\\s]"}
 _MARK = {"point": r"\.", "comma": ","}
 _NUMBER = {
@@ -46,7 +47,6 @@ _SIGNS = {
     "Kč": ("CZK",),
     "Fr.": ("CHF",),
 }
-LONGEST_PRICE = 64  # characters; in a longer text the search for a mark would take its time
 _MARK_OF_CURRENCY = "|".join([*map(re.escape, _SIGNS), "[A-Z]{3}"])
 _WITH_CURRENCY = re.compile(
     rf"(?P<sign>-?)(?P<before>{_MARK_OF_CURRENCY})\s*(?P<then>.*\d.*)|(?P<first>.*\d.*?)\s*(?P<after>{_MARK_OF_CURRENCY})"
@@ -61,7 +61,7 @@ def currency() -> str:
 @lru_cache(maxsize=65_536)
 def split_currency(text: str) -> tuple[str, str]:
     """A price without the sign or code of a currency, and that; the text and nothing where it has none."""
-    match = _WITH_CURRENCY.fullmatch(text.strip()) if len(text) <= LONGEST_PRICE else None
+    match = _WITH_CURRENCY.fullmatch(text.strip()) if len(text) <= LONGEST_NUMBER else None
     if match is None:
         return text, ""
     return match["first"] or match["sign"] + match["then"], match["before"] or match["after"]
@@ -86,6 +86,8 @@ def decimal_mark(text: str) -> str | None:
 def read_number(text: str, mark: DecimalMark) -> Decimal | None:
     """The number that a text writes with this decimal mark; None where it writes none."""
     text = text.strip().replace("\u00a0", " ").replace("\u202f", " ")
+    if len(text) > LONGEST_NUMBER:
+        return None
     negative = _NEGATIVE.fullmatch(text)
     if negative:
         text = f"-{(negative['in_brackets'] or negative['before_sign']).strip()}"

@@ -316,6 +316,20 @@ def test_what_is_no_number_is_rejected(tmp_path, text):
     assert loaded.bad[0]["error"] == f"wrong_type: price: {text!r} is no number"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 5000, "1." + "9" * 5000, "9" * 5000 + "-", "1 " * 5000, "9" * 5000 + "€"],
+    ids=["whole", "decimals", "negative", "spaced", "currency"],
+)
+@pytest.mark.parametrize("field", ["quantity", "price", "event_timestamp"])
+def test_thousands_of_digits_cost_their_line_only(tmp_path, text, field):
+    good = {"quantity": "5", "price": "9,5", "event_timestamp": TIME}
+    rows = [";".join(["P1", "Toys", "East", *values.values()]) for values in (good | {field: text}, good)]
+    loaded = load_text(tmp_path, "e.csv", lines(SEMICOLONS, *rows))
+    assert loaded.column("quantity") == [5]
+    assert loaded.bad[0]["error"].startswith(f"wrong_type: {field}: ")
+
+
 def test_a_number_that_may_be_two_is_refused_until_somebody_says_which(tmp_path):
     loaded = prices(tmp_path, "5", "1.000")
     assert loaded.exit_code == 1
