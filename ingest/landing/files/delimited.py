@@ -37,7 +37,8 @@ class Delimited:
         self.header = above.rstrip("\r\n").encode(errors="surrogateescape")
         # "a", "b": a space after each delimiter belongs to no value
         self._spaced = len(cells) > 1 and all(cell.startswith(" ") for cell in cells[1:])
-        self.columns = self.text_columns = column_names(self.path, cells)
+        self.columns = self.text_columns = column_names(cells)
+        self._header_cells = [cell.strip() for cell in cells]
         self._named = max((number for number, cell in enumerate(cells, start=1) if cell.strip()), default=0)
         if self._delimiter not in ",\t":
             self.remarks.append(f"its values are divided by {self._delimiter}")
@@ -58,7 +59,7 @@ class Delimited:
                 skipped["empty rows passed over"] += bool(cells)
             elif len(cells) != width:
                 yield Row(number, Rejection("not_csv", f"expected {width} values, got {len(cells)}"), raw)
-            elif cells[0].strip() == columns[0] and [cell.strip() for cell in cells] == columns:
+            elif cells[0].strip() == self._header_cells[0] and [cell.strip() for cell in cells] == self._header_cells:
                 skipped["repeated headers passed over"] += 1
             else:
                 values = [_without_guard(cell) for cell in cells] if '="' in text or "'" in text else cells

@@ -36,7 +36,8 @@ class Excel:
         )
         if not cells:
             raise SourceError(f"{self.path}: sheet {self._sheet.name} holds no rows. Name another with --sheet.")
-        self.columns = self.text_columns = column_names(self.path, [str(cell) for cell in cells])
+        self._header_cells = cells
+        self.columns = self.text_columns = column_names([str(cell) for cell in cells])
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """See EventFile. Empty rows, and the header once more, are passed over."""
@@ -46,7 +47,7 @@ class Excel:
                 continue
             if all(cell == "" for cell in cells):
                 skipped["empty rows passed over"] += 1
-            elif cells[:width] == self.columns:
+            elif cells[:width] == self._header_cells:
                 skipped["repeated headers passed over"] += 1
             else:
                 values = {name: _value(cell) for name, cell in zip(self.columns, cells, strict=False)}

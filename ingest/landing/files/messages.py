@@ -76,10 +76,11 @@ def interpreter_of(file: EventFile, fields: Sequence[str], options: FileOptions)
         missing = [name for name in fields if name not in file.columns]
         if missing:
             found = ", ".join(file.columns) or "nothing"
+            column = next((f'"{one}"' for one in file.columns if one.startswith(f"{missing[0]} (column ")), "…")
             raise SourceError(
                 f"{file.path}: the header lacks {', '.join(missing)} (found: {found}). "
                 f"Name the columns {', '.join(fields)}; others are kept as extra. Or say which column holds what: "
-                f"--columns {missing[0]}=…{recognised(file.columns)}"
+                f"--columns '{missing[0]}={column}'{recognised(file.columns)}"
             )
     undecided = {*NUMBER_COLUMNS, TIME_COLUMN}.intersection(fields, file.text_columns)
     return Interpreter(fields, conventions_of(file, read_rows(file) if undecided else (), options))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.landing.files.compressed import Content
-from ingest.landing.files.rows import FileOptions, Row, SourceError, as_json
+from ingest.landing.files.rows import FileOptions, Row, SourceError, as_json, told_apart
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,11 +35,8 @@ class Parquet:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise SourceError(f"{self.path}: is not a readable Parquet file ({error}). Write it again.") from error
-        self.columns = schema.names
-        self.text_columns = [field.name for field in schema if _may_be_text(field.type)]
-        twice = [name for name, count in Counter(self.columns).items() if count > 1]
-        if twice:
-            raise SourceError(f"{self.path}: has two columns named {twice[0]}. Rename or remove one of them.")
+        self.columns = told_apart(schema.names)
+        self.text_columns = [name for name, field in zip(self.columns, schema, strict=True) if _may_be_text(field.type)]
 
     def rows(self, skipped: Counter[str]) -> Iterator[Row]:
         """See EventFile."""

@@ -115,19 +115,15 @@ _TOTAL = re.compile(
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
-def column_names(path: Path, cells: Sequence[str]) -> list[str]:
-    """The names of the columns from the cells of a header; one without a name is called by its place.
+def column_names(cells: Sequence[str]) -> list[str]:
+    """The names of the columns from the cells of a header; one without a name is called by its place."""
+    return told_apart([" ".join(cell.split()) or f"column {place}" for place, cell in enumerate(cells, start=1)])
 
-    Raises SourceError where two are the same.
-    """
-    names = [" ".join(cell.split()) or f"column {position}" for position, cell in enumerate(cells, start=1)]
-    for position, name in enumerate(names, start=1):
-        if name in names[: position - 1]:
-            first = names.index(name) + 1
-            raise SourceError(
-                f"{path}: the header names {name} twice (columns {first} and {position}). Rename or remove one of them."
-            )
-    return names
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """The names of columns, those that several have with their places."""
+    count = Counter(names)
+    return [f"{name} (column {place})" if count[name] > 1 else name for place, name in enumerate(names, start=1)]
 
 
 def is_total(values: dict[str, Any], needed: Sequence[object]) -> bool:

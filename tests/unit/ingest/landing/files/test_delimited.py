@@ -185,6 +185,20 @@ def test_columns_without_a_name_are_kept_by_their_place(tmp_path):
     assert loaded.column("extra") == ['{"column 1":"0"}', '{"column 1":"1"}', '{"column 8":"x"}']
 
 
+def test_columns_of_one_name_are_told_apart_by_their_places(tmp_path):
+    row = f"P1,Toys,East,5,9.5,{TIME}"
+    text = lines(HEADER + ",note,note,", f"{row},a,b,", HEADER + ",note,note,", f"{row},c,,d")
+    loaded = load_text(tmp_path, "e.csv", text)
+    assert loaded.column("extra") == [
+        '{"note (column 7)":"a","note (column 8)":"b"}',
+        '{"note (column 7)":"c","column 9":"d"}',
+    ]
+    assert "1 repeated headers" in loaded.output
+    source = lines(HEADER + ",quantity", f"{row},7")
+    chosen = load_text(tmp_path, "f.csv", source, "--columns", 'quantity="quantity (column 7)"')
+    assert chosen.column("quantity")[-1:] == [7]
+
+
 def test_apostrophes_that_keep_spreadsheets_from_reading_are_dropped(tmp_path):
     rows = [f"{product},Toys,'s Hage,5,9.5,{TIME}" for product in ("'0012", "'=12", "'+4", "'", "x'1", "''1")]
     loaded = load_text(tmp_path, "e.csv", lines(HEADER, *rows))
@@ -249,7 +263,7 @@ def test_a_total_is_no_reading(tmp_path, total):
         (HEADER + "\n", "holds no rows"),
         (HEADER + "\n,,,,,\n", "holds no rows"),
         ("\n\n", "holds no rows"),
-        (HEADER + ",quantity\nx,x,x,1,1,x,1\n", "names quantity twice (columns 4 and 7)"),
+        (HEADER + ",quantity\nx,x,x,1,1,x,1\n", """--columns 'quantity="quantity (column 4)"'"""),
         ("sku,qty\n1,2\n", "lacks product_id"),
     ],
 )

@@ -213,6 +213,20 @@ def test_a_table_may_stand_anywhere_in_its_sheet(tmp_path):
     assert landed(load_bytes(tmp_path / "away", "e.xlsx", away).rows) == [LANDED]
 
 
+def test_columns_of_one_name_are_told_apart_by_their_places(tmp_path):
+    header = [*HEADER, "note", "note"]
+    sheet = workbook(("Stock", [header, [*ROW, "a", "b"], header, [*ROW, "c", None]]))
+    loaded = load_bytes(tmp_path, "e.xlsx", sheet)
+    assert loaded.column("extra") == ['{"note (column 7)":"a","note (column 8)":"b"}', '{"note (column 7)":"c"}']
+    file = io.BytesIO()
+    pq.write_table(
+        pa.table([[value] for value in (*READING.values(), "a", "b")], names=[*READING, "note", "note"]), file
+    )
+    (tmp_path / "parquet").mkdir()
+    loaded = load_bytes(tmp_path / "parquet", "e.parquet", file.getvalue())
+    assert loaded.column("extra") == ['{"note (column 7)":"a","note (column 8)":"b"}']
+
+
 def test_excel_sheet(tmp_path):
     content = workbook(("Cover", [["x"]]), ("Stock", [HEADER, ROW]))
     assert landed(load_bytes(tmp_path, "e.xlsx", content, "--sheet", "Stock").rows) == [LANDED]
