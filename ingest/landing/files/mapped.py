@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ class MappedFile:
             if not isinstance(values, dict):
                 yield row
                 continue
-            event = {field: _first(values, columns) for field, columns in self._sources.items()}
+            event = {field: _first(field, values, columns) for field, columns in self._sources.items()}
             if self._is_total(values, event):
                 yield row._replace(values=TOTAL_LINE)
                 continue
@@ -241,17 +242,23 @@ def _there(wanted: list[tuple[str, ...]], known: Sequence[str]) -> list[tuple[st
     return [columns for columns in found if columns]
 
 
-def _first(values: dict[str, Any], alternatives: Sequence[tuple[str, ...]]) -> Any:
-    """The first value that is not empty."""
+def _first(field: str, values: dict[str, Any], alternatives: Sequence[tuple[str, ...]]) -> Any:
+    """The first value of a field that is not empty."""
     found = None
     for columns in alternatives:
         parts = [value for value in map(values.get, columns) if value not in (None, "")]
-        found = (
-            parts[0] if len(parts) == 1 else BETWEEN_PARTS.join(map(str, parts)) if parts else values.get(columns[0])
-        )
+        found = parts[0] if len(parts) == 1 else _joined(field, parts) if parts else values.get(columns[0])
         if found not in (None, ""):
             break
     return found
+
+
+def _joined(field: str, parts: list[Any]) -> str:
+    """A value that several columns make up: a name, or a day and the time of the day."""
+    if field != TIME_COLUMN:
+        return BETWEEN_PARTS.join(map(str, parts))
+    # a workbook has the day as its midnight
+    return " ".join(str(part).removesuffix(" 00:00:00") if isinstance(part, datetime) else str(part) for part in parts)
 
 
 def _decoded(message: bytes) -> dict[str, Any] | bytes:

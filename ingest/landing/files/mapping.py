@@ -27,7 +27,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """Which of its exports this is, and what its levels are."""
     columns: dict[str, str | list[str | list[str]]] = {}
     """The column of each field; of several the first that is there and not empty. Columns in an
-    inner list make up the field together."""
+    inner list make up the field together: a day and a time of the day, say."""
     values: dict[str, str | int | float] = {}
     """What a field is where no column says it."""
     stores: str | list[str] | dict[str, str] = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 import pytest
+import xlsxwriter
 import yaml
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -153,6 +154,31 @@ def test_a_file_with_times_and_prices_of_its_own_needs_no_more_than_names(tmp_pa
     assert landed(tmp_path, "product_id, quantity, price, event_timestamp") == [("A1", 4, 1.5, COUNTED)]
     output = run(tmp_path, source, "--columns", "product_id=sku,event_timestamp=read at", "--as-of", AS_OF, exit_code=1)
     assert "times of its own, in read at" in output
+
+
+@pytest.mark.parametrize(
+    ("day", "time"),
+    [("01.11.2026", "18:00"), ("20261101", "180000"), ("11/01/2026", "6:00 PM"), ("2026-11-01T18:00Z", "")],
+)
+def test_the_day_and_the_time_of_the_day_may_have_a_column_each(tmp_path, day, time):
+    (tmp_path / "till.yml").write_text("columns: {product_id: Item, event_timestamp: [[Date, Time]]}")
+    header = ["Item", "category", "store_location", "quantity", "price", "Date", "Time"]
+    source = table(tmp_path / "count.csv", header, ["P1", "Toys", "East", 5, 9.5, day, time])
+    run(tmp_path, source, "--mapping", tmp_path / "till.yml", "--month-first")
+    assert landed(tmp_path, "event_timestamp, extra") == [(COUNTED, None)]
+
+
+def test_a_workbook_may_have_the_day_and_the_time_in_cells_of_their_own(tmp_path):
+    (tmp_path / "till.yml").write_text("columns: {event_timestamp: [[Date, Time]]}")
+    sheet = xlsxwriter.Workbook(str(tmp_path / "count.xlsx"), {"default_date_format": "yyyy-mm-dd"})
+    page = sheet.add_worksheet()
+    page.write_row(0, 0, ["product_id", "category", "store_location", "quantity", "price", "Date", "Time"])
+    page.write_row(1, 0, ["P1", "Toys", "East", 5, 9.5])
+    page.write_datetime(1, 5, COUNTED.replace(hour=0, tzinfo=None))
+    page.write_datetime(1, 6, COUNTED.time(), sheet.add_format({"num_format": "hh:mm"}))
+    sheet.close()
+    run(tmp_path, tmp_path / "count.xlsx", "--mapping", tmp_path / "till.yml")
+    assert landed(tmp_path, "event_timestamp") == [(COUNTED,)]
 
 
 def test_a_column_is_found_however_its_accents_are_composed(tmp_path):
