@@ -20,6 +20,10 @@ LONGEST_TITLE = 20  # lines above the header
 LONGEST_ROW = 100  # lines; a quoted value that goes on for longer was never closed
 QUOTE_FAULT = "a quote is not closed, or is inside a quoted value"
 
+# how a file begins that is text, but no table
+_OTHER_TEXT = re.compile(
+    r"""\s*(?:\{\s*(?:"|$)|\[\s*(?:\{|$)|(?P<page><(?:!doctype|!--|\?xml|html|head|meta|table)))""", re.IGNORECASE
+)
 # how spreadsheets are kept from reading 00123 as a number, or =1 as a formula: ="00123" or '00123
 _GUARD = re.compile(r"""="(.*)"|'([\d=+@-]\S*)""", re.DOTALL)
 
@@ -80,6 +84,11 @@ class Delimited:
             if line.lower().startswith("sep=") and len(line.rstrip("\r\n")) == len("sep=;"):
                 declared = line[4]
             elif line.strip():
+                if header is None and (other := _OTHER_TEXT.match(line)):
+                    what = (
+                        "HTML or XML. Export the table as .csv" if other["page"] else "JSON. Name it .ndjson or .json"
+                    )
+                    raise SourceError(f"{self.path}: is no table, but {what}.")
                 found = self._named_in(line, lines, number, declared)
                 if sum(bool(cell.strip()) for cell in found[1]) > 1:
                     if header:

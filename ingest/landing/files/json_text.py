@@ -56,6 +56,8 @@ class JsonText:
         self._is_list = bool(re.match(rb"\[\s*[{\]]", start))
         first_line = start.partition(b"\n")[0].strip()
         self._is_lines = not self._is_list and (content.ending != ".json" or _is_message(first_line))
+        if not re.search(rb"[{\[]", start) and re.search(rb"[,;\t|]", first_line):
+            raise SourceError(f"{self.path}: holds no JSON, but a table of text. Name it .csv.")
         self._is_empty = start.strip() == b"null" or _wrapped(start) == []
         self.encoding = self._encoding if self._is_lines else "utf-8"
 
