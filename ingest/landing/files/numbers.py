@@ -14,12 +14,15 @@ from ingest.landing.files.rows import DecimalMark
 
 LONGEST_NUMBER = 64  # characters; Python reads no integer of thousands of digits, and patterns would take their time
 _THOUSANDS = {"point": "[,'\u2019\\s]", "comma": "[.'\u2019\\s]"}
+_LAKHS = {"point": r"| [1-9]\d? (?: ,\d\d )+ ,\d{3}", "comma": ""}  # 1,23,456 in India
 _MARK = {"point": r"\.", "comma": ","}
 _NUMBER = {
     mark: re.compile(
         rf"""
         (?P<sign>[+\-\u2212]?) \s*
-        (?P<whole> [1-9]\d{{0,2}} (?P<between>{_THOUSANDS[mark]}) \d{{3}} (?: (?P=between) \d{{3}} )* | \d* )
+        (?P<whole>
+            [1-9]\d{{0,2}} (?P<between>{_THOUSANDS[mark]}) \d{{3}} (?: (?P=between) \d{{3}} )* {_LAKHS[mark]} | \d*
+        )
         (?: {_MARK[mark]} (?P<decimals>\d*) )?
         (?: [eE] (?P<exponent> [+-]?\d{{1,3}} ) )?
         """,
