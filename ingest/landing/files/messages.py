@@ -43,6 +43,7 @@ from ingest.times import PLAIN, TimeError, read_time
 if TYPE_CHECKING:
     import pyarrow as pa
 
+WHOLE_IN_FLOAT = 2**53  # not every whole number beyond it has a floating-point number of its own
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
@@ -133,8 +134,11 @@ class Interpreter:
             return TOTAL_LINE
         event = {name: value for name, value in values.items() if name in self._fields or value not in (None, "")}
         for name in self._names:
-            if not isinstance(event.get(name), str):
-                event[name] = as_name(event.get(name))
+            value = event.get(name)
+            if isinstance(value, float) and math.isfinite(value) and abs(value) > WHOLE_IN_FLOAT:
+                return Rejection("wrong_type", f"{name}: the number {value} has lost digits; store the column as text")
+            if not isinstance(value, str):
+                event[name] = as_name(value)
         for name in self._fields:
             value = event.get(name)
             if isinstance(value, bytes):
