@@ -49,10 +49,11 @@ def test_a_file_describes_the_stores_that_send_readings(tmp_path):
     unknown = ("Unknown", None, "UTC")
     assert stores(tmp_path) == [(name, name, *unknown) for name in ("Café; 'Süd'", "Store_A", "store_a")]
 
-    # as spreadsheets save it: a byte order mark, semicolons, carriage returns, quotes, blanks, a row that ends early
+    # as spreadsheets save it: a byte order mark, semicolons, carriage returns, quotes, blanks, a row that ends early,
+    # empty columns beside the table
     lines = [
-        "Store_Location;Name;Region;Country;Time_Zone",
-        "Store_A ; Main Street;North;us;America/Chicago",
+        "Store_Location;Name;Region;Country;Time_Zone;;",
+        "Store_A ; Main Street;North;us;America/Chicago;;",
         "\"Café; 'Süd'\";Café;;DE-BY",
         "Store_Z;Not open yet;South;US;UTC",
         "",
