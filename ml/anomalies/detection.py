@@ -246,6 +246,12 @@ def _limits(
     if block.clean is None:
         return np.full(len(scores), block.threshold), np.full(len(scores), np.inf)
     past = slice(0, block.start)
-    size = nearest_mean(from_logarithms(np.nanmedian(innovations.expected[:, past], axis=1)))
+    # a series that begins late is as large as it was before it could alert, not as small as the nothing before it
+    is_earlier = (np.arange(block.end) < block.start) | (innovations.seen[:, : block.end] < WARM_UP)
+    told = is_earlier & innovations.begun[:, : block.end]
+    told |= ~told.any(axis=1, keepdims=True)
+    size = nearest_mean(
+        from_logarithms(np.nanmedian(np.where(told, innovations.expected[:, : block.end], np.nan), axis=1))
+    )
     clean = Tail(*(values[size] for values in block.clean))
     return thresholds(scores[:, past], counted[:, past], clean, share), clean.decay

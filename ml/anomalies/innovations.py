@@ -44,6 +44,12 @@ class Innovations(NamedTuple):
     seen: np.ndarray
     signs: np.ndarray
 
+    @property
+    def begun(self) -> np.ndarray:
+        """Whether a series had its first value by then. Before it, `expected` and `signs` say nothing of the series."""
+        begun: np.ndarray = np.maximum.accumulate(self.learned, axis=1)
+        return begun
+
     def between(self, start: int, end: int) -> Innovations:
         """The periods from `start` up to, but not, `end`."""
         return Innovations(*(array[:, start:end] for array in self))

@@ -34,7 +34,10 @@ def with_signs(innovations: Innovations) -> Innovations:
     found = [np.where(is_sparse, *signs) for signs in zip(rare, found, strict=True)]
     past = _from_whole_past(innovations)
     turbulence = np.minimum(np.abs(innovations.fast / innovations.spread_fast), TURBULENCE_LARGEST)
-    found += [_in_own_rarity(sign) for sign in (past, _mean(past, LONG_PERIODS), _mean(turbulence, LONG_PERIODS))]
+    found += [
+        _in_own_rarity(sign, innovations.begun)
+        for sign in (past, _mean(past, LONG_PERIODS), _mean(turbulence, LONG_PERIODS))
+    ]
     read = np.isfinite(innovations.y)[..., None]
     signs = np.where(read, np.clip(np.stack(found, axis=-1), -LARGEST, LARGEST), 0.0)
     return innovations._replace(signs=signs)
@@ -98,14 +101,17 @@ def _from_whole_past(innovations: Innovations) -> np.ndarray:
     return result.T
 
 
-def _in_own_rarity(values: np.ndarray) -> np.ndarray:
-    """Values scaled so that the share RARE_SHARE of those before a block exceed 3; blocks grow."""
-    sizes = np.abs(np.nan_to_num(values))
+def _in_own_rarity(values: np.ndarray, begun: np.ndarray) -> np.ndarray:
+    """Values scaled so that the share RARE_SHARE of those before a block exceed 3; blocks grow. 0 for a series that has
+    begun fewer than FIRST_BLOCK periods before its block."""
+    sizes = np.where(begun, np.abs(np.nan_to_num(values)), np.nan)
     result = np.zeros(values.shape)
     start = FIRST_BLOCK
     while start < values.shape[1]:
         end = round(start * BLOCK_GROWTH)
-        rare = np.quantile(sizes[:, :start], 1 - RARE_SHARE, axis=1)[:, None]
+        rare = np.zeros((len(values), 1))
+        is_settled = begun[:, :start].sum(axis=1) >= FIRST_BLOCK
+        rare[is_settled, 0] = np.nanquantile(sizes[is_settled, :start], 1 - RARE_SHARE, axis=1)
         result[:, start:end] = np.where(rare > 0, 3 * values[:, start:end] / np.where(rare > 0, rare, 1), 0)
         start = end
     return result

@@ -204,6 +204,33 @@ def test_series_in_parts_give_what_all_give_at_once(wrong, peers, references, mo
     pd.testing.assert_frame_equal(at_once, find(wrong, peers=peers, all_rows=True), check_exact=True)
 
 
+def late_beside_old(count: int, spikes: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Series that begin 300 days after an old one: alone and beside it."""
+    y = np.random.default_rng(3).poisson(40, (count + 1, 750)).astype(float)
+    y[:, spikes] *= 3
+    days = pd.date_range(START, periods=750)
+    old, *late = (
+        pd.DataFrame({"unique_id": f"{row}", "ds": days[first:], "y": y[row, first:], "group": f"{row}"})
+        for row, first in enumerate([0] + [300] * count)
+    )
+    return pd.concat(late), pd.concat([old, *late])
+
+
+@pytest.mark.parametrize("detector", ["seasonal_smoothing", "spectral_residual"])
+def test_a_series_that_begins_late_is_as_large_as_it_is(detector):
+    """The nothing before it must not make it look as if it hardly sold anything."""
+    spike = START + pd.Timedelta(days=380)
+    alone, beside = (find(frame, detector, peers=["group"]) for frame in late_beside_old(8, [380]))
+    known, seen = (set(frame.loc[frame["ds"] == spike, "unique_id"]) - {"0"} for frame in (alone, beside))
+    assert len(known) >= 4
+    assert known == seen
+
+
+def test_the_ordinary_days_of_a_series_that_begins_late_are_not_rare():
+    alone, beside = (find(frame, "whole_past", peers=["group"]) for frame in late_beside_old(8, []))
+    assert (beside["unique_id"] != "0").sum() <= len(alone)
+
+
 def test_known_anomalies_are_not_learned_from():
     """A month of known double sales: what comes after is measured by what was before."""
     frame = changed(panel(2, 2), "s0c0", slice(200, 230), lambda y: 2 * y)
