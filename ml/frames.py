@@ -7,7 +7,10 @@ optionally known-future columns (float), which have values in rows beyond the la
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from datetime import timedelta
+from numbers import Number
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,6 +64,8 @@ def typed_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Da
         raise ValueError(
             f"the panel lacks the column {', '.join(missing)} (found: {', '.join(map(str, panel.columns))})"
         )
+    if twice := sorted({column for column in wanted if wanted.count(column) > 1}):
+        raise ValueError(f"the column {', '.join(twice)} is asked for twice; name each further column once")
     result = panel[wanted].reset_index(drop=True)
     result["unique_id"] = _texts(result["unique_id"])
     _check_filled(result["unique_id"])
@@ -83,9 +88,19 @@ def _texts(values: pd.Series) -> pd.Series:
         return str(value).encode("utf-8", "replace").decode()
 
     # one text for all rows that hold it: a panel has millions of rows and thousands of names
-    codes, given = pd.factorize(values)
+    codes, given = numbered(values)
     texts = np.array([*map(text, given), ""], dtype=object)
     return pd.Series(texts[codes], values.index, name=values.name)
+
+
+def numbered(values: pd.Series) -> tuple[np.ndarray, Sequence[Any]]:
+    """The number of each row's value, -1 where there is none, and the values. Raises ValueError for a list or object:
+    it is no name."""
+    try:
+        return pd.factorize(values)
+    except TypeError as error:  # they have no hash
+        row = next(row for row, value in enumerate(values) if not isinstance(value, Hashable))
+        raise ValueError(f"{values.name} is no text in row {row + 1}: {str(values.iloc[row])[:60]!r}") from error
 
 
 def _check_filled(texts: pd.Series) -> None:
@@ -97,8 +112,10 @@ def _timestamps(values: pd.Series) -> pd.Series:
     """Raises ValueError for numbers as well: they may be days, seconds or 20260105."""
     if values.isna().any():
         raise ValueError(f"ds is empty in row {int(np.argmax(values.isna())) + 1}")
-    if len(values) and pd.api.types.is_numeric_dtype(values):
-        raise ValueError(f"ds is a number in row 1, not a time: {values.iloc[0]}")
+    if pd.api.types.infer_dtype(values) not in ("string", "datetime64", "datetime"):
+        numbers = [row for row, value in enumerate(values) if isinstance(value, Number | timedelta)]
+        if numbers:
+            raise ValueError(f"ds is a number in row {numbers[0] + 1}, not a time: {values.iloc[numbers[0]]}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a spelling that pandas does not know
@@ -108,7 +125,9 @@ def _timestamps(values: pd.Series) -> pd.Series:
     unreadable = ~timestamps.between(pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC"))
     if unreadable.any():
         row = int(np.argmax(unreadable))
-        raise ValueError(f"ds cannot be read as time in row {row + 1}: {str(values.iloc[row])[:60]!r}")
+        raise ValueError(
+            f"ds cannot be read as time in row {row + 1}: {str(values.iloc[row])[:60]!r}; write it as 2025-12-31"
+        )
     timestamps = timestamps.astype("datetime64[ns, UTC]")
     naive: pd.Series = timestamps.dt.tz_localize(None)
     local = _wall_clock(values)

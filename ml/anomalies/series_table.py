@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ml.frames import anchored, read_panel, typed_panel
+from ml.frames import anchored, numbered, read_panel, typed_panel
 
 # A table that is nearly empty comes from a stray timestamp, and might not fit into memory.
 MOST_PERIODS, SPARSEST = 20_000, 50
@@ -53,19 +53,20 @@ def read_series(
     if labels:
         known = pd.MultiIndex.from_frame(asked[["unique_id", "ds"]]).isin(list(labels))
         labelled[rows[known], columns[known]] = True
-    groups = tuple(pd.factorize(column)[0] for column in _peers(panel, unique_ids, peers))
+    groups = tuple(_peers(panel, unique_ids, peers))
     return SeriesTable(np.asarray(unique_ids), y, labelled, groups, asked[["unique_id", "ds"]], rows, columns)
 
 
-def _peers(panel: pd.DataFrame, unique_ids: Sequence[str], peers: Sequence[str]) -> Iterator[pd.Series]:
-    """For each peer column, what the earliest row of each series says: a later one may not change earlier alerts."""
+def _peers(panel: pd.DataFrame, unique_ids: Sequence[str], peers: Sequence[str]) -> Iterator[np.ndarray]:
+    """For each peer column, the group of each series: what its earliest row says, for a later one may not change
+    earlier alerts."""
     if not peers:
         return
     typed = typed_panel(panel)
     earliest = typed.sort_values(["unique_id", "ds"]).drop_duplicates("unique_id").index
     for column in peers:
-        values = pd.Series(panel[column].to_numpy()[earliest], typed["unique_id"].to_numpy()[earliest])
-        yield values.reindex(unique_ids)
+        codes = pd.Series(numbered(panel[column])[0][earliest], typed["unique_id"].to_numpy()[earliest])
+        yield pd.factorize(codes.where(codes >= 0).reindex(unique_ids))[0]
 
 
 def periods_per_week(freq: str) -> float:

@@ -292,6 +292,8 @@ def test_any_calendar_will_do(freq, season, first):
 def test_a_missing_peer_column_is_named():
     with pytest.raises(ValueError, match="lacks the column region"):
         find(panel(2, 2), peers=["region"])
+    with pytest.raises(ValueError, match="store is no text in row 1"):
+        find(panel(1, 1).assign(store=[["s0"]] * DAYS), peers=["store"])
 
 
 def test_a_tail_by_hand():

@@ -138,11 +138,20 @@ def test_empty_panel_gives_an_empty_typed_frame():
         (lambda frame: frame.assign(y=["x"] * len(frame)), "y is not a finite number in row 1"),
         (lambda frame: frame.assign(ds="soon"), "ds cannot be read as time"),
         (lambda frame: frame.assign(ds=np.datetime64("0001-01-01", "us")), "ds cannot be read as time"),
+        (lambda frame: frame.assign(ds=["2025-01-06", 20250107]), "ds is a number in row 2, not a time: 20250107"),
+        (lambda frame: frame.assign(ds=frame["ds"] - frame["ds"].min()), "ds is a number in row 1"),
+        (lambda frame: frame.assign(unique_id=["a", ["b"]]), "unique_id is no text in row 2: \"\\['b'\\]\""),
     ],
 )
 def test_a_broken_panel_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         read_panel(change(panel(a=[1.0, 2.0])))
+
+
+@pytest.mark.parametrize("columns", [["y"], ["unique_id"], ["ds"], ["promo", "promo"]])
+def test_a_column_that_is_asked_for_twice_is_named(columns):
+    with pytest.raises(ValueError, match=f"the column {columns[0]} is asked for twice"):
+        read_panel(panel(a=[1.0, 2.0]).assign(promo=0.0), columns)
 
 
 def test_unknown_model_is_named():

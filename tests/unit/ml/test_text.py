@@ -235,6 +235,7 @@ def test_parquet_types_are_texts():
     [
         ('{"note_id": 1}\n{bad', "line 2: "),
         ("[1, 2]", "line 1 is no JSON object"),
+        ('{"note_id": [1], "product_id": "P", "category": "C", "note": "a"}', "note_id is no text in row 1: '[1]'"),
         ('{"note_id": "", "product_id": "P", "category": "C", "note": "a"}', "note_id is empty in row 1"),
     ],
 )
