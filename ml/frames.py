@@ -131,11 +131,17 @@ def _timestamps(values: pd.Series) -> pd.Series:
     timestamps = timestamps.astype("datetime64[ns, UTC]")
     naive: pd.Series = timestamps.dt.tz_localize(None)
     local = _wall_clock(values)
-    return local if (local == local.dt.normalize()).all() else naive
+    is_days = (local == local.dt.normalize()).all()
+    return local if is_days or (_is_daily(local) and not _is_daily(naive)) else naive
+
+
+def _is_daily(times: pd.Series) -> bool:
+    return bool(times.notna().all()) and (times - times.dt.normalize()).nunique() == 1
 
 
 def _wall_clock(times: pd.Series) -> pd.Series:
-    """Times without their offset from UTC. Local midnights are days, and stay a day apart when the clocks change."""
+    """Times without their offset from UTC. Local midnights, or six o'clocks, are days, and stay a day apart when the
+    clocks change."""
     if isinstance(times.dtype, pd.DatetimeTZDtype):
         return times.dt.tz_localize(None).astype("datetime64[ns]")
     texts = times.astype(str).str.replace(r"(?<=:\d\d)\s*[+-]\d\d:?\d\d$", "", regex=True)

@@ -127,6 +127,9 @@ def test_local_days_across_a_change_of_the_clocks_are_days(as_text):
     days = pd.date_range("2025-03-28", periods=5, tz="Europe/Berlin")
     panel = pd.DataFrame({"unique_id": "a", "ds": days.map(str) if as_text else days, "y": 1.0})
     assert list(read_panel(panel)["ds"]) == list(pd.date_range("2025-03-28", periods=5))
+    evenings = pd.date_range("2025-03-28 18:00", periods=5).tz_localize("Europe/Berlin")
+    evenings = panel.assign(ds=evenings.map(str) if as_text else evenings)
+    assert list(read_panel(evenings)["ds"]) == list(pd.date_range("2025-03-28 18:00", periods=5))
     hours = panel.assign(ds=pd.date_range("2025-03-30 01:00", periods=5, freq="h", tz="Europe/Berlin"))
     assert read_panel(hours)["ds"].iloc[0] == pd.Timestamp("2025-03-30 00:00")
 
