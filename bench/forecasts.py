@@ -36,7 +36,7 @@ def run() -> Iterator[Figure]:
         seed=SEED,
     ).frame
     cost = (_processor_time() - before) / panel["unique_id"].nunique() / CUTOFFS
-    scores = score(forecasts, panel, SEASON).set_index("model")
+    scores = score(forecasts, panel, SEASON, "D").set_index("model")
     naive = f"{scores.loc['seasonal_naive', 'wape']:.3f} seasonal naive"
     for model, row in scores.iterrows():
         yield Figure(f"{model}, WAPE", f"{row['wape']:.3f}", naive, row["wape_ratio"], "below 1")

@@ -54,7 +54,8 @@ def command(
         read = panel.loc[panel["y"].notna(), "ds"]
         if read.empty:
             raise ValueError("y is empty in every row: there is nothing to learn from")
-        dates = pd.date_range(read.min(), read.max(), freq=anchored(freq, panel["ds"]))
+        freq = anchored(freq, panel["ds"])
+        dates = pd.date_range(read.min(), read.max(), freq=freq)
         last = len(dates) - 1 - horizon
         positions = [last - (step or horizon) * back for back in reversed(range(windows))]
         if not positions or positions[0] < 1:
@@ -77,5 +78,11 @@ def command(
     except ValueError as error:
         raise click.ClickException(f"{panel_file}: {error}") from error
     write_table(forecasts, out)
-    click.echo(score(forecasts, panel, season).to_string(index=False, float_format="{:.3f}".format))
+    scores = score(forecasts, panel, season, freq)
+    if scores.empty:
+        click.echo(
+            f"{panel_file}: no series goes on after a cutoff that it began before, so nothing was scored.", err=True
+        )
+    else:
+        click.echo(scores.to_string(index=False, float_format="{:.3f}".format))
     click.echo(f"{len(forecasts):,} forecasts in {out}")

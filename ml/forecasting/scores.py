@@ -5,20 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+COLUMNS = ["model", "wape", "rmsse", "bias", "coverage80", "coverage95"]
 
-def score(forecasts: pd.DataFrame, panel: pd.DataFrame, season: int) -> pd.DataFrame:
-    """Score a forecast frame against what happened.
 
-    Returns one row per model, best first: `wape` (sum of absolute errors over sum of actuals), `rmsse` (root mean
-    squared error over that of the in-sample seasonal naive, Hyndman and Koehler 2006; mean over series and cutoffs),
-    `bias` (sum of errors over sum of actuals; above 0 is too high), `coverage80`, `coverage95` (shares of actuals
-    within the interval) and `wape_ratio` (wape over that of the seasonal naive, NaN without it).
+def score(forecasts: pd.DataFrame, panel: pd.DataFrame, season: int, freq: str) -> pd.DataFrame:
+    """Score a forecast frame against what happened in the periods of the frequency.
+
+    Returns one row per model that met an actual, best first: `wape` (sum of absolute errors over sum of actuals),
+    `rmsse` (root mean squared error over that of the in-sample seasonal naive, Hyndman and Koehler 2006; mean over
+    series and cutoffs), `bias` (sum of errors over sum of actuals; above 0 is too high), `coverage80`, `coverage95`
+    (shares of actuals within the interval) and `wape_ratio` (wape over that of the seasonal naive, NaN without it).
     """
     joined = forecasts.merge(panel[["unique_id", "ds", "y"]].dropna(), on=["unique_id", "ds"])
     joined["error"] = joined["y_hat"] - joined["y"]
     squared = {
-        (name, cutoff): _seasonal_squared_error(series.loc[series["ds"] <= cutoff, "y"].to_numpy(), season)
+        (name, cutoff): errors.loc[:cutoff].mean()
         for name, series in panel.sort_values("ds").groupby("unique_id")
+        for errors in [_seasonal_squared_errors(series.set_index("ds")["y"], season, freq)]
         for cutoff in forecasts["cutoff"].unique()
     }
     rows = []
@@ -36,11 +39,12 @@ def score(forecasts: pd.DataFrame, panel: pd.DataFrame, season: int) -> pd.DataF
                 "coverage95": ((frame["y"] >= frame["lo95"]) & (frame["y"] <= frame["hi95"])).mean(),
             }
         )
-    scores = pd.DataFrame(rows)
+    scores = pd.DataFrame(rows, columns=COLUMNS)
     naive = scores.loc[scores["model"] == "seasonal_naive", "wape"]
     scores["wape_ratio"] = scores["wape"] / (naive.iloc[0] if len(naive) else np.nan)
     return scores.sort_values("wape", ignore_index=True)
 
 
-def _seasonal_squared_error(y: np.ndarray, season: int) -> float:
-    return float(np.mean((y[season:] - y[:-season]) ** 2)) if len(y) > season else 0.0
+def _seasonal_squared_errors(y: pd.Series, season: int, freq: str) -> pd.Series:
+    """NaN where either of the two values is missing."""
+    return y.reindex(pd.date_range(y.index[0], y.index[-1], freq=freq)).diff(season) ** 2

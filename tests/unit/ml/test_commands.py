@@ -45,6 +45,16 @@ def test_backtest_says_what_is_wrong(panel_file, tmp_path, options, message):
     assert "panel.csv" in result.output
 
 
+def test_backtest_says_that_nothing_was_scored(panel_file, tmp_path):
+    panel, out = pd.read_csv(panel_file), tmp_path / "f.csv"
+    pd.concat([panel.head(50), panel.tail(5).assign(unique_id="b")]).to_csv(panel_file, index=False)
+    options = ["--panel", panel_file, "--horizon", "7", "--windows", "1", "--models", "seasonal_naive", "--out", out]
+    result = CliRunner().invoke(backtest, [*map(str, options)])
+    assert result.exit_code == 0, result.output
+    assert "panel.csv: no series goes on after a cutoff" in result.output
+    assert set(pd.read_csv(out)["fallback_reason"]) == {"no value since 2025-02-19"}
+
+
 def test_detect_writes_every_row_by_each_method(panel_file, tmp_path):
     out = tmp_path / "d.csv"
     result = CliRunner().invoke(detect, ["--panel", str(panel_file), "--out", str(out)])

@@ -302,9 +302,13 @@ def test_scores_by_hand():
             "hi95": [30.0, 30.0],
         }
     )
-    result = score(made, frame, season=2).iloc[0]
+    result = score(made, frame, season=2, freq="D").iloc[0]
     assert result["wape"] == pytest.approx(6 / 30)
     assert result["bias"] == pytest.approx(-2 / 30)
     # mean squared error (4 + 16) / 2; in sample a season of 2 differs by 2 each time
     assert result["rmsse"] == pytest.approx(np.sqrt(10 / 4))
     assert (result["coverage80"], result["coverage95"], result["wape_ratio"]) == (0.5, 1.0, 1.0)
+    # a missing value takes its own differences away and no others, be it a row without a value or no row
+    for gap in (frame.assign(y=frame["y"].where(frame["y"] != 2)), frame[frame["y"] != 2]):
+        assert score(made, gap, season=2, freq="D").iloc[0]["rmsse"] == pytest.approx(np.sqrt(10 / 4))
+    assert score(made, frame.head(4), season=2, freq="D").empty
