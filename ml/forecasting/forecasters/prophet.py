@@ -26,7 +26,11 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) ->
     from prophet import Prophet
 
     kept = history.tail(SEASONS_KEPT * config.season)
-    columns = [column for column in config.future_columns if kept[column].nunique() > 1]
+    changing = [column for column in config.future_columns if kept[column].nunique() > 1]
+    # under names of our own: Prophet takes no regressor called holidays, trend or season
+    columns = [f"known_{place}" for place in range(len(changing))]
+    kept = kept[["ds", "y", *changing]].set_axis(["ds", "y", *columns], axis=1)
+    future = future[["ds", *changing]].set_axis(["ds", *columns], axis=1)
     period = pd.Timedelta(kept["ds"].diff().median())
     span = kept["ds"].iloc[-1] - kept["ds"].iloc[0]
     days = period * config.season / pd.Timedelta(days=1)
@@ -46,7 +50,7 @@ def _fit(history: pd.DataFrame, future: pd.DataFrame, config: ForecastConfig) ->
         model.add_seasonality("season", period=days, fourier_order=waves)
     for column in columns:
         model.add_regressor(column)
-    model.fit(kept[["ds", "y", *columns]], seed=config.seed)
+    model.fit(kept, seed=config.seed)
     # the trend is stiff, so what the last weeks were off mostly stays
     recent = kept.tail(RECENT_SEASONS * (1 if is_yearly else config.season))
     made = model.predict(pd.concat([recent, future])[["ds", *columns]])["yhat"].to_numpy()

@@ -123,6 +123,20 @@ def test_known_future_columns_are_used():
         assert errors[1] < 0.5 * errors[0], model
 
 
+@pytest.mark.parametrize("model", ["arima", "xgboost", "prophet"])
+@pytest.mark.parametrize("name", ["holidays", "season", "known_1"])
+def test_a_known_future_column_may_be_called_anything(model, name):
+    promotion = np.tile([0, 0, 0, 1, 0, 0, 0, 0, 0, 0.0], 14)
+    frame = panel(a=weekly(20) + 20 * promotion).assign(constant=1.0, promotion=promotion)
+    named = frame.rename(columns={"constant": "known_0", "promotion": name})
+    made, expected = (
+        run(each, [model], cutoff=130, horizon=5, future_columns=columns)
+        for each, columns in ((named, list(named)[3:]), (frame, ["constant", "promotion"]))
+    )
+    assert made["fallback_reason"].isna().all()
+    pd.testing.assert_frame_equal(made, expected)
+
+
 def test_empty_panel_gives_an_empty_typed_frame():
     made = run(panel(a=[1.0]).iloc[:0], ["ensemble"], cutoff=0)
     assert list(made.columns) == FORECAST_COLUMNS
