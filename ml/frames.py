@@ -45,6 +45,7 @@ DETECTION_COLUMNS = [
 TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
 OLD_SPELLINGS = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}  # of pandas
+LARGEST = 1e19  # more than a whole number of 64 bits; its square still fits into the single precision of the trees
 LOOKED_AT = 2_000  # letters of a text; nobody reads further
 
 
@@ -152,10 +153,13 @@ def _wall_clock(times: pd.Series) -> pd.Series:
 
 def _numbers(values: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    broken = (numbers.isna() & values.notna()) | np.isinf(numbers)
+    is_time = values.dtype.kind in "mM"  # pandas would give its nanoseconds
+    broken = ((numbers.isna() | is_time) & values.notna()) | (numbers.abs() > LARGEST)
     if broken.any():
         row = int(np.argmax(broken))
-        raise ValueError(f"{values.name} is not a finite number in row {row + 1}: {str(values.iloc[row])[:60]!r}")
+        raise ValueError(
+            f"{values.name} is not a number up to {LARGEST:g} in row {row + 1}: {str(values.iloc[row])[:60]!r}"
+        )
     return numbers
 
 

@@ -96,7 +96,8 @@ def test_detect_names_a_weekly_series_in_a_daily_panel(tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "reported"),
     [
-        ("y", float("inf"), "y is not a finite number in row 3"),
+        ("y", float("inf"), "y is not a number up to 1e+19 in row 3: 'inf'"),
+        ("y", -1e20, "y is not a number up to 1e+19 in row 3"),
         ("ds", "2025-01-02", "series 'a' has more than one row for 2025-01-02"),
         ("y", None, "lacks the column y"),
         ("ds", "yesterday", "ds cannot be read as time in row 3: 'yesterday'"),

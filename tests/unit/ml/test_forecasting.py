@@ -149,7 +149,8 @@ def test_empty_panel_gives_an_empty_typed_frame():
     [
         (lambda frame: frame.drop(columns="y"), "lacks the column y"),
         (lambda frame: pd.concat([frame, frame.tail(1)]), "more than one row"),
-        (lambda frame: frame.assign(y=["x"] * len(frame)), "y is not a finite number in row 1"),
+        (lambda frame: frame.assign(y=["x"] * len(frame)), "y is not a number up to 1e\\+19 in row 1: 'x'"),
+        (lambda frame: frame.assign(y=frame["ds"]), "y is not a number up to 1e\\+19 in row 1: '2025"),
         (lambda frame: frame.assign(ds="soon"), "ds cannot be read as time"),
         (lambda frame: frame.assign(ds=np.datetime64("0001-01-01", "us")), "ds cannot be read as time"),
         (lambda frame: frame.assign(ds=["2025-01-06", 20250107]), "ds is a number in row 2, not a time: 20250107"),
