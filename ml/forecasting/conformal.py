@@ -14,6 +14,8 @@ import pandas as pd
 KEPT_COLUMNS = ["unique_id", "ds", "cutoff", "model", "y_hat", "fallback_reason", "demand_class", "bucket"]
 LEVELS = {"80": 0.80, "95": 0.95}
 WINDOWS_OF_PRIOR = 2  # a series whose earlier windows were worse than others' is believed after so many
+# Of a level: what is left of rounding is no change. A later one would be enormous beside it and outweigh all others
+ROUNDING, SMALLEST = 1e-11, 1e-15
 LEAST_POOL = 400  # errors; a demand class with fewer takes the errors of all
 
 
@@ -21,7 +23,8 @@ def seasonal_error(y: np.ndarray, season: int) -> float:
     """Mean absolute difference between a value and that of a season before (the scale of MASE), above 0."""
     lag = season if len(y) > season else 1
     error = float(np.abs(y[lag:] - y[:-lag]).mean()) if len(y) > lag else 0.0
-    return error if error > 0 else max(float(np.abs(y).mean()) * 0.01, 1e-6)
+    level = float(np.abs(y).mean())
+    return error if error > max(ROUNDING * level, SMALLEST) else max(level * 0.01, 1e-6)
 
 
 def with_intervals(forecasts: pd.DataFrame, scales: pd.DataFrame, cutoffs: Sequence[pd.Timestamp]) -> pd.DataFrame:

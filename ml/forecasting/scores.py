@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ml.forecasting.conformal import ROUNDING
+
 COLUMNS = ["model", "wape", "rmsse", "bias", "coverage80", "coverage95"]
 
 
@@ -46,5 +48,7 @@ def score(forecasts: pd.DataFrame, panel: pd.DataFrame, season: int, freq: str) 
 
 
 def _seasonal_squared_errors(y: pd.Series, season: int, freq: str) -> pd.Series:
-    """NaN where either of the two values is missing."""
-    return y.reindex(pd.date_range(y.index[0], y.index[-1], freq=freq)).diff(season) ** 2
+    """NaN where either of the two values is missing; 0 where they differ by what is left of rounding."""
+    y = y.reindex(pd.date_range(y.index[0], y.index[-1], freq=freq))
+    changes = y.diff(season)
+    return changes.mask(changes.abs() <= ROUNDING * y.abs(), 0.0) ** 2

@@ -182,6 +182,9 @@ def test_gaps_repeat_the_last_value():
 def test_seasonal_error_by_hand():
     # |8 - 1|, |9 - 2| over a season of 2 apart from 1, 2, 8, 9
     assert seasonal_error(np.array([1.0, 2.0, 8.0, 9.0]), 2) == 7.0
+    # a constant series has one in a hundred of its level, however it was added up
+    assert seasonal_error(np.array([0.3, 0.1 + 0.2, 0.3]), 1) == pytest.approx(0.003)
+    assert seasonal_error(np.array([5e-324, 0.0, 5e-324]), 1) == 1e-6
 
 
 def forecasts_of(names: list[str], cutoffs: list[pd.Timestamp], **columns: object) -> pd.DataFrame:
@@ -327,3 +330,5 @@ def test_scores_by_hand():
     for gap in (frame.assign(y=frame["y"].where(frame["y"] != 2)), frame[frame["y"] != 2]):
         assert score(made, gap, season=2, freq="D").iloc[0]["rmsse"] == pytest.approx(np.sqrt(10 / 4))
     assert score(made, frame.head(4), season=2, freq="D").empty
+    rounded = frame.assign(y=[0.3, 0.3, 0.1 + 0.2, 0.1 + 0.2, 10, 20])
+    assert np.isnan(score(made, rounded, season=2, freq="D").iloc[0]["rmsse"])
