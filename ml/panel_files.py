@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 import pandas as pd
@@ -27,9 +27,9 @@ def read_table(path: Path, *, as_text: bool = False) -> pd.DataFrame:
             table = pd.read_parquet(path)
             return table.reset_index() if any(table.index.names) else table
         if ending == ".csv":
-            # to pandas' faster engine a text ends at a NUL
-            engine: Literal["python", "c"] = "python" if _holds_nul(path) else "c"
-            table = pd.read_csv(path, engine=engine, **(AS_TEXT if as_text else AS_PANEL))
+            # to pandas' faster engine a text ends at a NUL, and the last digit of a number may be another
+            engine = {"engine": "python"} if _holds_nul(path) else {"float_precision": "round_trip"}
+            table = pd.read_csv(path, **engine, **(AS_TEXT if as_text else AS_PANEL))
             if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first field for a name of the row
                 raise ValueError("its rows have more fields than its header; put texts with commas into quotes")
             return table

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from ml.anomalies import detectors
 from ml.anomalies.command import command as detect
 from ml.forecasting.command import command as backtest
+from ml.panel_files import read_table
 from ml.registry import installed_names
 
 
@@ -53,6 +54,13 @@ def test_backtest_says_that_nothing_was_scored(panel_file, tmp_path):
     assert result.exit_code == 0, result.output
     assert "panel.csv: no series goes on after a cutoff" in result.output
     assert set(pd.read_csv(out)["fallback_reason"]) == {"no value since 2025-02-19"}
+
+
+def test_numbers_of_a_csv_file_are_those_of_a_parquet_file(tmp_path):
+    y = np.random.default_rng(0).normal(50, 10, 1000)
+    panel = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2020-01-01", periods=1000), "y": y})
+    panel.to_csv(tmp_path / "panel.csv", index=False)
+    assert read_table(tmp_path / "panel.csv")["y"].tolist() == y.tolist()
 
 
 def test_detect_writes_every_row_by_each_method(panel_file, tmp_path):
