@@ -244,7 +244,7 @@ def empty_detections() -> pd.DataFrame:
 def read_notes(notes: pd.DataFrame) -> pd.DataFrame:
     """Check notes and bring them into shape, in the order they came: `note_id, product_id, category` (text), `note`
     (the first 2,000 letters), `quantity` and `units_in` (units on hand and received when it was written, NaN where
-    unknown).
+    unknown, or no number up to LARGEST).
 
     Raises ValueError that names the column, or the row, at fault.
     """
@@ -263,5 +263,6 @@ def read_notes(notes: pd.DataFrame) -> pd.DataFrame:
     result["note"] = result["note"].str[:LOOKED_AT]
     for column in ("quantity", "units_in"):
         given = notes[column] if column in notes.columns else pd.Series(np.nan, notes.index)
-        result[column] = pd.to_numeric(given, errors="coerce").astype(float).to_numpy()
+        numbers = pd.to_numeric(given, errors="coerce").astype(float)
+        result[column] = numbers.where(numbers.abs() <= LARGEST).to_numpy()
     return result

@@ -6,6 +6,7 @@ import json
 import random
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -94,6 +95,16 @@ def test_a_number_that_the_shelf_does_not_have_alerts():
     found = detect_text(frame, seed=1)
     assert "says 480 where 30 were on hand" in found.loc[550, "reason"]
     assert found.loc[100:, "alert"].sum() == 1
+
+
+@pytest.mark.parametrize("units", [np.inf, -np.inf, 1e300, "many"])
+def test_a_level_that_is_no_number_is_unknown(units):
+    frame = names(60).assign(quantity=5.0)
+    frame["note"] += ", 12 left"
+    unknown, odd = (
+        detect_text(frame.assign(**dict.fromkeys(("quantity", "units_in"), level)), seed=1) for level in (np.nan, units)
+    )
+    pd.testing.assert_frame_equal(odd, unknown)
 
 
 def test_a_score_depends_on_nothing_later():
