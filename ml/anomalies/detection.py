@@ -76,7 +76,8 @@ def detect(
     if not len(table.unique_ids):
         return empty_detections()
     share = allowed_share(alert_budget, min(periods_per_week(freq), SHORTEST_WEEK))
-    cooldown = max(season // 6, SHORTEST_EPISODE)
+    periods = table.y.shape[1]  # whatever is longer never ends
+    season, cooldown = min(season, periods + 1), min(max(season // 6, SHORTEST_EPISODE), periods)
     if train_end is not None and table.asked["ds"].min() > train_end:
         raise ValueError(f"nothing to learn from: train_end ({train_end}) lies before the first row")
     blocks = _blocks(table, train_end)

@@ -88,7 +88,9 @@ def forecast(
     # intervals need the errors of earlier windows, so some are forecast before the first cutoff asked for
     step = pd.tseries.frequencies.to_offset(freq)
     earlier = [min(cutoffs) - step * horizon * back for back in range(1, CALIBRATION_WINDOWS + 1)]
-    first = panel.groupby("unique_id")["ds"].min().min() + step * season * 3
+    # a season beyond the panel is as good as one that is just longer, and leads to no date beyond pandas'
+    span = step * min(season, len(pd.date_range(panel["ds"].min(), max(cutoffs), freq=freq)) + 1)
+    first = panel["ds"].min() + span * 3
     computed = [cutoff for cutoff in sorted({*cutoffs, *earlier}) if cutoff in cutoffs or cutoff >= first]
 
     results, scales = [], []
@@ -98,7 +100,7 @@ def forecast(
             continue
         future = _future(panel, history, cutoff, horizon, config)
         scales.append(_scales(history, cutoff, season))
-        not_modelled = _not_modelled(panel, cutoff, step * season, step)
+        not_modelled = _not_modelled(panel, cutoff, span, step)
         for model, file in single.items():
             progress(f"{cutoff:%Y-%m-%d} {model}")
             made = cached(

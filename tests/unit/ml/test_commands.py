@@ -78,6 +78,19 @@ def test_a_missing_panel_is_named(tmp_path):
     assert "no such file" in result.output
 
 
+@pytest.mark.parametrize("command", [backtest, detect])
+def test_a_season_may_be_longer_than_the_panel(command, panel_file, tmp_path):
+    options = ["--panel", str(panel_file), "--out", str(tmp_path / "o.csv")]
+    if command is backtest:
+        options += ["--models", "seasonal_naive,ensemble"]
+    written = []
+    for season in (10_000, 10**9):
+        result = CliRunner().invoke(command, [*options, "--season", str(season)])
+        assert result.exit_code == 0, result.output
+        written.append((tmp_path / "o.csv").read_bytes())
+    assert written[0] == written[1]
+
+
 def test_detect_takes_peers(tmp_path):
     path, out = tmp_path / "panel.csv", tmp_path / "d.csv"
     days = pd.date_range("2025-01-01", periods=100)
