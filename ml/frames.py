@@ -6,6 +6,7 @@ optionally known-future columns (float), which have values in rows beyond the la
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Hashable, Sequence
 from datetime import timedelta
@@ -45,6 +46,7 @@ DETECTION_COLUMNS = [
 TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
 OLD_SPELLINGS = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}  # of pandas
+DAY_OR_MONTH = re.compile(r"\s*(\d{1,2})[./-](\d{1,2})[./-]\d{2}")
 LARGEST = 1e19  # more than a whole number of 64 bits; its square still fits into the single precision of the trees
 LOOKED_AT = 2_000  # letters of a text; nobody reads further
 
@@ -129,11 +131,27 @@ def _timestamps(values: pd.Series) -> pd.Series:
         raise ValueError(
             f"ds cannot be read as time in row {row + 1}: {str(values.iloc[row])[:60]!r}; write it as 2025-12-31"
         )
+    _check_unambiguous(values)
     timestamps = timestamps.astype("datetime64[ns, UTC]")
     naive: pd.Series = timestamps.dt.tz_localize(None)
     local = _wall_clock(values)
     is_days = (local == local.dt.normalize()).all()
     return local if is_days or (_is_daily(local) and not _is_daily(naive)) else naive
+
+
+def _check_unambiguous(times: pd.Series) -> None:
+    """Raises ValueError for 01/02/2025 where no row has more than twelve in its second place: pandas would take the
+    first for the month. All rows have the spelling of the first, or pandas could not read them."""
+    if times.empty or not DAY_OR_MONTH.match(str(times.iloc[0])):
+        return
+    numbers = times.str.extract(DAY_OR_MONTH).astype(float)
+    differ = numbers[0] != numbers[1]
+    if differ.any() and numbers[1].max() <= 12:
+        row = int(np.argmax(differ))
+        raise ValueError(
+            f"ds may begin with the day or the month in row {row + 1}: {times.iloc[row]!r}; "
+            "write the year first, as in 2025-12-31"
+        )
 
 
 def _is_daily(times: pd.Series) -> bool:

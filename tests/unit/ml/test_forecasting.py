@@ -153,6 +153,10 @@ def test_empty_panel_gives_an_empty_typed_frame():
         (lambda frame: frame.assign(y=frame["ds"]), "y is not a number up to 1e\\+19 in row 1: '2025"),
         (lambda frame: frame.assign(ds="soon"), "ds cannot be read as time"),
         (lambda frame: frame.assign(ds=np.datetime64("0001-01-01", "us")), "ds cannot be read as time"),
+        (
+            lambda frame: frame.assign(ds=["01/01/2025", "01/02/2025"]),
+            "the day or the month in row 2: '01/02/2025'",
+        ),
         (lambda frame: frame.assign(ds=["2025-01-06", 20250107]), "ds is a number in row 2, not a time: 20250107"),
         (lambda frame: frame.assign(ds=frame["ds"] - frame["ds"].min()), "ds is a number in row 1"),
         (lambda frame: frame.assign(unique_id=["a", ["b"]]), "unique_id is no text in row 2: \"\\['b'\\]\""),
@@ -161,6 +165,11 @@ def test_empty_panel_gives_an_empty_typed_frame():
 def test_a_broken_panel_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         read_panel(change(panel(a=[1.0, 2.0])))
+
+
+def test_a_month_that_can_only_come_first_is_read():
+    read = read_panel(panel(a=[1.0, 2.0]).assign(ds=["12/31/2024", "01/01/2025"]))
+    assert list(read["ds"]) == [pd.Timestamp("2024-12-31"), pd.Timestamp("2025-01-01")]
 
 
 @pytest.mark.parametrize("columns", [["y"], ["unique_id"], ["ds"], ["promo", "promo"]])
