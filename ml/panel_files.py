@@ -62,8 +62,9 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def check_writable(path: Path) -> None:
-    """Raise click.ClickException where `write_table` would refuse a path, before anybody has waited for the result."""
+def check_writable(path: Path, read: Path | None = None) -> None:
+    """Raise click.ClickException where `write_table` would refuse a path, before anybody has waited for the result, and
+    where the result would take the place of the file that is `read`."""
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise click.ClickException(f"{path}: unknown ending '{path.suffix}'. Use .csv or .parquet.")
     try:
@@ -72,6 +73,8 @@ def check_writable(path: Path) -> None:
         raise click.ClickException(f"{path}: the folder cannot be made ({error.strerror}).") from error
     if path.is_dir():
         raise click.ClickException(f"{path}: is a folder. Name a file.")
+    if read is not None and path.exists() and read.exists() and path.samefile(read):
+        raise click.ClickException(f"{path}: holds what is read. Name another file for the results.")
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:

@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Score every value of a panel by each detector, none by anything later than itself."""
     last = pd.Timestamp(train_end) if train_end else None
-    check_writable(out)
+    check_writable(out, panel_file)
     panel = read_table(panel_file)
     try:
         typed = typed_panel(panel)

@@ -48,7 +48,7 @@ def command(
     out: Path,
 ) -> None:
     """Forecast a panel from its last cutoffs that leave a whole horizon each, and score the forecasts."""
-    check_writable(out)
+    check_writable(out, panel_file)
     try:
         panel = read_panel(read_table(panel_file), future)
         read = panel.loc[panel["y"].notna(), "ds"]

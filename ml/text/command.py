@@ -22,7 +22,7 @@ from ml.text import detect_text
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="scores, .csv or .parquet")
 def command(notes_file: Path, seed: int, out: Path) -> None:
     """Score every note of a file by what was written before it, and say what is wrong with the odd ones."""
-    check_writable(out)
+    check_writable(out, notes_file)
     notes = read_table(notes_file, as_text=True)
     try:
         found = detect_text(notes, seed=seed)

@@ -8,6 +8,7 @@ from ml.anomalies.command import command as detect
 from ml.forecasting.command import command as backtest
 from ml.panel_files import read_table
 from ml.registry import installed_names
+from ml.text.command import command as detect_text
 
 
 @pytest.fixture
@@ -76,6 +77,23 @@ def test_a_missing_panel_is_named(tmp_path):
     result = CliRunner().invoke(detect, ["--panel", str(tmp_path / "no.csv"), "--out", str(tmp_path / "d.csv")])
     assert result.exit_code == 1
     assert "no such file" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "settings"),
+    [
+        (backtest, "--panel", ["--freq", "D", "--season", "7", "--horizon", "7"]),
+        (detect, "--panel", ["--freq", "D", "--season", "7"]),
+        (detect_text, "--notes", []),
+    ],
+)
+def test_results_never_take_the_place_of_what_is_read(command, option, settings, panel_file):
+    before = panel_file.read_bytes()
+    same = panel_file.parent / "." / ".." / panel_file.parent.name / panel_file.name
+    result = CliRunner().invoke(command, [option, str(panel_file), "--out", str(same), *settings])
+    assert result.exit_code == 1
+    assert "holds what is read. Name another file for the results." in result.output
+    assert panel_file.read_bytes() == before
 
 
 @pytest.mark.parametrize("command", [backtest, detect])
