@@ -140,8 +140,8 @@ final as (
         daily_units_out,
         lead_time_days,
         suggested_order,
-        -- Models rank by value themselves. A shelf that is empty tomorrow is as good as empty. Where the next delivery is
-        -- enough, nothing is left to do but to ask for it sooner, which only much at risk is worth.
+        -- Models rank by value themselves. A shelf that is empty tomorrow is as good as empty. Where the next delivery
+        -- is enough, nothing is left to do but to ask for it sooner, which only much at risk is worth.
         method in ('rule-based', 'text') as is_ranked_by_value,
         case
             when
