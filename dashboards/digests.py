@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashboards.assets.bundle import currency, source_files
+from dashboards.assets.bundle import source_files
+from ingest.currency import currency
 from serving_database import VARIABLE, serving_database
 
 HERE = Path(__file__).parent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ import yaml
 
 from dashboards.assets import charts, datasets, pages
 from dashboards.assets.serving_models import Model, read_models
+from ingest.currency import currency
 from serving_database import serving_database
 
 HERE = Path(__file__).parents[1]
-DEFAULT_CURRENCY = "EUR"
 # what a page and each kind of chart must have, and what it may have
 CHART = ({"title", "description", "kind", "dataset"}, {"where", "period", "height", "params", "when_empty", "kept"})
 PAGE = ({"title", "description", "rows"}, {"place", "filters", "tabs"})
@@ -35,11 +34,6 @@ Described = dict[str, Parts]
 
 class AssetError(ValueError):
     """Assets that cannot work; the message names each file."""
-
-
-def currency() -> str:
-    """The currency of all prices, as a code of ISO 4217."""
-    return os.environ.get("INVENTORY_CURRENCY", DEFAULT_CURRENCY)
 
 
 def source_files(dashboards: Path) -> list[Path]:

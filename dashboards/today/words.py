@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboards.access.access_file import NO_REGION
-from dashboards.assets.bundle import currency
+from ingest.currency import currency
 from notify.episodes import NO_SINGLE_STORE, Episode
 
 UNKNOWN = "\N{EN DASH}"

@@ -12,19 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from ingest.currency import VARIABLE, currency
 from ingest.events import FIELDS, NAMES, Contract, FractionalQuantityError, Rejection
 from ingest.landing.commit import TIMESTAMP, to_table
 from ingest.landing.files.conventions import NUMBER_COLUMNS, TIME_COLUMN, Conventions, conventions_of
 from ingest.landing.files.mapped import open_events
 from ingest.landing.files.mapping import recognised
-from ingest.landing.files.numbers import (
-    CURRENCY_VARIABLE,
-    LONGEST_NUMBER,
-    currency,
-    is_currency,
-    read_number,
-    split_currency,
-)
+from ingest.landing.files.numbers import LONGEST_NUMBER, is_currency, read_number, split_currency
 from ingest.landing.files.opening import read_rows
 from ingest.landing.files.rows import (
     AS_IT_COMES,
@@ -203,9 +197,7 @@ class Interpreter:
         if name == "price":
             text, mark = split_currency(text)
             if not is_currency(mark, self._currency):
-                raise _NumberError(
-                    "wrong_currency", f"price: {mark} is not {self._currency}, as {CURRENCY_VARIABLE} says"
-                )
+                raise _NumberError("wrong_currency", f"price: {mark} is not {self._currency}, as {VARIABLE} says")
         number = self._number(text)
         if number is None:
             doubtful = self._decimal and any(map(str.isdigit, text))

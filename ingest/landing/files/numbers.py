@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from decimal import Decimal
 from functools import lru_cache
@@ -33,7 +32,6 @@ _NUMBER = {
 # how bookkeeping (12) and SAP 12- write -12
 _NEGATIVE = re.compile(r"\((?P<in_brackets>[\d.,'\u2019\s]+)\)|(?P<before_sign>[\d.,'\u2019\s]+)[-\u2212]", re.ASCII)
 
-CURRENCY_VARIABLE, CURRENCY = "INVENTORY_CURRENCY", "EUR"
 # which currencies a sign stands for
 _SIGNS = {
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP"),
@@ -54,11 +52,6 @@ _MARK_OF_CURRENCY = "|".join([*map(re.escape, _SIGNS), "[A-Z]{3}"])
 _WITH_CURRENCY = re.compile(
     rf"(?P<sign>-?)(?P<before>{_MARK_OF_CURRENCY})\s*(?P<then>.*\d.*)|(?P<first>.*\d.*?)\s*(?P<after>{_MARK_OF_CURRENCY})"
 )
-
-
-def currency() -> str:
-    """The currency of all prices."""
-    return os.environ.get(CURRENCY_VARIABLE) or CURRENCY
 
 
 @lru_cache(maxsize=65_536)
