@@ -49,6 +49,11 @@ def make(target: str, data_dir: Path, **environment: str) -> subprocess.Complete
     )
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes name no test: an archive holds the time it was made, and each process must collect the same names."""
+    return "bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What all processes of a run share."""

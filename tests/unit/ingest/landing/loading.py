@@ -69,10 +69,10 @@ def load_text(folder: Path, name: str, text: str, *options: str) -> Loaded:
 
 
 def zipped(name: str, content: bytes) -> bytes:
-    """A zip archive of one file."""
+    """A zip archive of one file, the same bytes each time."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(name, content)
+        file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return archive.getvalue()
 
 
