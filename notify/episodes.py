@@ -38,6 +38,7 @@ class Episode:
     region: str
     is_covered_by_region: bool
     store_location: str
+    store_or_region: str
     category: str
     product_id: str
     notification: str

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboards.access.access_file import NO_REGION
 from ingest.currency import currency
-from notify.episodes import NO_SINGLE_STORE, Episode
+from notify.episodes import Episode
 
 UNKNOWN = "\N{EN DASH}"
 
@@ -55,17 +54,10 @@ def date(value: str | datetime | None) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def place(notification: Episode) -> str:
-    """The store, or the region, that a notification is about."""
-    if notification.store_location != NO_SINGLE_STORE:
-        return notification.store_location
-    return "All stores" if notification.region in {NO_SINGLE_STORE, NO_REGION} else notification.region
-
-
 def sentences(notification: Episode) -> tuple[str, str]:
     """What has happened, without the severity and place that stand beside it; then evidence, consequence, next step."""
     text = notification.notification.removeprefix(f"{notification.severity.upper()} · ")
-    first, *rest = re.split("[.;] ", text.removeprefix(f"{place(notification)} · "), maxsplit=1)
+    first, *rest = re.split("[.;] ", text.removeprefix(f"{notification.store_or_region} · "), maxsplit=1)
     return (f"{first}.", rest[0][:1].upper() + rest[0][1:]) if rest else (first, "")
 
 

@@ -18,6 +18,12 @@ as_of as (
 
 ),
 
+stores as (
+
+    select * from {{ ref('int_stores') }}
+
+),
+
 last_actions as (
 
     select
@@ -120,6 +126,21 @@ dated as (
 
 ),
 
+located as (
+
+    select
+        dated.*,
+        case
+            when dated.cause = 'region_stock_out' and dated.region <> 'Unknown' then dated.region
+            when dated.store_location is null then 'All stores'
+            else concat_ws(' ', dated.store_location, nullif(stores.name, dated.store_location))
+        end as store_or_region
+    from dated
+    left join stores
+        on dated.store_location = stores.store_location
+
+),
+
 worded as (
 
     select
@@ -130,17 +151,13 @@ worded as (
             concat_ws(
                 ' · ',
                 upper(severity),
-                case
-                    when cause = 'region_stock_out' and region = 'Unknown' then 'All stores'
-                    when cause = 'region_stock_out' then region
-                    else store_location
-                end,
+                case when cause <> 'intake' then store_or_region end,
                 coalesce(product_label, product_id, category),
                 case when cause = 'intake' then message end
             ),
             case when cause <> 'intake' then message end
         ) || coalesce(since, '') as notification
-    from dated
+    from located
 
 ),
 
@@ -196,13 +213,14 @@ final as (
         region,
         coalesce(is_covered_by_region, false) as is_covered_by_region,
         store_location,
+        store_or_region,
         category,
         product_id,
         product_count,
         notification,
         concat_ws(
             ' ',
-            coalesce(product_label, product_id, category, store_location),
+            coalesce(product_label, product_id, category, store_or_region),
             coalesce(nullif(regexp_extract(message, '(?s)^(.*?)([.]$|[.;] )', 1), ''), message)
         ) as headline,
         first_seen_at,

@@ -58,7 +58,7 @@ digests as (
         mode(waiting_episodes.notification_type order by waiting_episodes.notification_type asc) as notification_type,
         format(
             'INFO · {} · {:,} more {} open and less urgent. At risk in all: {}. The most urgent: {}.',
-            coalesce(waiting_episodes.store_location, 'All stores'),
+            any_value(waiting_episodes.store_or_region),
             count(*),
             case count(*) when 1 then 'is' else 'are' end,
             {{ money_text('coalesce(any_value(stores_at_risk.value_at_risk), max(waiting_episodes.value_at_risk))') }},

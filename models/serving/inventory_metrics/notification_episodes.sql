@@ -31,6 +31,7 @@ final as (
         is_found_open,
         is_clearing,
         is_covered_by_region,
+        store_or_region,
         assignee,
         snoozed_until,
         acted_by,

@@ -69,17 +69,18 @@ def computed(assets: dict[str, dict[str, Any]], table: str, column: str, **row: 
 
 
 @pytest.mark.parametrize(
-    ("store", "said", "shown"),
+    ("place", "said", "shown"),
     [
         ("Store_A", "Store_A · P1 Train is out of stock.", "P1 Train is out of stock."),
         ("Store_A", "Store_A · Toys saw 9 units go out.", "Toys saw 9 units go out."),
         ("Store_A", "Store_A has sent no reading.", "Store_A has sent no reading."),
-        ("N/A", "North · P1 Train is out of stock.", "North · P1 Train is out of stock."),
-        ("N/A", "The intake could not read 2 messages.", "The intake could not read 2 messages."),
+        ("Store_A Leeds", "Store_A Leeds · P1 Train is out of stock.", "P1 Train is out of stock."),
+        ("North", "North · P1 Train is out of stock.", "P1 Train is out of stock."),
+        ("All stores", "The intake could not read 2 messages.", "The intake could not read 2 messages."),
     ],
 )
-def test_a_message_leaves_out_what_stands_beside_it(assets, store, said, shown):
-    row = {"severity": "high", "store_location": store, "notification": f"HIGH · {said}"}
+def test_a_message_leaves_out_what_stands_beside_it(assets, place, said, shown):
+    row = {"severity": "high", "store_or_region": place, "notification": f"HIGH · {said}"}
     assert computed(assets, "notification_episodes", "message", **row) == shown
 
 

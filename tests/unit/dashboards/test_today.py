@@ -52,21 +52,20 @@ def test_a_change_is_a_share_of_what_was(change, said):
 
 
 @pytest.mark.parametrize(
-    ("store", "region", "message", "place", "headline", "details"),
+    ("place", "message", "headline", "details"),
     [
-        ("Store_A", "N/A", "Store_A · P1 is out. Order 1.5. Now.", "Store_A", "P1 is out.", "Order 1.5. Now."),
-        ("N/A", "North", "North · P1 is out in all 2 stores.", "North", "P1 is out in all 2 stores.", ""),
-        ("Store_A", "N/A", "Store_A · P1 lost 9; 2 are usual. See.", "Store_A", "P1 lost 9.", "2 are usual. See."),
-        ("Store_A", "N/A", "Store_A · P1 had two; one is used. See.", "Store_A", "P1 had two.", "One is used. See."),
-        ("N/A", "Unknown", "All stores · P1 is out. Call.", "All stores", "P1 is out.", "Call."),
-        ("N/A", "N/A", "3 messages could not be read. See.", "All stores", "3 messages could not be read.", "See."),
+        ("Store_A", "Store_A · P1 is out. Order 1.5. Now.", "P1 is out.", "Order 1.5. Now."),
+        ("Store_A Leeds · Briggate", "Store_A Leeds · Briggate · P1 is out. Now.", "P1 is out.", "Now."),
+        ("Store_A Leeds", "Store_A Leeds has sent no reading. Call.", "Store_A Leeds has sent no reading.", "Call."),
+        ("North", "North · P1 is out in all 2 stores.", "P1 is out in all 2 stores.", ""),
+        ("Store_A", "Store_A · P1 lost 9; 2 are usual. See.", "P1 lost 9.", "2 are usual. See."),
+        ("Store_A", "Store_A · P1 had two; one is used. See.", "P1 had two.", "One is used. See."),
+        ("All stores", "All stores · P1 is out. Call.", "P1 is out.", "Call."),
+        ("All stores", "3 messages could not be read. See.", "3 messages could not be read.", "See."),
     ],
 )
-def test_a_message_has_a_place_a_headline_and_details(store, region, message, place, headline, details):
-    notification: Any = SimpleNamespace(
-        severity="high", store_location=store, region=region, notification=f"HIGH · {message}"
-    )
-    assert words.place(notification) == place
+def test_a_message_has_a_headline_and_details(place, message, headline, details):
+    notification: Any = SimpleNamespace(severity="high", store_or_region=place, notification=f"HIGH · {message}")
     assert words.sentences(notification) == (headline, details)
 
 

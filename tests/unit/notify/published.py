@@ -18,6 +18,7 @@ EPISODE = {
     "region": "North",
     "is_covered_by_region": 0,
     "store_location": "Store_A",
+    "store_or_region": "Store_A",
     "category": "Toys",
     "product_id": "P1",
     "notification": "HIGH · Store_A · P1 is out of stock.",

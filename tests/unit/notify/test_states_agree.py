@@ -122,6 +122,7 @@ def built(history: History, time: float) -> dict[str, Any]:
         connection.execute(
             f"create table int_as_of as select timestamp '{at(found.last_seen):%Y-%m-%d %H:%M:%S.%f}' as as_of"
         )
+        connection.execute("create table int_stores as select 'Store_A' as store_location, 'Leeds' as name")
         connection.execute(
             KNOWN,
             {
