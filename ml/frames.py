@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Hashable, Sequence
 from datetime import timedelta
 from numbers import Number
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,9 @@ DETECTION_COLUMNS = [
 TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
 OLD_SPELLINGS = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}  # of pandas
-DAY_OR_MONTH = re.compile(r"\s*(\d{1,2})[./-](\d{1,2})[./-]\d{2}")
+DAY_OR_MONTH = re.compile(r"\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?!\d)")
+FEWEST_STEPS = 3  # two may be alike by chance
+REGULAR = 0.8  # share of the periods that are there; read in the wrong order, months are twelve days of each year
 LARGEST = 1e19  # more than a whole number of 64 bits; its square still fits into the single precision of the trees
 LOOKED_AT = 2_000  # letters of a text; nobody reads further
 
@@ -72,7 +74,7 @@ def typed_panel(panel: pd.DataFrame, extra_columns: Sequence[str] = ()) -> pd.Da
     result = panel[wanted].reset_index(drop=True)
     result["unique_id"] = _texts(result["unique_id"])
     _check_filled(result["unique_id"])
-    result["ds"] = _timestamps(result["ds"])
+    result["ds"] = _timestamps(result["ds"], result["unique_id"])
     for column in ["y", *extra_columns]:
         result[column] = _numbers(result[column])
     doubled = result.duplicated(["unique_id", "ds"])
@@ -111,7 +113,7 @@ def _check_filled(texts: pd.Series) -> None:
         raise ValueError(f"{texts.name} is empty in row {int(np.argmax(texts == '')) + 1}")
 
 
-def _timestamps(values: pd.Series) -> pd.Series:
+def _timestamps(values: pd.Series, unique_ids: pd.Series) -> pd.Series:
     """Raises ValueError for numbers as well: they may be days, seconds or 20260105."""
     if values.isna().any():
         raise ValueError(f"ds is empty in row {int(np.argmax(values.isna())) + 1}")
@@ -119,19 +121,21 @@ def _timestamps(values: pd.Series) -> pd.Series:
         numbers = [row for row, value in enumerate(values) if isinstance(value, Number | timedelta)]
         if numbers:
             raise ValueError(f"ds is a number in row {numbers[0] + 1}, not a time: {values.iloc[numbers[0]]}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a spelling that pandas does not know
-            timestamps = pd.to_datetime(values, utc=True)
-    except (ValueError, TypeError):  # the rows differ in their spelling, or one is no time
-        timestamps = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
+    order = date_order(values, unique_ids)
+    day_first = order is not None and order.first == "day"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a spelling that pandas does not know
+        try:
+            timestamps = pd.to_datetime(values, utc=True, dayfirst=day_first)
+        except (ValueError, TypeError):  # the rows differ in their spelling, or one is no time
+            spelling = None if order else "ISO8601"
+            timestamps = pd.to_datetime(values, utc=True, errors="coerce", format=spelling, dayfirst=day_first)
     unreadable = ~timestamps.between(pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC"))
     if unreadable.any():
         row = int(np.argmax(unreadable))
         raise ValueError(
             f"ds cannot be read as time in row {row + 1}: {str(values.iloc[row])[:60]!r}; write it as 2025-12-31"
         )
-    _check_unambiguous(values)
     timestamps = timestamps.astype("datetime64[ns, UTC]")
     naive: pd.Series = timestamps.dt.tz_localize(None)
     local = _wall_clock(values)
@@ -139,19 +143,58 @@ def _timestamps(values: pd.Series) -> pd.Series:
     return local if is_days or (_is_daily(local) and not _is_daily(naive)) else naive
 
 
-def _check_unambiguous(times: pd.Series) -> None:
-    """Raises ValueError for 01/02/2025 where no row has more than twelve in its second place: pandas would take the
-    first for the month. All rows have the spelling of the first, or pandas could not read them."""
+class DateOrder(NamedTuple):
+    first: str  # "day" or "month"
+    is_shown: bool  # by a number above twelve; otherwise only this order gives regular series
+
+
+def date_order(times: pd.Series, unique_ids: pd.Series) -> DateOrder | None:
+    """What comes first in dates such as 01/02/2025, None if they are spelled otherwise.
+
+    Raises ValueError where both orders make sense: pandas would take the first number for the month.
+    """
     if times.empty or not DAY_OR_MONTH.match(str(times.iloc[0])):
-        return
-    numbers = times.str.extract(DAY_OR_MONTH).astype(float)
-    differ = numbers[0] != numbers[1]
-    if differ.any() and numbers[1].max() <= 12:
-        row = int(np.argmax(differ))
-        raise ValueError(
-            f"ds may begin with the day or the month in row {row + 1}: {times.iloc[row]!r}; "
-            "write the year first, as in 2025-12-31"
-        )
+        return None
+    codes, spelled = numbered(times)
+    parts = pd.Series(spelled).astype(str).str.extract(DAY_OR_MONTH).astype(float)
+    parts.columns = ["day", "month", "year"]
+    parts = parts.where(parts[["day", "month"]].min(axis=1) <= 12)  # otherwise it is no date
+    differ = (parts["day"].notna() & (parts["day"] != parts["month"])).to_numpy()
+    if not differ.any():
+        return DateOrder("month", is_shown=True)  # it makes no difference
+    readings = {"month": parts.rename(columns={"day": "month", "month": "day"}), "day": parts}
+    possible = [first for first, dates in readings.items() if dates["month"].max() <= 12]
+    if possible == ["month"] or (possible == ["day"] and parts["year"].min() >= 100):  # 23-01-05 may begin with a year
+        return DateOrder(possible[0], is_shown=True)
+    if len(possible) == 2 and parts["year"].min() >= 100:
+        rows = pd.DataFrame({"series": numbered(unique_ids)[0], "date": codes}).drop_duplicates()
+        regular = [
+            first
+            for first, dates in readings.items()
+            if _is_regular(rows["series"], pd.to_datetime(dates, errors="coerce").take(rows["date"]))
+        ]
+        if len(regular) == 1:
+            return DateOrder(regular[0], is_shown=False)
+    row = int(np.argmax(differ[codes]))
+    raise ValueError(
+        f"ds may begin with the day or the month in row {row + 1}: {times.iloc[row]!r}; "
+        "write the year first, as in 2025-12-31"
+    )
+
+
+def _is_regular(series: pd.Series, days: pd.Series) -> bool:
+    """Whether the days of each series are the same number of days, or of months, apart, but for a few gaps."""
+    table = pd.DataFrame({"series": series.to_numpy(), "day": days.to_numpy()}).drop_duplicates()
+    table = table.sort_values(["series", "day"])
+    follows = table["series"].eq(table["series"].shift())
+    apart = table["day"].diff().dt.days[follows]
+    months = (table["day"].dt.year * 12 + table["day"].dt.month).diff()[follows]
+    falls_on_one_day = (table["day"].dt.day.diff()[follows] == 0).all()
+    for steps in [apart, months] if falls_on_one_day else [apart]:
+        periods = steps / steps.min()
+        if (periods % 1 == 0).all() and len(periods) >= max(FEWEST_STEPS, REGULAR * periods.sum()):
+            return True
+    return False
 
 
 def _is_daily(times: pd.Series) -> bool:

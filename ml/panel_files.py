@@ -11,6 +11,8 @@ from typing import Any
 import click
 import pandas as pd
 
+from ml.frames import date_order
+
 AS_TEXT: dict[str, Any] = {"dtype": str, "keep_default_na": False, "encoding_errors": "replace"}
 # a series may be called 007 or NA, and 20260105 is a day
 AS_PANEL: dict[str, Any] = {"converters": {"unique_id": str}, "dtype": {"ds": str}}
@@ -60,6 +62,16 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict):
                 raise ValueError(f"line {number} is no JSON object")
             yield row
+
+
+def report_date_order(path: Path, panel: pd.DataFrame) -> None:
+    """Report on stderr what was taken to come first in dates such as 01/02/2025, where no date shows it by itself."""
+    order = date_order(panel["ds"], panel["unique_id"])
+    if order is not None and not order.is_shown:
+        click.echo(
+            f"{path}: its dates begin with the {order.first}; read otherwise, its series would not be regular.",
+            err=True,
+        )
 
 
 def check_writable(path: Path, read: Path | None = None) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from ml.anomalies import detect, detectors
 from ml.anomalies.series_table import periods_per_week
 from ml.frames import typed_panel
-from ml.panel_files import check_writable, read_table, write_table
+from ml.panel_files import check_writable, read_table, report_date_order, write_table
 from ml.registry import installed_names
 
 ALERT_BUDGET = 0.02
@@ -40,6 +40,7 @@ def command(
     panel = read_table(panel_file)
     try:
         typed = typed_panel(panel)
+        report_date_order(panel_file, panel)
         found = detect(
             panel,
             detectors=installed_names(detectors),

@@ -10,7 +10,7 @@ import pandas as pd
 from ml.forecasting import forecast, forecasters
 from ml.forecasting.scores import score
 from ml.frames import anchored, read_panel
-from ml.panel_files import check_writable, read_table, write_table
+from ml.panel_files import check_writable, read_table, report_date_order, write_table
 from ml.registry import names_of
 
 
@@ -50,7 +50,9 @@ def command(
     """Forecast a panel from its last cutoffs that leave a whole horizon each, and score the forecasts."""
     check_writable(out, panel_file)
     try:
-        panel = read_panel(read_table(panel_file), future)
+        table = read_table(panel_file)
+        panel = read_panel(table, future)
+        report_date_order(panel_file, table)
         read = panel.loc[panel["y"].notna(), "ds"]
         if read.empty:
             raise ValueError("y is empty in every row: there is nothing to learn from")

@@ -218,6 +218,23 @@ def test_detect_reads_each_spelling_of_a_day_alike(panel_file, tmp_path):
     assert len(set(written)) == 1
 
 
+@pytest.mark.parametrize("command", [backtest, detect])
+def test_the_order_of_day_and_month_that_was_taken_is_reported(command, tmp_path):
+    path, months = tmp_path / "panel.csv", pd.date_range("2023-01-01", periods=30, freq="MS")
+    panel = pd.DataFrame({"unique_id": "a", "ds": months, "y": np.arange(30.0)})
+    options = ["--panel", path, "--freq", "MS", "--season", "12", "--out", tmp_path / "out.csv"]
+    options += ["--horizon", "3", "--windows", "1", "--models", "seasonal_naive"] if command is backtest else []
+    written = []
+    for spelling, first in (("%Y-%m-%d", None), ("%m/%d/%Y", "month"), ("%d/%m/%Y", "day")):
+        panel.assign(ds=months.strftime(spelling)).to_csv(path, index=False)
+        result = CliRunner().invoke(command, [*map(str, options)])
+        assert result.exit_code == 0, result.output
+        assert (f"panel.csv: its dates begin with the {first};" in result.stderr) == (first is not None)
+        assert "begin with" not in result.stdout
+        written.append((tmp_path / "out.csv").read_bytes())
+    assert len(set(written)) == 1
+
+
 def test_numbers_are_no_days(panel_file, tmp_path):
     panel = pd.read_csv(panel_file)
     panel.assign(ds=20250101 + np.arange(140)).to_parquet(tmp_path / "panel.parquet")

@@ -167,9 +167,64 @@ def test_a_broken_panel_is_named(change, message):
         read_panel(change(panel(a=[1.0, 2.0])))
 
 
+MONTHS = pd.date_range("2023-01-01", periods=26, freq="MS")
+WEEKS = pd.date_range("2020-01-06", "2024-12-31", freq="W-MON")
+MONTH_FIRST, DAY_FIRST = "%m/%d/%Y", "%d.%m.%Y"
+
+
+@pytest.mark.parametrize("spelling", [MONTH_FIRST, DAY_FIRST])
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(WEEKS, id="weeks"),  # the first number above twelve comes in a later row
+        pytest.param(MONTHS, id="months"),
+        pytest.param(MONTHS[:13], id="one month of the second year"),
+        pytest.param(MONTHS + pd.Timedelta(days=4), id="fifths of the month"),
+        pytest.param(MONTHS.delete([5, 6, 20]), id="months with gaps"),
+        pytest.param(MONTHS[::3], id="quarters"),
+    ],
+)
+def test_dates_that_make_sense_in_one_order_are_read(days, spelling):
+    whole = pd.DataFrame({"unique_id": "a", "ds": days, "y": 1.0})
+    part = whole[2:8].assign(unique_id="b")  # short enough to be days of one month
+    frame = pd.concat([part, whole])
+    read = read_panel(frame.assign(ds=frame["ds"].dt.strftime(spelling)))
+    assert list(read["ds"]) == [*days, *part["ds"]]
+
+
+@pytest.mark.parametrize("spelling", [MONTH_FIRST, DAY_FIRST])
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(MONTHS[:2], id="two dates"),
+        pytest.param(MONTHS[10:13], id="three dates"),
+        pytest.param(MONTHS[:12], id="months of one year or days of one month"),
+        pytest.param(pd.date_range("2012-02-01", periods=10, freq="YS-FEB"), id="years"),
+        pytest.param(WEEKS[WEEKS.day <= 12], id="weeks that end before the twelfth"),
+    ],
+)
+def test_dates_that_make_sense_in_both_orders_or_none_are_refused(days, spelling):
+    frame = pd.DataFrame({"unique_id": "a", "ds": days.strftime(spelling), "y": 1.0})
+    with pytest.raises(ValueError, match="ds may begin with the day or the month in row"):
+        read_panel(frame)
+
+
+@pytest.mark.parametrize("spelled", ["31.01.23", "23-01-05"])
+def test_a_year_of_two_digits_may_come_first(spelled):
+    with pytest.raises(ValueError, match="ds may begin with the day or the month in row 1"):
+        read_panel(panel(a=[1.0]).assign(ds=spelled))
+
+
 def test_a_month_that_can_only_come_first_is_read():
-    read = read_panel(panel(a=[1.0, 2.0]).assign(ds=["12/31/2024", "01/01/2025"]))
+    read = read_panel(panel(a=[1.0, 2.0]).assign(ds=["12/31/24", "01/01/25"]))
     assert list(read["ds"]) == [pd.Timestamp("2024-12-31"), pd.Timestamp("2025-01-01")]
+
+
+@pytest.mark.parametrize("first", ["01/01/2025", "01/31/2025", "31.01.2025", "2025-01-01"])
+@pytest.mark.parametrize("second", ["soon", "45/45/2025"])
+def test_a_row_that_is_no_date_is_named(first, second):
+    with pytest.raises(ValueError, match=f"in row 2: '{second}'"):
+        read_panel(panel(a=[1.0, 2.0]).assign(ds=[first, second]))
 
 
 @pytest.mark.parametrize("columns", [["y"], ["unique_id"], ["ds"], ["promo", "promo"]])
