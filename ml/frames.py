@@ -47,6 +47,7 @@ TEXT_DETECTION_COLUMNS = ["note_id", "method", "score", "alert", "reason"]
 
 OLD_SPELLINGS = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE"}  # of pandas
 DAY_OR_MONTH = re.compile(r"\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})(?!\d)")
+SIX_DIGITS = re.compile(r"\s*\d{6}\s*")  # 201012 is December 2010, or 20 October 2012 to pandas
 FEWEST_STEPS = 3  # two may be alike by chance
 REGULAR = 0.8  # share of the periods that are there; read in the wrong order, months are twelve days of each year
 LARGEST = 1e19  # more than a whole number of 64 bits; its square still fits into the single precision of the trees
@@ -121,6 +122,10 @@ def _timestamps(values: pd.Series, unique_ids: pd.Series) -> pd.Series:
         numbers = [row for row, value in enumerate(values) if isinstance(value, Number | timedelta)]
         if numbers:
             raise ValueError(f"ds is a number in row {numbers[0] + 1}, not a time: {values.iloc[numbers[0]]}")
+    if len(values) and SIX_DIGITS.fullmatch(str(values.iloc[0])):
+        raise ValueError(
+            f"ds may begin with the year, the month or the day in row 1: {values.iloc[0]!r}; write it as 2025-12-31"
+        )
     order = date_order(values, unique_ids)
     day_first = order is not None and order.first == "day"
     with warnings.catch_warnings():

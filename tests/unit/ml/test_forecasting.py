@@ -157,6 +157,8 @@ def test_empty_panel_gives_an_empty_typed_frame():
             lambda frame: frame.assign(ds=["01/01/2025", "01/02/2025"]),
             "the day or the month in row 2: '01/02/2025'",
         ),
+        (lambda frame: frame.assign(ds=["201011", "201012"]), "the year, the month or the day in row 1: '201011'"),
+        (lambda frame: frame.assign(ds=["240101", "240102"]), "the year, the month or the day in row 1: '240101'"),
         (lambda frame: frame.assign(ds=["2025-01-06", 20250107]), "ds is a number in row 2, not a time: 20250107"),
         (lambda frame: frame.assign(ds=frame["ds"] - frame["ds"].min()), "ds is a number in row 1"),
         (lambda frame: frame.assign(unique_id=["a", ["b"]]), "unique_id is no text in row 2: \"\\['b'\\]\""),
