@@ -11,7 +11,9 @@ UV := .tools/bin/uv
 INVENTORY := .venv/bin/inventory
 SUPERSET := .venv-superset/bin/python -m dashboards.server
 
-INVENTORY_DATA_DIR ?= data
+ifeq ($(INVENTORY_DATA_DIR),)
+override INVENTORY_DATA_DIR := data
+endif
 export INVENTORY_DATA_DIR
 # dbt's artefacts belong to the data they describe, so that two data folders never share one build's results
 export DBT_TARGET_PATH ?= $(INVENTORY_DATA_DIR)/dbt/target

@@ -91,7 +91,7 @@ def _full_folder(errors: list[BaseException]) -> Path:
     for error in errors:
         if isinstance(error, OSError) and error.filename:
             return next(folder for folder in Path(error.filename).absolute().parents if folder.is_dir())
-    folders = [Path(os.environ.get("INVENTORY_DATA_DIR", "data")).absolute(), Path(tempfile.gettempdir())]
+    folders = [Path(os.environ.get("INVENTORY_DATA_DIR") or "data").absolute(), Path(tempfile.gettempdir())]
     return min(filter(Path.is_dir, folders), key=lambda folder: shutil.disk_usage(folder).free)
 
 

@@ -19,7 +19,7 @@ MANAGERS = 20
 
 def running_site() -> Site:
     """The server that `make run` left running on the data folder. Raises SystemExit where there is none."""
-    data_dir = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
+    data_dir = Path(os.environ.get("INVENTORY_DATA_DIR") or "data").resolve()
     server = running_server(data_dir / "superset")
     if server is None:
         raise SystemExit(f"no dashboards are served from {data_dir}. Run `make run` first.")

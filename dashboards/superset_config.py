@@ -22,7 +22,7 @@ from dashboards.today.views import today
 from dashboards.viewer import stores_of_viewer
 from serving_database import serving_database
 
-DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
+DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR") or "data").resolve()
 HOME = DATA_DIR / "superset"
 SERVING_DATABASE = serving_database()
 SERVED_OVER_TLS = os.environ.get("SUPERSET_TLS") == "1"

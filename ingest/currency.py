@@ -9,4 +9,4 @@ VARIABLE, DEFAULT = "INVENTORY_CURRENCY", "EUR"
 
 def currency() -> str:
     """The currency of all prices, as a code of ISO 4217."""
-    return os.environ.get(VARIABLE) or DEFAULT
+    return os.environ.get(VARIABLE, "").strip() or DEFAULT

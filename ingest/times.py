@@ -83,7 +83,7 @@ PLAIN = TimeFormat()
 @cache
 def max_age() -> timedelta:
     """How old an event may be when it is published. Raises AgeError where the variable holds no number of years."""
-    years = os.environ.get(MAX_AGE_VARIABLE) or str(MAX_AGE_YEARS)
+    years = os.environ.get(MAX_AGE_VARIABLE, "").strip() or str(MAX_AGE_YEARS)
     try:
         if 0 < float(years) <= 1000:
             return timedelta(days=365.25 * float(years))

@@ -64,7 +64,7 @@
     {%- if not data_files_exist(file) -%}
         {{- return('') -}}
     {%- endif -%}
-    {%- set path = env_var('INVENTORY_DATA_DIR', 'data') ~ '/' ~ file -%}
+    {%- set path = data_dir() ~ '/' ~ file -%}
     {#- DuckDB reads no file whose rows end in both ways; inside quotes, lines may end as they like -#}
     {%- set content = run_query("
         select text is not null, contains(text, '\r\n') and regexp_matches(text, '(^|[^\r])\n')

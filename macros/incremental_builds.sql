@@ -173,7 +173,7 @@
 {% macro withdrawals_in_raw() %}
     {%- set query -%}
         select coalesce(max(parse_filename(file)), '')
-        from glob('{{ env_var("INVENTORY_DATA_DIR", "data") | replace("'", "''") }}/raw/withdrawn-*.parquet')
+        from glob('{{ data_dir() | replace("'", "''") }}/raw/withdrawn-*.parquet')
     {%- endset -%}
     {{- return(run_query(query).rows[0][0] if execute else '') -}}
 {% endmacro %}

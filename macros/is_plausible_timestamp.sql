@@ -9,5 +9,5 @@
 
 {# How old a reading may be when it is published: the intake's own setting, so that the two never differ. #}
 {% macro max_age_years() -%}
-    {{- return(env_var('INVENTORY_MAX_AGE_YEARS', '15') or '15') -}}
+    {{- return(env_var('INVENTORY_MAX_AGE_YEARS', '15') | trim or '15') -}}
 {%- endmacro %}

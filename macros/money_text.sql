@@ -5,5 +5,5 @@
 
 
 {% macro currency() -%}
-    '{{ env_var("INVENTORY_CURRENCY", "EUR") | replace("'", "''") }}'
+    '{{ (env_var("INVENTORY_CURRENCY", "EUR") | trim or "EUR") | replace("'", "''") }}'
 {%- endmacro %}

@@ -14,7 +14,7 @@ from dashboards.today import words
 from publish.build_failure import failed_at
 
 HERE = Path(__file__).parent
-DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
+DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR") or "data").resolve()
 NARROW = "narrow"  # the cookie in which looks.js says that the window is narrow
 # Superset 6.1 shows its makers a pixel in the menu; an empty picture stands in, which no browser has to ask for
 PIXEL = b"https://apachesuperset.gateway.scarf.sh/pixel/"

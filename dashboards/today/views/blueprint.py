@@ -28,7 +28,7 @@ from dashboards.today.views.answers import render
 from notify.episodes import NO_SINGLE_STORE
 from serving_database import serving_database
 
-DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR", "data")).resolve()
+DATA_DIR = Path(os.environ.get("INVENTORY_DATA_DIR") or "data").resolve()
 SNOOZES = {"1": "a day", "3": "3 days", "7": "a week"}
 NOT_READABLE = "The figures cannot be read at the moment. Try again in a minute."
 # stricter than for Superset's own pages: no script at all
