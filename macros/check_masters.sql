@@ -43,7 +43,7 @@
 {# A query for the faults of periods of days, for check_master. #}
 {% macro faults_of_periods(first_day, last_day) %}
     select format('row {} ends on ''{}'', before its start', row_number, {{ last_day }}) from master
-    where try_cast({{ last_day }} as date) < try_cast({{ first_day }} as date)
+    where {{ date_of(last_day) }} < {{ date_of(first_day) }}
     union all
     select format('row {} has the date ''{}'', not one such as 2026-01-31', row_number, written)
     from (unpivot master on {{ first_day }}, {{ last_day }} into name column_name value written) as dates
@@ -64,6 +64,7 @@
     {%- if not data_files_exist(file) -%}
         {{- return('') -}}
     {%- endif -%}
+    {%- set master = master_rows(master, file) -%}
     {%- set path = data_dir() ~ '/' ~ file -%}
     {#- DuckDB reads no file whose rows end in both ways. Inside quotes, lines may end as they like. To remove what is quoted
         takes five times as long as to read the file, so it happens only where both ends occur -#}

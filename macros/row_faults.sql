@@ -1,18 +1,18 @@
 {# What is wrong with a row of products.csv, in the words that follow its number; NULL for a row that counts. `check_masters`
-   reports these rows and staging leaves them out, so both ask here. Both give columns of text and `row_number`. #}
+   reports these rows and staging leaves them out, so both ask here. Both give tidied columns and `row_number`. #}
 {% macro product_fault() %}
     case
-        when coalesce({{ tidied('product_id') }}, '') = '' then 'has no product_id'
+        when coalesce(product_id, '') = '' then 'has no product_id'
         when regexp_matches(concat(product_id, name, unit, supplier), '[[:cntrl:]]') then 'holds a control character'
         {%- for column in ['pack_size', 'minimum_order'] %}
-        when nullif(trim({{ column }}), '') is not null and not {{ is_count(column) }}
+        when {{ column }} != '' and not {{ is_count(column) }}
             then format('has the {{ column }} ''{}'', not a whole number from 1 on', {{ column }})
         {%- endfor %}
-        when nullif(trim(unit_cost), '') is not null
+        when unit_cost != ''
             and not coalesce({{ amount('unit_cost') }} between 0 and {{ var('accepted_price') }}, false)
             then format('has the unit_cost ''{}'', not an amount such as 4.50', unit_cost)
-        when row_number() over (partition by {{ tidied('product_id') }} order by row_number) > 1
-            then format('names {} again', {{ tidied('product_id') }})
+        when row_number() over (partition by product_id order by row_number) > 1
+            then format('names {} again', product_id)
     end
 {% endmacro %}
 
@@ -21,7 +21,7 @@
 {% macro order_fault() %}
     case
         {%- for column in ['order_id', 'product_id', 'store_location'] %}
-        when coalesce({{ tidied(column) }}, '') = '' then 'has no {{ column }}'
+        when coalesce({{ column }}, '') = '' then 'has no {{ column }}'
         {%- endfor %}
         when regexp_matches(concat(order_id, product_id, store_location), '[[:cntrl:]]')
             then 'holds a control character'
@@ -30,7 +30,7 @@
         when not {{ is_time('ordered_at') }}
             then format('has the ordered_at ''{}'', not a time such as 2026-01-31T08:00:00Z', coalesce(ordered_at, ''))
         {%- for column in ['expected_at', 'received_at', 'cancelled_at'] %}
-        when nullif(trim({{ column }}), '') is not null and not {{ is_time(column) }}
+        when {{ column }} != '' and not {{ is_time(column) }}
             then format('has the {{ column }} ''{}'', not a time such as 2026-01-31T08:00:00Z', {{ column }})
         {%- endfor %}
     end
@@ -41,8 +41,8 @@
    is one or a thousand, so it is none. #}
 {% macro is_count(written) %}
     (
-        regexp_full_match(trim({{ written }}), '[0-9]{1,9}(\.(0{0,2}|0{4,}))?|[0-9]{4,9}\.000')
-        and try_cast(trim({{ written }}) as double) between 1 and {{ var('accepted_quantity') }}
+        regexp_full_match({{ written }}, '[0-9]{1,9}(\.(0{0,2}|0{4,}))?|[0-9]{4,9}\.000')
+        and try_cast({{ written }} as double) between 1 and {{ var('accepted_quantity') }}
     )
 {%- endmacro %}
 
@@ -51,13 +51,13 @@
    of the file has a decimal comma, 1.250 may be a thousand and more, and is none. #}
 {% macro amount(column) %}
     {%- set has_comma -%}
-        coalesce(regexp_full_match(trim({{ column }}), '-?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+),[0-9]{1,2}'), false)
+        coalesce(regexp_full_match({{ column }}, '-?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+),[0-9]{1,2}'), false)
     {%- endset -%}
     case
         when {{ has_comma }} then try_cast(replace(replace({{ column }}, '.', ''), ',', '.') as decimal(18, 4))
         when not (
             bool_or({{ has_comma }}) over ()
-            and regexp_full_match(trim({{ column }}), '-?[1-9][0-9]{0,2}(\.[0-9]{3})+')
+            and regexp_full_match({{ column }}, '-?[1-9][0-9]{0,2}(\.[0-9]{3})+')
         )
             then try_cast({{ column }} as decimal(18, 4))
     end
@@ -68,6 +68,6 @@
    no days can be counted. #}
 {% macro is_time(written) %}
     coalesce(
-        try_cast({{ written }} as timestamptz) between timestamptz '1970-01-01' and timestamptz '2200-01-01', false
+        {{ time_of(written) }} between timestamptz '1970-01-01' and timestamptz '2200-01-01', false
     )
 {%- endmacro %}

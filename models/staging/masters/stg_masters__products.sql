@@ -20,8 +20,23 @@ products as (
         select
             *,
             row_number() over () as row_number  -- noqa: RF04
-        from {{ source('masters', 'products') }}
+        from {{ master_rows(source('masters', 'products'), 'products.csv') }}
     {% endif %}
+
+),
+
+tidied as (
+
+    select
+        row_number,
+        {{ tidied('product_id') }} as product_id,
+        {{ tidied('name') }} as name,  -- noqa: RF04
+        {{ tidied('unit') }} as unit,
+        {{ tidied('supplier') }} as supplier,
+        {{ tidied('pack_size') }} as pack_size,
+        {{ tidied('minimum_order') }} as minimum_order,
+        {{ tidied('unit_cost') }} as unit_cost
+    from products
 
 ),
 
@@ -30,7 +45,7 @@ judged as (
     select
         *,
         {{ product_fault() }} as fault
-    from products
+    from tidied
 
 ),
 
@@ -38,12 +53,12 @@ renamed as (
 
     select
         -- ids
-        {{ tidied('product_id') }} as product_id,
+        product_id,
 
         -- text
-        nullif({{ tidied('name') }}, '') as name,  -- noqa: RF04
-        nullif({{ tidied('unit') }}, '') as unit,
-        nullif({{ tidied('supplier') }}, '') as supplier,
+        nullif(name, '') as name,  -- noqa: RF04
+        nullif(unit, '') as unit,
+        nullif(supplier, '') as supplier,
 
         -- numerics
         try_cast(pack_size as bigint) as pack_size,

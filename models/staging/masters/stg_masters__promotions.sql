@@ -12,7 +12,7 @@ promotions as (
     where false
     {% if data_files_exist('promotions.csv') %}
         union all by name
-        select * from {{ source('masters', 'promotions') }}
+        select * from {{ master_rows(source('masters', 'promotions'), 'promotions.csv') }}
     {% endif %}
 
 ),
@@ -20,8 +20,8 @@ promotions as (
 renamed as (
 
     select distinct
-        cast(trim(start_date) as date) as start_date,
-        cast(trim(end_date) as date) as end_date,
+        {{ date_of(tidied('start_date')) }} as start_date,
+        {{ date_of(tidied('end_date')) }} as end_date,
         coalesce(nullif({{ tidied('store_location') }}, ''), '*') as store_location,
         coalesce(nullif({{ tidied('product_id') }}, ''), '*') as product_id,
         coalesce(nullif({{ tidied('category') }}, ''), '*') as category

@@ -12,7 +12,7 @@ school_holidays as (
     where false
     {% if data_files_exist('school_holidays.csv') %}
         union all by name
-        select * from {{ source('masters', 'school_holidays') }}
+        select * from {{ master_rows(source('masters', 'school_holidays'), 'school_holidays.csv') }}
     {% endif %}
 
 ),
@@ -20,11 +20,11 @@ school_holidays as (
 renamed as (
 
     select distinct
-        cast(trim(first_day) as date) as first_day,
-        cast(trim(last_day) as date) as last_day,
+        {{ date_of(tidied('first_day')) }} as first_day,
+        {{ date_of(tidied('last_day')) }} as last_day,
         coalesce(nullif({{ tidied('store_location') }}, ''), '*') as store_location,
         coalesce(nullif({{ tidied('region') }}, ''), '*') as region,
-        coalesce(upper(nullif(trim(country), '')), '*') as country
+        coalesce(upper(nullif({{ tidied('country') }}, '')), '*') as country
     from school_holidays
 
 )

@@ -14,7 +14,7 @@ stores as (
     where false
     {% if data_files_exist('stores.csv') %}
         union all by name
-        select * from {{ source('masters', 'stores') }}
+        select * from {{ master_rows(source('masters', 'stores'), 'stores.csv') }}
     {% endif %}
 
 ),
@@ -28,8 +28,8 @@ renamed as (
         -- text
         nullif({{ tidied('name') }}, '') as name,  -- noqa: RF04
         nullif({{ tidied('region') }}, '') as region,
-        upper(nullif(trim(country), '')) as country,
-        nullif(trim(time_zone), '') as time_zone
+        upper(nullif({{ tidied('country') }}, '')) as country,
+        nullif({{ tidied('time_zone') }}, '') as time_zone
 
     from stores
 

@@ -16,7 +16,7 @@ events as (
     where false
     {% if data_files_exist('orders.csv') %}
         union all by name
-        select * from {{ source('orders', 'orders_csv') }}
+        select * from {{ master_rows(source('orders', 'orders_csv'), 'orders.csv') }}
     {% endif %}
     {% if data_files_exist('orders.ndjson') %}
         union all by name
@@ -25,24 +25,39 @@ events as (
 
 ),
 
+tidied as (
+
+    select
+        {{ tidied('order_id') }} as order_id,
+        {{ tidied('product_id') }} as product_id,
+        {{ tidied('store_location') }} as store_location,
+        {{ tidied('quantity_ordered') }} as quantity_ordered,
+        {{ tidied('ordered_at') }} as ordered_at,
+        {{ tidied('expected_at') }} as expected_at,
+        {{ tidied('received_at') }} as received_at,
+        {{ tidied('cancelled_at') }} as cancelled_at
+    from events
+
+),
+
 renamed as (
 
     select distinct
         -- ids
-        {{ tidied('order_id') }} as order_id,
-        {{ tidied('product_id') }} as product_id,
-        {{ tidied('store_location') }} as store_location,
+        order_id,
+        product_id,
+        store_location,
 
         -- numerics
         try_cast(quantity_ordered as bigint) as quantity_ordered,
 
         -- timestamps
-        {{ utc('try_cast(ordered_at as timestamptz)') }} as ordered_at,
-        {{ utc('try_cast(expected_at as timestamptz)') }} as expected_at,
-        {{ utc('try_cast(received_at as timestamptz)') }} as received_at,
-        {{ utc('try_cast(cancelled_at as timestamptz)') }} as cancelled_at
+        {{ utc(time_of('ordered_at')) }} as ordered_at,
+        {{ utc(time_of('expected_at')) }} as expected_at,
+        {{ utc(time_of('received_at')) }} as received_at,
+        {{ utc(time_of('cancelled_at')) }} as cancelled_at
 
-    from events
+    from tidied
     where {{ order_fault() }} is null
 
 )

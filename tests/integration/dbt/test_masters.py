@@ -110,8 +110,8 @@ def test_a_file_that_cannot_be_meant_stops_the_build_and_names_its_faults(projec
         ("promotions.csv", "start_date,end_date\n2026-01-31,\n", ["row 1 has no end_date"]),
         (
             "promotions.csv",
-            "start_date,end_date\n2026-01-31,2026-01-01\n31.1.2026,2026-02-30\n",
-            ["row 1 ends on '2026-01-01', before its start", "row 2 has the date '31.1.2026'", "'2026-02-30'"],
+            "start_date,end_date\n31.1.2026,01.01.2026\n01/02/2026,2026-02-30\n",
+            ["row 1 ends on '01.01.2026', before its start", "row 2 has the date '01/02/2026'", "'2026-02-30'"],
         ),
         ("school_holidays.csv", "country,first_day\nDE,2026-01-01\n", ["it has no column 'last_day'"]),
         (
@@ -150,6 +150,54 @@ def test_promotions_name_products_categories_stores_or_all(project):
     with duckdb.connect(str(project.data_dir / "warehouse/inventory.duckdb"), read_only=True) as connection:
         days = connection.execute("select unique_id, cast(ds as date)::varchar from int_promotion_days order by all")
         assert days.fetchall() == [("Store_A/P1", f"2026-01-0{day}") for day in (1, 2, 3)]
+
+
+def test_titles_and_dates_as_spreadsheets_save_them_are_read(project, capfd):
+    remove_masters(project)
+    files = {
+        "stores.csv": "sep=;\r\nStore_Location;Country;Time_Zone\r\nStore_A;us\u00a0; UTC\r\n",
+        "promotions.csv": "Our promotions, all\n\nproduct_id,start_date,end_date\nP1,30.1.2026,31/01/2026\n",
+        "school_holidays.csv": '\n"Holidays"\ncountry;first_day;last_day\nDE-BY;01.02.2026;2/13/2026\n',
+        # a line break within quotes is no end of a row
+        "products.csv": '\ufeffOurs;;\r\n;;\r\nProduct_ID;name;unit_cost\r\nP1;Bear\t;4,50\u00a0\r\nP2;"x\ny";1\r\n',
+        "orders.csv": "\n".join(
+            [
+                "Orders;;;;;",
+                "order_id;product_id;store_location;quantity_ordered;ordered_at;expected_at",
+                "O1;P1;Store_A;5;31.01.2026 08:00;1/31/2026 6:30 PM",
+                "O2;P1;Store_A;5;2026-01-31 ;01/01/2026",  # the same day in both orders
+                "O3;P1;Store_A;5;01/02/2026;",
+            ]
+        ),
+    }
+    for file, content in files.items():
+        (project.data_dir / file).write_bytes(content.encode())
+    read = {
+        "stg_masters__stores": ("store_location, country, time_zone", [("Store_A", "US", "UTC")]),
+        "stg_masters__promotions": (
+            "product_id, start_date::varchar, end_date::varchar",
+            [("P1", "2026-01-30", "2026-01-31")],
+        ),
+        "stg_masters__school_holidays": (
+            "country, first_day::varchar, last_day::varchar",
+            [("DE-BY", "2026-02-01", "2026-02-13")],
+        ),
+        "stg_masters__products": ("product_id, name, unit_cost::varchar", [("P1", "Bear", "4.5000")]),
+        "stg_orders__events": (
+            "order_id, ordered_at::varchar, expected_at::varchar",
+            [
+                ("O1", "2026-01-31 08:00:00", "2026-01-31 18:30:00"),
+                ("O2", "2026-01-31 00:00:00", "2026-01-01 00:00:00"),
+            ],
+        ),
+    }
+    project.build("--select", *read, with_seeds=False)
+    for model, (selected, expected) in read.items():
+        assert rows(project, f"select {selected} from {model} order by all") == expected, model
+    warnings = [line for line in capfd.readouterr().out.splitlines() if line.startswith("warning: ")]
+    assert [warning.partition("data/")[2].partition(".")[0] for warning in warnings] == ["products", "orders"]
+    assert "row 2 holds a control character" in warnings[0]
+    assert "row 3 has the ordered_at '01/02/2026', not a time such as 2026-01-31T08:00:00Z" in warnings[1]
 
 
 def test_a_store_has_the_holidays_of_its_country_and_its_schools(project):

@@ -1,0 +1,24 @@
+{# The rows of a CSV file of the data folder, from its source. Above the header may stand a title, or the `sep=;` that Excel
+   looks for; the header is the first line with a cell that names a required column. Where none of the first 20 is, it is the
+   first line, and `check_masters` says what is missing. #}
+{% macro master_rows(source, file) %}
+    {%- if not execute or not file.endswith('.csv') -%}
+        {{- return(source) -}}
+    {%- endif -%}
+    {%- set names = 'store_location|product_id|order_id|start_date|end_date|first_day|last_day' -%}
+    {#- line by line, whatever they hold; a line that is not in UTF-8 is left out, and `check_masters` reports the file -#}
+    {%- set above_header = run_query("
+        select coalesce(min(line_number) - 1, 0)
+        from (
+            select line, row_number() over () as line_number
+            from read_csv(
+                '" ~ (data_dir() ~ '/' ~ file) | replace("'", "''") ~ "', columns = {'line': 'VARCHAR'}, header = false,
+                delim = '\x01', quote = '', escape = '', strict_mode = false,
+                null_padding = true, ignore_errors = true, auto_detect = false, parallel = false
+            )
+            limit 20
+        )
+        where regexp_matches(line, '(?i)(^|[,;|\t])[ \"]*(" ~ names ~ ")[ \"]*($|[,;|\t])')
+    ").rows[0][0] -%}
+    {{- return(source if above_header == 0 else (source | string)[:-1] ~ ', skip = ' ~ above_header ~ ')') -}}
+{% endmacro %}
