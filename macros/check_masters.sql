@@ -97,9 +97,13 @@
     {%- set columns = run_query('describe select * from ' ~ master).columns[0].values() | map('lower') | list -%}
     {%- set found = [] -%}
     {%- for column in columns if column not in known -%}
-        {#- spreadsheets save empty columns beside the table; DuckDB calls those without a name by their places -#}
-        {%- set is_named = not modules.re.fullmatch('column[0-9]+', column) -%}
-        {%- if is_named or run_query('select count(' ~ column ~ ') from ' ~ master).rows[0][0] -%}
+        {%- if column in nameless_columns(columns) -%}
+            {%- do found.extend(run_query("
+                select format('row {} has ''{}'' in a column without a name', row_number, value)
+                from (select " ~ column ~ " as value, row_number() over () as row_number from " ~ master ~ ")
+                where trim(value) != '' order by row_number
+            ").columns[0].values()) -%}
+        {%- else -%}
             {%- do found.append("its column '" ~ column ~ "' is none of " ~ known | join(', ')) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -22,3 +22,26 @@
     ").rows[0][0] -%}
     {{- return(source if above_header == 0 else (source | string)[:-1] ~ ', skip = ' ~ above_header ~ ')') -}}
 {% endmacro %}
+
+
+{# Likewise, without the rows that have something in a column without a name: in P1,4,50 the cost is not 4. #}
+{% macro complete_master_rows(source, file) %}
+    {%- set master = master_rows(source, file) -%}
+    {%- set columns = run_query('describe select * from ' ~ master).columns[0].values() if execute else [] -%}
+    {%- set nameless = nameless_columns(columns) -%}
+    {%- if not nameless -%}
+        {{- return(master) -}}
+    {%- endif -%}
+    {{- return('(select * from ' ~ master ~ " where trim(concat(" ~ nameless | join(', ') ~ ")) = '') as complete_rows") -}}
+{% endmacro %}
+
+
+{# Those of the columns whose header is empty or missing. Spreadsheets save empty columns beside the table, and a row may have
+   more cells than the header; DuckDB calls both by their places. #}
+{% macro nameless_columns(columns) %}
+    {%- set nameless = [] -%}
+    {%- for column in columns if modules.re.fullmatch('column[0-9]+', column) -%}
+        {%- do nameless.append(column) -%}
+    {%- endfor -%}
+    {{- return(nameless) -}}
+{% endmacro %}

@@ -20,7 +20,7 @@ products as (
         select
             *,
             row_number() over () as row_number  -- noqa: RF04
-        from {{ master_rows(source('masters', 'products'), 'products.csv') }}
+        from {{ complete_master_rows(source('masters', 'products'), 'products.csv') }}
     {% endif %}
 
 ),

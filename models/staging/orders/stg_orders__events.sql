@@ -16,7 +16,7 @@ events as (
     where false
     {% if data_files_exist('orders.csv') %}
         union all by name
-        select * from {{ master_rows(source('orders', 'orders_csv'), 'orders.csv') }}
+        select * from {{ complete_master_rows(source('orders', 'orders_csv'), 'orders.csv') }}
     {% endif %}
     {% if data_files_exist('orders.ndjson') %}
         union all by name

@@ -77,7 +77,7 @@ def test_a_file_describes_the_stores_that_send_readings(tmp_path):
         ("store_location,timezone\nStore_A,UTC\n", ["its column 'timezone' is none of"]),
         ("store_location,region\nStore_A,North\nStore_B,\n Store_A,South\n", ["Store_A stands in it 2 times"]),
         ("store_location,region\n,North\n", ["row 1 has no store_location"]),
-        ("store_location,region\nStore_A,North,South\n", ["its column 'column2'"]),
+        ("store_location,region\nStore_A,North,South\n", ["row 1 has 'South' in a column without a name"]),
         ('store_location,region\nStore_A,"No\nrth"\n', ["row 1 holds a control character"]),
         (
             "store_location,country,time_zone\nStore_A,Germany,CEST+1\n",
@@ -357,6 +357,23 @@ def test_marks_in_numbers_of_products_and_orders_are_read_or_named_never_guessed
     (project.data_dir / "products.csv").write_text("product_id,unit_cost\nP5,1.250\n")
     project.build("--select", "stg_masters__products", with_seeds=False)
     assert rows(project, "select unit_cost::varchar from stg_masters__products") == [("1.2500",)]
+
+
+def test_a_row_with_more_cells_than_the_header_is_named_and_left_out(project, capfd):
+    remove_masters(project)
+    (project.data_dir / "products.csv").write_text("product_id,unit_cost,\nP1,4,50\nP2,3.20,\nP3,2\n")
+    (project.data_dir / "orders.csv").write_text(
+        ",".join(ORDER_COLUMNS[:5]) + "\nO1,P1,Store_A,1,000,2026-01-01\nO2,P1,Store_A,5,2026-01-01\n"
+    )
+    project.build("--select", "stg_masters__products", "stg_orders__events", with_seeds=False)
+    output = " ".join(capfd.readouterr().out.split())
+    assert "products.csv: row 1 has '50' in a column without a name. Correct it" in output
+    assert "orders.csv: row 1 has '2026-01-01' in a column without a name" in output
+    assert rows(project, "select product_id, unit_cost::varchar from stg_masters__products order by all") == [
+        ("P2", "3.2000"),
+        ("P3", "2.0000"),
+    ]
+    assert rows(project, "select order_id, quantity_ordered from stg_orders__events") == [("O2", 5)]
 
 
 def test_shuffled_and_doubled_order_events_give_the_same_tables(project):
