@@ -220,7 +220,7 @@ final as (
         notification,
         concat_ws(
             ' ',
-            coalesce(product_label, product_id, category, store_or_region),
+            coalesce(product_label, product_id, category, case when cause <> 'intake' then store_or_region end),
             coalesce(nullif(regexp_extract(message, '(?s)^(.*?)([.]$|[.;] )', 1), ''), message)
         ) as headline,
         first_seen_at,
