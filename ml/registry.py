@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -18,6 +18,14 @@ def installed_names(package: ModuleType) -> list[str]:
     """The names of the files that can run here: a file that needs an optional extra says so by EXTRA, the extra and
     the library that it brings."""
     return [name for name in names_of(package) if not _missing_extra(import_module(f"{package.__name__}.{name}"))]
+
+
+def listed_names(setting: str, listed: str, known: Collection[str]) -> list[str]:
+    """The names that a setting lists with commas between. Raises ValueError for one that is not known."""
+    names = [name for name in map(str.strip, listed.split(",")) if name]
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"{setting} names {', '.join(unknown)}; choose from {', '.join(sorted(known))}")
+    return names
 
 
 def load(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
