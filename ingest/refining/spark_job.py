@@ -161,7 +161,9 @@ def _refine_stream(spark: SparkSession, data_dir: Path, raw: Path, pulsar: dict[
             shutil.rmtree(received, ignore_errors=True)  # a task that Spark gave up may still write there
 
     writer = arriving.writeStream.option("checkpointLocation", uri(raw / "_checkpoint")).foreachBatch(process_batch)
-    writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="1 second")
+    # An interval would be waited for by the clock of the machine, for hours where that is set back. Without one, Spark
+    # pauses for its polling delay where nothing has arrived.
+    writer = writer.trigger(availableNow=True) if once else writer.trigger(processingTime="0 seconds")
     query = writer.start()
     try:
         while not query.awaitTermination(SECONDS_BETWEEN_LOOKS):
