@@ -66,8 +66,9 @@ def detect(
 
     Returns the detection frame (`ml.frames`): its alerts, or every row with `all_rows`. A score of 1 is the threshold.
     It is 0 while a series is too young, and within an episode after its highest score. Causal, bit-identical for the
-    same arguments, and one series changes no other's alerts unless they are peers. Raises ValueError for an unknown
-    detector, and for a panel that breaks its contract.
+    same arguments, and one series changes no other's alerts unless they are peers or it begins before all others: what
+    is learned is renewed on days that are counted from the first one. Raises ValueError for an unknown detector, and
+    for a panel that breaks its contract.
     """
     from ml.anomalies import detectors as package
 
