@@ -7,7 +7,8 @@
         cast(cast(failed_at as date) as timestamp) as event_timestamp,
         count(*) as observed_value,
         count(*) as score,
-        stage || ': ' || arg_max(problem, failed_at) as evidence
+        -- the message goes on after a full stop of its own
+        stage || ': ' || rtrim(arg_max(problem, failed_at), '.') as evidence
     from stage_failures
     group by cast(failed_at as date), stage
 {% endmacro %}
