@@ -23,21 +23,23 @@ def installed_names(package: ModuleType) -> list[str]:
 def listed_names(setting: str, listed: str, known: Collection[str]) -> list[str]:
     """The names that a setting lists with commas between. Raises ValueError for one that is not known."""
     names = [name for name in map(str.strip, listed.split(",")) if name]
-    if unknown := sorted(set(names) - set(known)):
-        raise ValueError(f"{setting} names {', '.join(unknown)}; choose from {', '.join(sorted(known))}")
+    _check_known(names, known, f"{setting} names")
     return names
 
 
 def load(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
     """The named files of a package. Raises ValueError for a name without a file, or whose extra is not installed."""
-    unknown = sorted(set(names) - set(names_of(package)))
-    if unknown:
-        raise ValueError(f"{package.__name__} has no {', '.join(unknown)}; choose from {', '.join(names_of(package))}")
+    _check_known(names, names_of(package), f"{package.__name__} has no")
     files = {name: import_module(f"{package.__name__}.{name}") for name in names}
     for name, file in files.items():
         if extra := _missing_extra(file):
             raise ValueError(f"{name} needs the optional extra {extra}: pip install '.[{extra}]'")
     return files
+
+
+def _check_known(names: Sequence[str], known: Collection[str], found: str) -> None:
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"{found} {', '.join(unknown)}; choose from {', '.join(sorted(known))}")
 
 
 def _missing_extra(file: ModuleType) -> str | None:

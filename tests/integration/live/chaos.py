@@ -127,9 +127,7 @@ class Chaos:
 
     def _step_clock(self) -> None:
         """Let the clock of every process jump to some other time."""
-        seconds = self._dice.randint(-LONGEST_CLOCK_STEP, LONGEST_CLOCK_STEP)
-        with Path(self._clock["STEPPED_CLOCK"]).open("r+b") as offset:
-            offset.write(struct.pack("q", seconds))
+        step(self._clock, self._dice.randint(-LONGEST_CLOCK_STEP, LONGEST_CLOCK_STEP))
 
     def _fill_disk(self) -> None:
         ballast = self._data_dir / "ballast"
@@ -213,6 +211,13 @@ def stepped_clock(folder: Path) -> dict[str, str]:
     subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", library], check=True)
     offset.write_bytes(struct.pack("q", 0))
     return {"LD_PRELOAD": str(library), "STEPPED_CLOCK": str(offset)}
+
+
+def step(clock: dict[str, str], seconds: int) -> None:
+    """Set the clock of all processes in the environment of `stepped_clock` off by so many seconds in all."""
+    # in place: the processes have mapped the file
+    with Path(clock["STEPPED_CLOCK"]).open("r+b") as offset:
+        offset.write(struct.pack("q", seconds))
 
 
 @contextmanager

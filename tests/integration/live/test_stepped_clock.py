@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.live.chaos import stepped_clock
+from tests.integration.live.chaos import step, stepped_clock
 from tests.inventory_process import ROOT, environment, inventory, inventory_command
 from tests.waiting import wait_until
 
@@ -28,8 +27,7 @@ def test_refining_goes_on_when_the_clock_jumps_back(tmp_path: Path) -> None:
     refining = subprocess.Popen(inventory_command("land"), cwd=ROOT, env=environment(data_dir) | clock)
     try:
         wait_until(lambda: refined() == 1, seconds=120)
-        with Path(clock["STEPPED_CLOCK"]).open("r+b") as step:
-            step.write(struct.pack("q", -HOUR))
+        step(clock, -HOUR)
         land(data_dir, "P2")
         wait_until(lambda: refined() == 2, seconds=120)
     finally:
