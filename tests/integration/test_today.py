@@ -43,7 +43,12 @@ def own(applied_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         file.execute(
             "update current_stock set product_id = ? where rowid = (select min(rowid) from current_stock)", (FORMULA,)
         )
-        file.executemany("update stores set name = ? where store_location = ?", [row[::-1] for row in NAMES.items()])
+        for store, name in NAMES.items():
+            file.execute("update stores set name = ? where store_location = ?", (name, store))
+            file.execute(
+                "update notification_episodes set store_or_region = ? where store_location = ?",
+                (f"{store} {name}", store),
+            )
     own.start()
     yield own
     own.run("stop")
