@@ -65,6 +65,10 @@
         {{- return('') -}}
     {%- endif -%}
     {%- set master = master_rows(master, file) -%}
+    {%- set may_lose_lines = file.endswith('.csv') and not stops -%}
+    {%- if may_lose_lines -%}
+        {%- set master = (master | string)[:-1] ~ ', store_rejects = true)' -%}
+    {%- endif -%}
     {%- set path = data_dir() ~ '/' ~ file -%}
     {#- DuckDB reads no file whose rows end in both ways. Inside quotes, lines may end as they like. To remove what is quoted
         takes five times as long as to read the file, so it happens only where both ends occur -#}
@@ -137,6 +141,17 @@
             {{ faults }}
         {%- endset -%}
         {%- do found.extend(run_query(query).columns[0].values()) -%}
+    {%- endif -%}
+    {%- if may_lose_lines -%}
+        {#- DuckDB finds the columns from the first 20,480 rows, and passes over a later row that does not fit them -#}
+        {%- do found.extend(run_query("
+            select distinct on (line) format('line {} {}', line, case error_type
+                when 'TOO MANY COLUMNS' then 'has more cells than the header' else 'cannot be read: ' || error_message
+            end)
+            from reject_errors where error_type != 'INVALID ENCODING' order by line
+        ").columns[0].values()) -%}
+        {%- do run_query('drop table reject_errors') -%}
+        {%- do run_query('drop table reject_scans') -%}
     {%- endif -%}
     {%- if found -%}
         {%- set more = ' and ' ~ (found | length - 5) ~ ' more' if found | length > 5 -%}

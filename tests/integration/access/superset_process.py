@@ -126,6 +126,9 @@ class Asked:
         """What came of the requests by the layers that stood."""
         queries = {"saved charts", "one table"}
         saved = [request for request in self.requests if request.saved]
+        # that charts are answered in all their forms, all layers together show
+        once = [request for request in saved if request.name.endswith(" as json")]
+        unsaved = [request for request in self.requests if not request.saved]
         combined = [request for request in self.requests if request.name.startswith(SET_OPERATIONS)]
         tricks = [request for request in self.requests if request.name.endswith(("as metric", "as column"))]
         store_a, managers = ("store_a",), ("store_a", "regional")
@@ -137,13 +140,13 @@ class Asked:
             "files and statements": self.files_and_statements(),
             "connection": self.answers({"row rules", *queries}, self.requests, store_a)
             + self.answers({"row rules", *queries}, tricks, ("regional",)),
-            "saved charts": self.answers({"row rules", "connection", "one table"}, self.requests, store_a),
+            "saved charts": self.answers({"row rules", "connection", "one table"}, once + unsaved, store_a),
             "one table": self.answers({"row rules", "connection", "saved charts"}, combined, store_a),
             "row rules": self.answers({"connection", *queries}, saved, managers),
             "connection without authorizer": self.answers({"authorizer", "row rules", *queries}, tricks, store_a),
             "connection without conditions": self.answers({"conditions", "row rules", *queries}, tricks, store_a),
             "row rules alone against tricks": self.answers({"connection", *queries}, tricks, store_a),
-            "nothing": self.answers({"connection", "row rules", *queries}, saved, store_a),
+            "nothing": self.answers({"connection", "row rules", *queries}, once, store_a),
             "kept answers": self.kept_answers({"row rules"}),
             "kept answers of anybody": self.kept_answers({"row rules", "own answers"}),
             "time limit": self.time_limit(),

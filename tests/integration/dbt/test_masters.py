@@ -376,6 +376,20 @@ def test_a_row_with_more_cells_than_the_header_is_named_and_left_out(project, ca
     assert rows(project, "select order_id, quantity_ordered from stg_orders__events") == [("O2", 5)]
 
 
+def test_a_row_that_is_found_too_late_for_another_column_is_named(project, capfd):
+    """DuckDB looks at the first 20,480 rows for the columns of a file."""
+    remove_masters(project)
+    lines = ["Products of 2026", "product_id,unit_cost", *(f"P{number},3.20" for number in range(40_000))]
+    lines[30_000] = "P29998,3,20"
+    (project.data_dir / "products.csv").write_text("\n".join(lines) + "\n")
+    project.build("--select", "stg_masters__products", with_seeds=False)
+    output = " ".join(capfd.readouterr().out.split())
+    assert "products.csv: line 30001 has more cells than the header. Correct it" in output
+    assert rows(project, "select count(*), count(*) filter (product_id = 'P29998') from stg_masters__products") == [
+        (39_999, 0)
+    ]
+
+
 def test_shuffled_and_doubled_order_events_give_the_same_tables(project):
     remove_masters(project)
     random = Random(7)
