@@ -5,6 +5,7 @@ Levels, metrics and current stock follow each batch. Everything else is built wh
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import time
@@ -58,7 +59,7 @@ class Builder:
         self._full_every = full_every
         self._project = project_digest(data_dir)
         self._manifest: Any = None
-        self._masters: list[str] | None = None
+        self._masters: dict[str, tuple[int, int]] | None = None
         self._rehearsal: subprocess.Popen[str] | None = None
         self._whole: subprocess.Popen[str] | None = None
         self._not_before = -math.inf  # by the monotonic clock, since the other one may step
@@ -134,14 +135,22 @@ class Builder:
             failure_noted(self._data_dir, frequent=True),
         ):
             start = start_now(self._data_dir)
-            masters = [name for name in MASTERS if (self._data_dir / name).exists()]
-            selector = "frequent_again" if masters == self._masters else "frequent"
-            run_dbt(self._data_dir, *FREQUENT, selector, manifest=self._manifest)
+            masters = self._found_masters()
+            known = self._masters
+            selector = "frequent_again" if known is not None and masters.keys() == known.keys() else "frequent"
+            # what is wrong with the same files has been said
+            variables = json.dumps({"masters_checked": masters == known})
+            run_dbt(self._data_dir, *FREQUENT, selector, "--vars", variables, manifest=self._manifest)
             self._masters = masters
             record(self._data_dir, start, "built")
             publish(self._data_dir, files_only=True)
             record(self._data_dir, start, "published")
         return True
+
+    def _found_masters(self) -> dict[str, tuple[int, int]]:
+        """The shop's files that are there, with their size in bytes and the nanosecond they were last written."""
+        found = {name: self._data_dir / name for name in MASTERS if (self._data_dir / name).exists()}
+        return {name: (path.stat().st_size, path.stat().st_mtime_ns) for name, path in found.items()}
 
     def _is_over(self, process: subprocess.Popen[str], what: str) -> bool:
         """Whether a whole build or its rehearsal has ended. Frequent builds go on after one that failed: what they

@@ -2,7 +2,7 @@
    expected, depend on them, so no part of them is guessed. A wrong row of products or orders costs no other: it is reported
    and left out. One message names all faults of a file. #}
 {% macro check_masters(stores, promotions, school_holidays, products, orders_csv, orders_ndjson) %}
-    {%- if execute -%}
+    {%- if execute and not var('masters_checked') -%}
         {%- set is_country_code = "regexp_full_match(country, '(?i)[a-z]{2}(-[a-z0-9]{1,3})?|')" -%}
         {%- do check_master('stores.csv', stores, ['store_location'], ['name', 'region', 'country', 'time_zone'], "
             select format('{} stands in it {} times', store_location, count(*)) from master

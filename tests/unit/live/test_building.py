@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,26 @@ def test_a_new_batch_is_built_and_published_once(data_dir: Path, built: list[Any
     assert not builder.step()
     assert [arguments[0] for arguments in built] == ["parse", "run"]
     assert progress(data_dir)["published"].batch_id == 1
+
+
+def test_the_files_of_the_shop_are_checked_again_when_they_change(data_dir: Path, built: list[Any]) -> None:
+    judged(data_dir, datetime.now(UTC))
+    builder = Builder(data_dir, timedelta(days=10_000))
+
+    def next_build(batch_id: int) -> tuple[str, bool]:
+        bring(data_dir, batch_id)
+        assert builder.step()
+        *_, selector, _, variables = built[-1]
+        return selector, json.loads(variables)["masters_checked"]
+
+    assert next_build(1) == ("frequent", False)
+    assert next_build(2) == ("frequent_again", True)
+    (data_dir / "stores.csv").write_text("store_location\n")
+    assert next_build(3) == ("frequent", False)
+    assert next_build(4) == ("frequent_again", True)
+    (data_dir / "stores.csv").write_text("store_location,name\n")
+    assert next_build(5) == ("frequent_again", False)
+    assert next_build(6) == ("frequent_again", True)
 
 
 def test_batches_that_were_refined_again_are_built(data_dir: Path, built: list[Any]) -> None:
@@ -229,7 +250,7 @@ def test_views_are_renewed_when_the_shop_adds_or_removes_a_file(
     def build(batch_id: int) -> None:
         bring(data_dir, batch_id)
         assert builder.step()
-        selectors.append(built[-1][-1])
+        selectors.append(built[-1][-3])
 
     build(1)
     build(2)
