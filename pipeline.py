@@ -129,6 +129,12 @@ def project_digest(data_dir: Path) -> str:
     return hashlib.sha256("\n".join([*_project(), *_settings(), str(data_dir)]).encode()).hexdigest()
 
 
+def found_masters(data_dir: Path) -> dict[str, str]:
+    """The files in which a shop says of itself what readings do not, those that are there, each with its digest."""
+    paths = [data_dir / name for name in MASTERS]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
+
+
 def _landed(data_dir: Path) -> Iterator[str]:
     for folder in sorted(data_dir.glob("landing*")):
         yield from _files(data_dir, folder)
@@ -137,9 +143,8 @@ def _landed(data_dir: Path) -> Iterator[str]:
 def _refined(data_dir: Path) -> Iterator[str]:
     """What dbt reads: raw, and what a shop says of itself."""
     yield from _files(data_dir, data_dir / "raw")
-    for path in (data_dir / name for name in MASTERS):
-        if path.exists():
-            yield f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    for name, digest in found_masters(data_dir).items():
+        yield f"{name} {digest}"
 
 
 def _files(data_dir: Path, folder: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ingest.stopping import stop_signals
 from live import child
 from live.failures import has_begun_to_fail, record_failure
 from live.whole_build import prepare_rehearsal, remove_rehearsal
-from pipeline import BUILT_WITH, MASTERS, BuildError, project_digest, publish, run_dbt
+from pipeline import BUILT_WITH, BuildError, found_masters, project_digest, publish, run_dbt
 from publish.build_failure import failure_noted
 from publish.progress import progress, record, start_now
 
@@ -59,7 +59,7 @@ class Builder:
         self._full_every = full_every
         self._project = project_digest(data_dir)
         self._manifest: Any = None
-        self._masters: dict[str, tuple[int, int]] | None = None
+        self._masters: dict[str, str] | None = None
         self._rehearsal: subprocess.Popen[str] | None = None
         self._whole: subprocess.Popen[str] | None = None
         self._not_before = -math.inf  # by the monotonic clock, since the other one may step
@@ -135,8 +135,7 @@ class Builder:
             failure_noted(self._data_dir, frequent=True),
         ):
             start = start_now(self._data_dir)
-            masters = self._found_masters()
-            known = self._masters
+            masters, known = found_masters(self._data_dir), self._masters
             selector = "frequent_again" if known is not None and masters.keys() == known.keys() else "frequent"
             # what is wrong with the same files has been said
             variables = json.dumps({"masters_checked": masters == known})
@@ -146,11 +145,6 @@ class Builder:
             publish(self._data_dir, files_only=True)
             record(self._data_dir, start, "published")
         return True
-
-    def _found_masters(self) -> dict[str, tuple[int, int]]:
-        """The shop's files that are there, with their size in bytes and the nanosecond they were last written."""
-        found = {name: self._data_dir / name for name in MASTERS if (self._data_dir / name).exists()}
-        return {name: (path.stat().st_size, path.stat().st_mtime_ns) for name, path in found.items()}
 
     def _is_over(self, process: subprocess.Popen[str], what: str) -> bool:
         """Whether a whole build or its rehearsal has ended. Frequent builds go on after one that failed: what they

@@ -67,7 +67,7 @@
     {%- set master = master_rows(master, file) -%}
     {%- set may_lose_lines = file.endswith('.csv') and not stops -%}
     {%- if may_lose_lines -%}
-        {%- set master = (master | string)[:-1] ~ ', store_rejects = true)' -%}
+        {%- set master = with_option(master, 'store_rejects = true') -%}
     {%- endif -%}
     {%- set path = data_dir() ~ '/' ~ file -%}
     {#- DuckDB reads no file whose rows end in both ways. Inside quotes, lines may end as they like. To remove what is quoted

@@ -20,7 +20,13 @@
         )
         where regexp_matches(line, '(?i)(^|[,;|\t])[ \"]*(" ~ names ~ ")[ \"]*($|[,;|\t])')
     ").rows[0][0] -%}
-    {{- return(source if above_header == 0 else (source | string)[:-1] ~ ', skip = ' ~ above_header ~ ')') -}}
+    {{- return(with_option(source, 'skip = ' ~ above_header) if above_header else source) -}}
+{% endmacro %}
+
+
+{# A call of read_csv with one option more. #}
+{% macro with_option(read_csv, option) %}
+    {{- return((read_csv | string)[:-1] ~ ', ' ~ option ~ ')') -}}
 {% endmacro %}
 
 

@@ -126,7 +126,7 @@ class Asked:
         """What came of the requests by the layers that stood."""
         queries = {"saved charts", "one table"}
         saved = [request for request in self.requests if request.saved]
-        # that charts are answered in all their forms, all layers together show
+        # all layers together are asked for each chart in every form; alone, one form of it says enough
         once = [request for request in saved if request.name.endswith(" as json")]
         unsaved = [request for request in self.requests if not request.saved]
         combined = [request for request in self.requests if request.name.startswith(SET_OPERATIONS)]

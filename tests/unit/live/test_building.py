@@ -56,6 +56,12 @@ def bring(data_dir: Path, batch_id: int) -> None:
     (data_dir / f"raw/readings/batch-{batch_id:06d}").mkdir(parents=True)
 
 
+def how_built(arguments: tuple[str, ...]) -> tuple[str, bool]:
+    """The selector of a frequent build, and whether the shop's files passed for checked."""
+    *_, selector, _, variables = arguments
+    return selector, json.loads(variables)["masters_checked"]
+
+
 def judged(data_dir: Path, at: datetime) -> None:
     """Leave what a whole build leaves."""
     (data_dir / BUILT_WITH).write_text(project_digest(data_dir))
@@ -102,8 +108,7 @@ def test_the_files_of_the_shop_are_checked_again_when_they_change(data_dir: Path
     def next_build(batch_id: int) -> tuple[str, bool]:
         bring(data_dir, batch_id)
         assert builder.step()
-        *_, selector, _, variables = built[-1]
-        return selector, json.loads(variables)["masters_checked"]
+        return how_built(built[-1])
 
     assert next_build(1) == ("frequent", False)
     assert next_build(2) == ("frequent_again", True)
@@ -250,7 +255,7 @@ def test_views_are_renewed_when_the_shop_adds_or_removes_a_file(
     def build(batch_id: int) -> None:
         bring(data_dir, batch_id)
         assert builder.step()
-        selectors.append(built[-1][-3])
+        selectors.append(how_built(built[-1])[0])
 
     build(1)
     build(2)
